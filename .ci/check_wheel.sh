@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Build the wheel and use it as a buyer's machine would: installed elsewhere, no checkout in sight.
+# $1 is the Python of the development environment; its packages are borrowed, to download nothing twice.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+python=$PWD/$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+unset PYTHONPATH
+
+"$python" -m hatchling build --target wheel --directory "$work/dist" >"$work/build.log" 2>&1 || {
+  cat "$work/build.log" >&2
+  exit 1
+}
+"$python" -m venv --without-pip "$work/venv"
+bin=$work/venv/bin
+"$python" -m pip --python "$bin/python" install --quiet --disable-pip-version-check --no-deps --no-index "$work"/dist/*.whl
+
+# A folder that a .pth file names is searched, but its own .pth files are not read: the editable install,
+# itself a .pth file there, stays invisible, and pip still sees whether the wheel's requirements are met.
+site_packages() { "$1" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }
+site_packages "$python" >"$(site_packages "$bin/python")/borrowed.pth"
+
+mkdir "$work/elsewhere"
+cd "$work/elsewhere"
+"$python" -m pip --python "$bin/python" --disable-pip-version-check check
+"$bin/python" - "$work/venv" <<'EOF'
+import sys
+from pathlib import Path
+
+import planner
+from planner import assets, i18n
+
+parts = [Path(planner.__file__), assets.catalogs_dir(), assets.app_file(), assets.streamlit_config_dir() / "config.toml"]
+parts += [assets.locale_dir() / code / "LC_MESSAGES/planner.mo" for code in i18n.LANGUAGES if code != "en"]
+wrong = [str(part) for part in parts if not (part.exists() and part.resolve().is_relative_to(Path(sys.argv[1]).resolve()))]
+sys.exit(f"not in the wheel: {', '.join(wrong)}" if wrong else 0)
+EOF
+"$bin/planner" plan --json | "$python" -m json.tool >/dev/null
+"$bin/llm-planner" catalog ls >/dev/null
+"$bin/python" - <<'EOF'
+import sys
+
+from planner.assets import app_file
+from streamlit.testing.v1 import AppTest
+
+page = AppTest.from_file(str(app_file()), default_timeout=120).run()
+sys.exit("\n".join(f"{error.message}\n{error.stack_trace}" for error in page.exception) or 0)
+EOF
+echo "The wheel works outside the checkout."

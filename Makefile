@@ -1,0 +1,62 @@
+# On a fresh machine: Python 3.11 or newer with pip, and make. Everything else goes into .venv.
+VENV := .venv
+PYTHON_IN := $(VENV)/bin/python
+INSTALL := $(PYTHON_IN) -m pip install --quiet --disable-pip-version-check
+BABEL := $(PYTHON_IN) -m babel.messages.frontend --quiet
+TEMPLATE := planner/locale/planner.pot
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench format docs messages clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+
+run: $(VENV)/.installed ## Plan DeepSeek-R1 with the default workload, then start the dashboard
+	$(PYTHON_IN) -m planner plan
+	$(PYTHON_IN) -m planner app
+
+test: check ## Every check, then the tests
+	$(PYTHON_IN) -m pytest
+
+check: $(VENV)/.installed-dev ## Lint, format, types, catalogs, and the wheel outside the checkout
+	$(PYTHON_IN) -m ruff check .
+	$(PYTHON_IN) -m ruff format --check .
+	$(PYTHON_IN) -m mypy
+	$(PYTHON_IN) -m planner catalog check
+	bash .ci/check_wheel.sh $(PYTHON_IN)
+
+bench: $(VENV)/.installed ## Speed and memory, printed
+	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(PYTHON_IN) "$$script"; done
+
+format: $(VENV)/.installed-dev ## Format the code and mend what the linter can
+	$(PYTHON_IN) -m ruff check --fix --exit-zero .
+	$(PYTHON_IN) -m ruff format .
+
+docs: $(VENV)/.installed-dev ## Bring the generated parts of the documentation up to date
+	$(PYTHON_IN) tests/refresh_docs.py
+
+messages: $(VENV)/.installed-dev ## Carry the messages marked in the code into the translations, and compile them
+	$(BABEL) extract --no-default-keywords --keyword=_ --no-location --sort-output \
+	  --project=llm-capacity-planner --msgid-bugs-address= --output-file=$(TEMPLATE) planner app.py
+	$(BABEL) update --domain=planner --input-file=$(TEMPLATE) --output-dir=planner/locale \
+	  --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	$(BABEL) compile --domain=planner --directory=planner/locale --statistics
+	@rm $(TEMPLATE)
+
+clean: ## Remove .venv, caches and built files
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# bin/pip appears last: its absence also shows an environment whose creation was interrupted.
+$(VENV)/bin/pip:
+	@sh .ci/make_venv.sh $(VENV)
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/pip
+	@echo "Installing the run-time packages into $(VENV), once: a minute or two"
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements.txt pyproject.toml | $(VENV)/bin/pip
+	@echo "Installing the run-time packages and the checks into $(VENV), once: a minute or two"
+	@$(INSTALL) --editable '.[dev]'
+	@touch $(VENV)/.installed $@

@@ -1,0 +1,1 @@
+"""Predictions against measurements: read points, predict them, score, fit."""

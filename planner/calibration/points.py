@@ -1,0 +1,266 @@
+"""Measured points as people write them: read, resolved against the catalogs, or refused by row."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from planner.catalog import Catalog
+from planner.errors import PlannerError, UnknownName, WorkloadError
+from planner.models.precision import compute_dtype
+from planner.search.space import possible_weights
+
+COLUMNS = (
+    "id", "source", "model", "precision_weights", "precision_kv", "framework", "framework_version",
+    "accelerator", "n_accelerators", "tp", "pp", "ep", "dp", "scenario", "isl", "osl", "concurrency_or_qps",
+    "metric", "value", "notes", "curve",
+)  # fmt: skip
+NEEDED = ("id", "model", "precision_weights", "framework", "accelerator", "tp", "concurrency_or_qps", "metric", "value")
+
+# What each metric is, in SI, and the range outside which a unit must be wrong.
+METRICS = {
+    "ttft": (re.compile(r"ttft_ms_(p50|mean|p99)"), 1e-3, 1e-3, 3600.0),
+    "tpot": (re.compile(r"(tpot|itl)_ms_(p50|mean|p99)"), 1e-3, 2e-4, 10.0),
+    "output": (re.compile(r"output_tok_s_(total|per_gpu)"), 1.0, 0.1, 1e7),
+    "power": (re.compile(r"power_w_per_gpu"), 1.0, 10.0, 3000.0),
+}
+PRECISIONS = {
+    "bf16": "bf16", "fp16": "bf16", "fp8": "fp8", "int8": "int8", "w8a8": "int8", "int4": "int4",
+    "awq-int4": "int4", "awq": "int4", "gptq": "int4", "fp4": "nvfp4", "nvfp4": "nvfp4", "mxfp4": "mxfp4",
+}  # fmt: skip
+MAX_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class Point:
+    """One measurement, resolved. Sizes in accelerators, lengths in tokens, value in SI.
+
+    Attributes
+    ----------
+    kind : `closed` (a number of users), `saturated` (all that fits), `burst` (n at once) or `open` (a rate)
+    load : users, burst size or requests per second; infinite when saturated
+    replicas : independent copies behind the measured total
+    """
+
+    id: str
+    source: str
+    llm: str
+    weights: str
+    kv: str
+    engine: str
+    version: str
+    accelerator: str
+    gpus: int
+    tp: int
+    dp: int
+    pp: int
+    ep: int
+    replicas: int
+    input_tokens: float
+    output_tokens: float
+    kind: str
+    load: float
+    metric: str
+    per_gpu: bool
+    statistic: str
+    value: float
+    unit_scale: float
+    curve: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row that cannot be predicted, and why."""
+
+    id: str
+    metric: str
+    value: float | None
+    reason: str
+
+
+def read_points(path: Path, catalog: Catalog) -> tuple[list[Point], list[Refusal]]:
+    """Read a POINTS.csv (or .csv.gz): every row becomes a point or a refusal.
+
+    Raises
+    ------
+    WorkloadError
+        If the file cannot be read at all.
+    """
+    points: list[Point] = []
+    refused: list[Refusal] = []
+    seen: set[str] = set()
+    for row in _rows(path):
+        id = row.get("id", "")
+        try:
+            if id in seen:
+                raise WorkloadError(f"id {id} stands more than once")
+            points.append(resolve(row, catalog))
+        except PlannerError as error:
+            refused.append(Refusal(id, row.get("metric", ""), _number_or_none(row.get("value", "")), str(error)))
+        seen.add(id)
+    return points, refused
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise WorkloadError(f"{path.name} is larger than {MAX_BYTES:,} bytes.")
+        opener = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rt", encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream)
+            missing = [c for c in NEEDED if c not in (reader.fieldnames or ())]
+            if missing:
+                raise WorkloadError(
+                    f"{path.name} lacks the columns {', '.join(missing)}.\n  Columns: {', '.join(COLUMNS)}."
+                )
+            for row in reader:
+                yield {k: (v or "").strip() for k, v in row.items() if k is not None and isinstance(v, str | None)}
+    except (OSError, UnicodeDecodeError, csv.Error, EOFError) as error:
+        raise WorkloadError(f"cannot read {path.name}: {error}.") from None
+
+
+def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
+    """One row as a point.
+
+    Raises
+    ------
+    PlannerError
+        Naming the column and what is wrong with it.
+    """
+    missing = [c for c in NEEDED if not row.get(c)]
+    if missing:
+        raise WorkloadError(f"{', '.join(missing)} missing")
+    metric, scale, low, high = _metric(row["metric"])
+    value = _number(row, "value") * scale
+    if not low <= value <= high:
+        raise WorkloadError(
+            f"{row['metric']} {row['value']} is outside {low / scale:g} to {high / scale:g}: check its unit"
+        )
+    llm, accelerator, engine = _names(row, catalog)
+    weights = _weights(row, catalog, llm, accelerator)
+    tp, pp = _size(row, "tp"), _size(row, "pp", 1)
+    gpus = _size(row, "n_accelerators", tp * pp)
+    dp, replicas = _data_parallel(row, gpus, tp, pp, catalog.llms[llm].moe is not None)
+    tp = tp // dp if dp > 1 and tp * pp * dp > gpus else tp
+    kind, load = _load(row)
+    inputs, outputs = _lengths(row)
+    return Point(
+        id=row["id"], source=row.get("source", ""), llm=llm, weights=weights,
+        kv="fp8" if row.get("precision_kv", "").startswith("fp8") else "bf16", engine=engine,
+        version=row.get("framework_version", ""), accelerator=accelerator, gpus=gpus, tp=tp, dp=dp, pp=pp,
+        ep=tp * dp if _size(row, "ep", 1) > 1 else 1, replicas=replicas, input_tokens=inputs, output_tokens=outputs,
+        kind=kind, load=load, metric=metric, per_gpu=row["metric"].endswith("per_gpu"),
+        statistic=row["metric"].rsplit("_", 1)[-1], value=value, unit_scale=scale, curve=row.get("curve", ""),
+    )  # fmt: skip
+
+
+def _metric(name: str) -> tuple[str, float, float, float]:
+    for metric, (pattern, scale, low, high) in METRICS.items():
+        if pattern.fullmatch(name):
+            return metric, scale, low, high
+    raise WorkloadError(
+        f"metric {name!r} is not predicted; known: ttft_ms_*, tpot_ms_*, itl_ms_*, output_tok_s_*, power_w_per_gpu"
+    )
+
+
+def _names(row: Mapping[str, str], catalog: Catalog) -> tuple[str, str, str]:
+    accelerator = re.sub(r"\(.*\)", "", row["accelerator"])
+    try:
+        return (
+            catalog.llm_id(row["model"]),
+            catalog.accelerator_id(accelerator),
+            catalog.engine_id(row["framework"]),
+        )
+    except UnknownName as error:
+        raise WorkloadError(str(error).splitlines()[0]) from None
+
+
+def _weights(row: Mapping[str, str], catalog: Catalog, llm: str, accelerator: str) -> str:
+    written = row["precision_weights"].split("(")[0].strip().lower()
+    weights = PRECISIONS.get(written)
+    if weights is None:
+        raise WorkloadError(f"precision_weights {written!r} is not one of {', '.join(PRECISIONS)}")
+    if catalog.llms[llm].weights == "mxfp4" and weights in ("nvfp4", "fp8"):
+        weights = "mxfp4"  # the only checkpoint that such an LLM has; fp8 then names its arithmetic
+    if weights not in possible_weights(catalog.llms[llm]):
+        raise WorkloadError(f"{llm} cannot be served in {weights}")
+    if compute_dtype(weights, frozenset(catalog.accelerators[accelerator].peak_flops_per_s)) is None:
+        raise WorkloadError(f"{accelerator} cannot compute in {weights}")
+    return weights
+
+
+def _data_parallel(row: Mapping[str, str], gpus: int, tp: int, pp: int, sparse: bool) -> tuple[int, int]:
+    """Attention data-parallel size and number of independent replicas.
+
+    A dp inside the tensor-parallel group is attention data-parallelism; accelerators beyond
+    one group are further copies of a dense LLM, or attention ranks of a mixture of experts.
+    """
+    dp = _size(row, "dp", 1)
+    if gpus % (tp * pp) and tp * pp <= gpus:
+        raise WorkloadError(f"n_accelerators {gpus} is not a multiple of tp x pp = {tp * pp}")
+    copies = max(gpus // (tp * pp), 1)
+    if dp > 1 and tp * pp * dp > gpus:
+        if tp % dp:
+            raise WorkloadError(f"dp {dp} does not divide tp {tp}")
+        return dp, copies
+    if copies > 1 and not sparse:
+        return 1, copies
+    return copies, 1
+
+
+def _load(row: Mapping[str, str]) -> tuple[str, float]:
+    text = row["concurrency_or_qps"].lower()
+    if text in ("inf", "infinity"):
+        return "saturated", math.inf
+    burst = re.fullmatch(r"inf\((\d+)[^)]*\)", text)
+    if burst:
+        return "burst", float(burst[1])
+    rate = re.fullmatch(r"qps=([\d.]+)", text)
+    load = float(rate[1]) if rate else _number(row, "concurrency_or_qps")
+    if not 0 < load <= 1e6:
+        raise WorkloadError(f"concurrency_or_qps {text} is not between 0 and 1e6")
+    return ("open" if rate else "closed"), load
+
+
+def _lengths(row: Mapping[str, str]) -> tuple[float, float]:
+    """Prompt and answer tokens; a prompt length that the source withholds counts as a short question."""
+    notes = row.get("notes", "")
+    inputs = _number(row, "isl") if row.get("isl") else 256.0
+    if not row.get("osl"):
+        raise WorkloadError("osl missing")
+    outputs = _number(row, "osl")
+    if not (1 <= inputs <= 1e7 and 1 <= outputs <= 1e7):
+        raise WorkloadError(f"isl {inputs:g} or osl {outputs:g} is not between 1 and 1e7")
+    mean = 0.9 if "range ratio 0.8" in notes else 1.0
+    return max(inputs * mean, 1.0), max(outputs * mean, 1.0)
+
+
+def _size(row: Mapping[str, str], column: str, default: int | None = None) -> int:
+    if not row.get(column) or row[column] in ("0", "0.0"):
+        if default is None:
+            raise WorkloadError(f"{column} missing")
+        return default
+    size = _number(row, column)
+    if size != int(size) or not 1 <= size <= 4096:
+        raise WorkloadError(f"{column} {row[column]} is not a whole number from 1 to 4096")
+    return int(size)
+
+
+def _number(row: Mapping[str, str], column: str) -> float:
+    number = _number_or_none(row[column])
+    if number is None:
+        raise WorkloadError(f"{column} {row[column][:40]!r} is not a number")
+    return number
+
+
+def _number_or_none(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

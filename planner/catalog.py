@@ -1,0 +1,266 @@
+"""The facts: read once, validated, looked up by name, passed down.
+
+A file is read when it is first asked for, so a plan pays only for what it uses;
+`planner catalog check` reads all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from planner.assets import catalogs_dir
+from planner.errors import CatalogError, MissingFact, OutputError, UnknownName
+from planner.schema import (
+    Accelerator,
+    ApiPrice,
+    Cpu,
+    Drive,
+    Engine,
+    Instance,
+    Llm,
+    NetworkItem,
+    OwnedHour,
+    Parameter,
+    Price,
+    Purchase,
+    Server,
+    Site,
+    SiteMetric,
+    Sourced,
+    SpotAdvice,
+    SpotRecord,
+)
+from planner.tabular import read_csv, read_toml
+
+Row = TypeVar("Row", bound=Sourced)
+
+
+def load_catalog(path: Path | None = None) -> Catalog:
+    """Open the catalogs in a folder, by default those that ship with the planner.
+
+    Raises
+    ------
+    CatalogError
+        If the folder is not there.
+    """
+    folder = path or catalogs_dir()
+    if not (folder / "catalog.toml").is_file():
+        raise CatalogError(f"no catalogs in {folder}: catalog.toml is missing.")
+    return Catalog(folder)
+
+
+class Catalog:
+    """All catalog rows of one folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    @cached_property
+    def _about(self) -> dict[str, object]:
+        return tomllib.loads((self.folder / "catalog.toml").read_text(encoding="utf-8"))
+
+    @property
+    def as_of(self) -> date:
+        """Day on which the catalogs were closed; ages of prices count from here."""
+        return date.fromisoformat(str(self._about["as_of"]))
+
+    @property
+    def version(self) -> str:
+        """Version of the catalogs."""
+        return str(self._about["version"])
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash over names and bytes of all catalog files."""
+        digest = hashlib.sha256()
+        for file in self.files():
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        return digest.hexdigest()
+
+    def files(self) -> list[Path]:
+        """Files that hold facts, in a fixed order."""
+        return sorted(p for p in self.folder.iterdir() if p.suffix in {".toml", ".csv"})
+
+    @cached_property
+    def accelerators(self) -> dict[str, Accelerator]:
+        return read_toml(self.folder / "accelerators.toml", Accelerator)
+
+    @cached_property
+    def llms(self) -> dict[str, Llm]:
+        return read_toml(self.folder / "llms.toml", Llm)
+
+    @cached_property
+    def engines(self) -> dict[str, Engine]:
+        return read_toml(self.folder / "engines.toml", Engine)
+
+    @cached_property
+    def cpus(self) -> dict[str, Cpu]:
+        return {row.id: row for row in read_csv(self.folder / "cpus.csv", Cpu)}
+
+    @cached_property
+    def drives(self) -> dict[str, Drive]:
+        return {row.id: row for row in read_csv(self.folder / "drives.csv", Drive)}
+
+    @cached_property
+    def network(self) -> dict[str, NetworkItem]:
+        return {row.id: row for row in read_csv(self.folder / "network.csv", NetworkItem)}
+
+    @cached_property
+    def servers(self) -> dict[str, Server]:
+        return {row.id: row for row in read_csv(self.folder / "servers.csv", Server)}
+
+    @cached_property
+    def sites(self) -> dict[str, Site]:
+        return {row.id: row for row in read_csv(self.folder / "sites.csv", Site)}
+
+    @cached_property
+    def site_metrics(self) -> tuple[SiteMetric, ...]:
+        return read_csv(self.folder / "site_metrics.csv", SiteMetric)
+
+    @cached_property
+    def instances(self) -> tuple[Instance, ...]:
+        return read_csv(self.folder / "instances.csv", Instance)
+
+    @cached_property
+    def prices(self) -> tuple[Price, ...]:
+        return read_csv(self.folder / "prices.csv", Price)
+
+    @cached_property
+    def purchases(self) -> tuple[Purchase, ...]:
+        return read_csv(self.folder / "purchase_prices.csv", Purchase)
+
+    @cached_property
+    def owned_hours(self) -> tuple[OwnedHour, ...]:
+        return read_csv(self.folder / "owned_hours.csv", OwnedHour)
+
+    @cached_property
+    def api_prices(self) -> tuple[ApiPrice, ...]:
+        return read_csv(self.folder / "api_prices.csv", ApiPrice)
+
+    @cached_property
+    def spot(self) -> tuple[SpotRecord, ...]:
+        return read_csv(self.folder / "spot.csv", SpotRecord)
+
+    @cached_property
+    def spot_advice(self) -> tuple[SpotAdvice, ...]:
+        return read_csv(self.folder / "spot_advisor.csv", SpotAdvice)
+
+    @cached_property
+    def calibration(self) -> dict[tuple[str, str], Parameter]:
+        rows = read_csv(self.folder / "calibration.csv", Parameter)
+        return {(row.name, row.scope): row for row in rows}
+
+    def calibrated(self, values: Mapping[tuple[str, str], float]) -> Catalog:
+        """The same facts with other calibration values; rows keep their provenance. For fitting."""
+        other = Catalog(self.folder)
+        other.__dict__.update(self.__dict__)
+        rows = {key: self.calibration[key].model_copy(update={"value": value}) for key, value in values.items()}
+        other.__dict__["calibration"] = {**self.calibration, **rows}
+        return other
+
+    def everything(self) -> dict[str, Mapping[str, Sourced]]:
+        """Every row of every file by kind, keyed for people; reads all files."""
+        keyed: dict[str, Mapping[str, Sourced]] = {
+            "accelerators": self.accelerators,
+            "llms": self.llms,
+            "engines": self.engines,
+            "cpus": self.cpus,
+            "drives": self.drives,
+            "network": self.network,
+            "servers": self.servers,
+            "sites": self.sites,
+            "instances": {f"{r.provider}/{r.instance_type}": r for r in self.instances},
+            "calibration": {f"{n}/{s}" if s else n: r for (n, s), r in self.calibration.items()},
+        }
+        numbered: dict[str, tuple[Sourced, ...]] = {
+            "prices": self.prices,
+            "purchases": self.purchases,
+            "owned-hours": self.owned_hours,
+            "api-prices": self.api_prices,
+            "site-metrics": self.site_metrics,
+            "spot": self.spot,
+            "spot-advice": self.spot_advice,
+        }
+        for kind, rows in numbered.items():
+            keyed[kind] = {str(number): row for number, row in enumerate(rows, 2)}
+        return keyed
+
+    def find(self, name: str) -> tuple[str, str, Sourced]:
+        """Kind, id and row of any name or synonym; raises UnknownName."""
+        everything = self.everything()
+        for kind, rows in everything.items():
+            if name in rows and not name.isdigit():
+                return kind, name, rows[name]
+        for kind in ("accelerators", "llms", "engines"):
+            try:
+                id = _resolve(kind, name, everything[kind], "", "")
+            except UnknownName:
+                continue
+            return kind, id, everything[kind][id]
+        known = [id for kind, rows in everything.items() for id in rows if not id.isdigit()]
+        raise UnknownName("catalog row", name, known, "planner catalog ls KIND")
+
+    def accelerator_id(self, name: str, where: str = "") -> str:
+        """Resolve an accelerator name or synonym; raises UnknownName."""
+        return _resolve("accelerator", name, self.accelerators, "planner catalog ls accelerators", where)
+
+    def llm_id(self, name: str, where: str = "") -> str:
+        """Resolve an LLM name or synonym; raises UnknownName."""
+        return _resolve("llm", name, self.llms, "planner catalog ls llms", where)
+
+    def engine_id(self, name: str, where: str = "") -> str:
+        """Resolve an engine name or synonym; raises UnknownName."""
+        return _resolve("engine", name, self.engines, "planner catalog ls engines", where)
+
+    def site(self, name: str, where: str = "") -> Site:
+        """Look up a site; raises UnknownName."""
+        return self.sites[_resolve("site", name, self.sites, "planner catalog ls sites", where)]
+
+    def parameter(self, name: str, scope: str = "") -> Parameter:
+        """A model parameter for a scope, else the one that holds everywhere.
+
+        Raises
+        ------
+        MissingFact
+            If neither is in calibration.csv.
+        """
+        row = self.calibration.get((name, scope)) or self.calibration.get((name, ""))
+        if row is None:
+            raise MissingFact("calibration.csv", name, "the model", "Add the row with its source.")
+        return row
+
+
+def _resolve(kind: str, name: str, rows: Mapping[str, Sourced], list_command: str, where: str) -> str:
+    asked = name.strip().lower().replace("_", "-").replace(" ", "-")
+    if asked in rows:
+        return asked
+    for id, row in rows.items():
+        if asked in getattr(row, "aliases", ()):
+            return id
+    known = [*rows, *(alias for row in rows.values() for alias in getattr(row, "aliases", ()))]
+    raise UnknownName(kind, name, known, list_command, where)
+
+
+def add_llm(file: Path, entry: str) -> None:
+    """Append an LLM entry to an llms.toml; nothing changes if the whole file would not be valid.
+
+    Raises
+    ------
+    CatalogError, OutputError
+    """
+    before = file.read_text(encoding="utf-8") if file.is_file() else ""
+    beside = file.with_name(f".{file.name}.new")
+    try:
+        beside.write_text(f"{before.rstrip()}\n\n{entry}".lstrip(), encoding="utf-8")
+        read_toml(beside, Llm)
+        beside.replace(file)
+    except OSError as error:
+        raise OutputError(f"cannot write {file}: {error.strerror}.") from None
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""Chance that enough replicas are ready."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def replica_availability(gpus: ArrayLike, interruption_gpu_hours: float, repair_hours: float) -> Array:
+    """Share of time in which a replica serves, its accelerators in series. [-]
+
+    Parameters
+    ----------
+    interruption_gpu_hours : accelerator-hours per interruption. [h]
+    repair_hours : from the interruption until the replica serves again. [h]
+    """
+    between = interruption_gpu_hours / np.asarray(gpus, float)
+    return np.asarray(between / (between + repair_hours))
+
+
+def at_least(needed: int, installed: int, availability: float) -> float:
+    """P(at least `needed` of `installed` independent replicas are ready).
+
+    Examples
+    --------
+    >>> round(at_least(2, 3, 0.99), 6)
+    0.999702
+    """
+    return math.fsum(
+        math.comb(installed, i) * availability**i * (1 - availability) ** (installed - i)
+        for i in range(needed, installed + 1)
+    )
+
+
+def spares_for(needed: int, availability: float, target: float, limit: int = 64) -> int | None:
+    """Fewest spare replicas that reach an availability target; None beyond `limit`."""
+    for spares in range(limit + 1):
+        if at_least(needed, needed + spares, availability) >= target:
+            return spares
+    return None
+
+
+def at_least_correlated(needed: int, installed: int, availability: float, correlation: float) -> float:
+    """The same when failures come together: beta-binomial with pairwise correlation.
+
+    References
+    ----------
+    .. [1] Skellam, "A probability distribution derived from the binomial", JRSS B 10 (1948).
+
+    Examples
+    --------
+    All three zones down at availability 0.9 and correlation 0.5:
+
+    >>> round(1 - at_least_correlated(1, 3, 0.9, 0.5), 4)
+    0.0385
+    """
+    if correlation <= 0 or availability in (0.0, 1.0):
+        return at_least(needed, installed, availability)
+    scale = 1 / correlation - 1
+    a, b = availability * scale, (1 - availability) * scale
+    log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+    return math.fsum(
+        math.comb(installed, i)
+        * math.exp(math.lgamma(a + i) + math.lgamma(b + installed - i) - math.lgamma(a + b + installed) - log_beta)
+        for i in range(needed, installed + 1)
+    )

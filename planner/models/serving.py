@@ -1,0 +1,191 @@
+"""From step times to what users feel: TTFT, TPOT, tokens per second.
+
+Closed forms, exact enough for means and throughput and used for screening percentiles.
+All functions are element-wise over broadcastable columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.models.operators import Efficiency, Placement, prompt_attention_s, step_s
+from planner.models.shape import LlmShape
+
+Array = NDArray[np.float64]
+
+Z99 = 2.326347874  # standard normal quantile of 0.99
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Token lengths of the requests: numbers, or columns of length n where points differ.
+
+    Attributes
+    ----------
+    input_tokens, output_tokens : means [token]
+    input_cv : standard deviation of input tokens over their mean [-]
+    input_p99_ratio : 99th percentile of input tokens over their mean [-]
+    prefix_hit_rate : share of input tokens found in the prefix cache [-]
+    """
+
+    input_tokens: float | Array
+    output_tokens: float | Array
+    input_cv: float
+    input_p99_ratio: float
+    prefix_hit_rate: float
+
+    @property
+    def new_tokens(self) -> Array:
+        """Prompt tokens that must be computed; at least one."""
+        return np.asarray(np.maximum(np.asarray(self.input_tokens) * (1 - self.prefix_hit_rate), 1.0))
+
+    @property
+    def cached_tokens(self) -> Array:
+        """Prompt tokens that the prefix cache holds."""
+        return np.asarray(self.input_tokens - self.new_tokens)
+
+    @property
+    def mean_context_tokens(self) -> Array:
+        """Mean tokens in the cache of a sequence over its decoding."""
+        return np.asarray(np.asarray(self.input_tokens) + np.asarray(self.output_tokens) / 2)
+
+    @property
+    def final_context_tokens(self) -> Array:
+        """Tokens in the cache when a mean request ends."""
+        return np.asarray(np.asarray(self.input_tokens) + self.output_tokens)
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one replica does at one number of running sequences, as columns.
+
+    Attributes
+    ----------
+    sequences : mean running sequences [-]
+    decode_s : step time without prompts [s]
+    prompt_s : a mean prompt alone in the batch, from its first chunk to its first token [s]
+    prompt_load_s : share of that which one prompt takes from the replica's capacity [s]
+    tpot_s : mean time per output token, interference of prompts included [s]
+    rate_per_s : requests per second that keep so many sequences running [1/s]
+    """
+
+    sequences: Array
+    decode_s: Array
+    prompt_s: Array
+    prompt_load_s: Array
+    tpot_s: Array
+    rate_per_s: Array
+
+    @property
+    def prefill_utilisation(self) -> Array:
+        """Share of time in which a prompt is being computed. [-]"""
+        return self.rate_per_s * self.prompt_load_s
+
+
+def operate(
+    shape: LlmShape,
+    place: Placement,
+    eff: Efficiency,
+    lengths: Lengths,
+    sequences: Array,
+    budget_tokens: Array,
+) -> Point:
+    """Steady state of a replica that keeps `sequences` requests running.
+
+    Decodes go first, prompts fill the rest of each step's token budget. A prompt delays every
+    running sequence by `interference_share` of what it adds to the steps that carry it.
+
+    Parameters
+    ----------
+    sequences : running sequences, whole replica. [-]
+    budget_tokens : tokens that the engine allows per step and attention rank. [token]
+    """
+    context = lengths.mean_context_tokens
+    decode_s = step_s(shape, place, eff, sequences, sequences, context)
+    room = np.maximum(budget_tokens - sequences / place.dp, 1.0)
+    chunk = np.minimum(lengths.new_tokens, room)
+    chunks = np.maximum(lengths.new_tokens / room, 1.0)
+    # Every attention rank carries a prompt of its own: dp prompts share one step.
+    mixed_s = step_s(shape, place, eff, sequences + chunk * place.dp, sequences + place.dp, context)
+    attention_s = prompt_attention_s(shape, place, eff, lengths.new_tokens, lengths.cached_tokens)
+    prompt_s = chunks * mixed_s + attention_s
+    added_s = (chunks * np.maximum(mixed_s - decode_s, 0.0) + attention_s) / place.dp
+    tpot_s = decode_s + sequences * eff.interference_share * added_s / lengths.output_tokens
+    rate = sequences / (lengths.output_tokens * tpot_s)
+    return Point(sequences, decode_s, prompt_s, prompt_s / place.dp, tpot_s, rate)
+
+
+def mean_ttft_s(point: Point, eff: Efficiency, lengths: Lengths) -> Array:
+    """Mean time to first token: ingestion, rest of the running step, queue of prompts, own prompt. [s]
+
+    References
+    ----------
+    .. [1] Pollaczek–Khinchine mean wait of M/G/1; per attention rank.
+    """
+    return eff.ingest_s + point.decode_s / 2 + _mean_wait_s(point, lengths) + eff.prompt_overhead * point.prompt_s
+
+
+def _mean_wait_s(point: Point, lengths: Lengths) -> Array:
+    busy = np.minimum(point.prefill_utilisation, 0.999)
+    return np.asarray(busy * point.prompt_s * (1 + lengths.input_cv**2) / (2 * (1 - busy)))
+
+
+def p99_ttft_s(point: Point, eff: Efficiency, lengths: Lengths) -> Array:
+    """99th percentile of the time to first token under Poisson arrivals. [s]
+
+    The queue's tail is exponential with its own mean; a long prompt is as long as
+    `input_p99_ratio` says; both excesses over their means add in quadrature.
+    """
+    busy = np.minimum(point.prefill_utilisation, 0.999)
+    wait_s = _mean_wait_s(point, lengths)
+    tail_s = wait_s / np.maximum(busy, 1e-9) * np.log(np.maximum(100 * busy, 1.0))
+    longer_s = eff.prompt_overhead * point.prompt_s * (lengths.input_p99_ratio - 1)
+    excess = np.hypot(np.maximum(tail_s - wait_s, 0), longer_s)
+    return np.asarray(mean_ttft_s(point, eff, lengths) + point.decode_s / 2 + excess)
+
+
+def crowded(sequences: Array) -> Array:
+    """99th percentile of running sequences around a mean, Poisson. [-]"""
+    return np.asarray(sequences + Z99 * np.sqrt(sequences))
+
+
+def closed_loop(
+    shape: LlmShape,
+    place: Placement,
+    eff: Efficiency,
+    lengths: Lengths,
+    concurrency: Array,
+    max_sequences: Array,
+    budget_tokens: Array,
+    passes: int = 4,
+) -> tuple[Point, Array]:
+    """A fixed number of users, each sending the next request when the last one ends.
+
+    Returns
+    -------
+    (Point, ndarray)
+        State at the mean running sequences, and the mean TTFT. [s]
+
+    Notes
+    -----
+    B = limit · O·TPOT / (O·TPOT + TTFT), iterated; users beyond the limit wait for a place.
+    """
+    limit = np.maximum(np.minimum(concurrency, max_sequences), 1.0)
+    running = limit
+    for _ in range(passes):
+        point = operate(shape, place, eff, lengths, running, budget_tokens)
+        decode_s = lengths.output_tokens * point.tpot_s
+        running = limit * decode_s / (decode_s + _loop_ttft_s(point, eff, limit))
+    point = operate(shape, place, eff, lengths, running, budget_tokens)
+    ttft_s = _loop_ttft_s(point, eff, limit)
+    queue_s = np.maximum(concurrency - limit, 0) / point.rate_per_s
+    return point, ttft_s + queue_s
+
+
+def _loop_ttft_s(point: Point, eff: Efficiency, users: Array) -> Array:
+    """TTFT among a fixed number of users, whose answers of one length end and restart in waves."""
+    ahead_s = eff.wave_share * (users - 1) * point.prompt_load_s
+    return np.asarray(eff.ingest_s + point.decode_s / 2 + ahead_s + eff.prompt_overhead * point.prompt_s)

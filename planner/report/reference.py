@@ -1,0 +1,107 @@
+"""The reference pages that are generated: what each catalog column means, and which rows there are."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from planner.catalog import Catalog
+from planner.schema import (
+    Accelerator,
+    ApiPrice,
+    Cpu,
+    Drive,
+    Engine,
+    Instance,
+    Llm,
+    NetworkItem,
+    OwnedHour,
+    Parameter,
+    Price,
+    Purchase,
+    Server,
+    Site,
+    SiteMetric,
+    Sourced,
+    SpotAdvice,
+    SpotRecord,
+)
+
+FILES: dict[str, type[Sourced]] = {
+    "accelerators.toml": Accelerator,
+    "llms.toml": Llm,
+    "engines.toml": Engine,
+    "cpus.csv": Cpu,
+    "drives.csv": Drive,
+    "network.csv": NetworkItem,
+    "servers.csv": Server,
+    "instances.csv": Instance,
+    "prices.csv": Price,
+    "purchase_prices.csv": Purchase,
+    "owned_hours.csv": OwnedHour,
+    "api_prices.csv": ApiPrice,
+    "sites.csv": Site,
+    "site_metrics.csv": SiteMetric,
+    "spot.csv": SpotRecord,
+    "spot_advisor.csv": SpotAdvice,
+    "calibration.csv": Parameter,
+}
+
+_BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def refresh(page: Path, catalog: Catalog) -> str:
+    """The page with each block between `<!-- generated: NAME -->` and `<!-- end -->` made anew."""
+    blocks: dict[str, Callable[[], str]] = {"columns": columns, "rows": lambda: rows(catalog)}
+    text = page.read_text(encoding="utf-8")
+    return _BLOCK.sub(lambda found: f"{found[1]}\n{blocks[found[2]]()}\n{found[3]}", text)
+
+
+def columns() -> str:
+    """Markdown tables: every column of every file with unit and meaning."""
+    shared = _table(Sourced, set())
+    parts = [f"### In every file\n\n{shared}"]
+    parts += [f"### {name}\n\n{_table(model, set(Sourced.model_fields))}" for name, model in FILES.items()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(model: type[Sourced], left_out: set[str]) -> str:
+    lines = ["| column | needed | meaning [unit] |", "| --- | --- | --- |"]
+    for name, field in model.model_fields.items():
+        if name in left_out:
+            continue
+        needed = "yes" if field.is_required() else ""
+        meaning = (field.description or "").replace("|", "\\|")
+        nested = _nested(field.annotation)
+        lines.append(f"| `{name}` | {needed} | {meaning}{nested} |")
+    return "\n".join(lines)
+
+
+def _nested(annotation: object) -> str:
+    """Keys of a nested table, with their meaning."""
+    parts: tuple[object, ...] = (
+        typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    )
+    for part in parts:
+        fields: dict[str, FieldInfo] | None = getattr(part, "model_fields", None)
+        if fields:
+            return ": " + "; ".join(f"`{key}` {value.description}" for key, value in fields.items())
+    return ""
+
+
+def rows(catalog: Catalog) -> str:
+    """Markdown: how many rows each kind has, and the ids of what a plan can name."""
+    counts = "\n".join(f"| {kind} | {len(found)} |" for kind, found in catalog.everything().items())
+    named = {
+        "accelerators": catalog.accelerators,
+        "llms": catalog.llms,
+        "engines": catalog.engines,
+        "sites": catalog.sites,
+    }
+    lists = "\n\n".join(f"**{kind}**: {', '.join(f'`{id}`' for id in found)}" for kind, found in named.items())
+    return f"| kind | rows |\n| --- | --- |\n{counts}\n\n{lists}\n"

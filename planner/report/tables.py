@@ -1,0 +1,169 @@
+"""Answers as headings and rows of text, for the terminal and for documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from planner.schema import Estimate, Plan, PlanResult
+from planner.units import percent, si, usd
+
+Translate = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A title, column headings and rows; numbers are spelled and right-aligned by the reader."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric_from: int = 1
+
+
+def sentence(result: PlanResult, _: Translate) -> str:
+    """The answer in one sentence."""
+    best = result.plans[0]
+    low, high = best.band.tpot_s
+    spare = _(" and {n} spare").format(n=best.spares) if best.spares else ""
+    return _(
+        "{total} × {name}: {replicas} serving{spare}, {layout}, for {cost} a month "
+        "({unit} per million output tokens). P99 TTFT {ttft}, P99 TPOT {tpot}; mean TPOT {mean}, "
+        "80 % of such measurements fall in {low} to {high}. Price: {supply}, dated {priced}, {confidence} confidence."
+    ).format(
+        total=best.gpus_total,
+        name=accelerator_name(best),
+        replicas=best.replicas,
+        spare=spare,
+        layout=layout_text(best),
+        cost=usd(best.cost.usd_per_month),
+        unit=usd(best.cost.usd_per_million_output_tokens),
+        ttft=si(best.slo.ttft_p99_s, "s"),
+        tpot=si(best.slo.tpot_p99_s, "s"),
+        mean=si(best.serving.tpot_s, "s"),
+        low=si(low, "s"),
+        high=si(high, "s"),
+        supply=supply_text(best, _),
+        priced=priced_text(best),
+        confidence=_(best.supply[0].confidence),
+    )
+
+
+def accelerator_name(plan: Plan) -> str:
+    """Vendor's name of the accelerator, from the title that carries it."""
+    return plan.title.split(" × ", 1)[1].rsplit(", ", 2)[0]
+
+
+def layout_text(plan: Plan) -> str:
+    """Precisions of weights and cache, and parallel sizes, such as `FP8/BF16 TP8 PP2`."""
+    layout = plan.layout
+    sizes = [(name, getattr(layout, name)) for name in ("tp", "dp", "pp", "ep")]
+    ranks = (f"{name.upper()}{size}" for name, size in sizes if size > 1 or name == "tp")
+    return " ".join([f"{layout.weights.upper()}/{layout.kv.upper()}", *ranks])
+
+
+def supply_text(plan: Plan, _: Translate) -> str:
+    """How it is bought, and from whom."""
+    unit = plan.supply[0]
+    ways = {"own": _("own"), "on_demand": _("on demand"), "commitment": _("committed"), "spot": _("spot")}
+    return ways[unit.option] if unit.option == "own" else f"{ways[unit.option]}, {unit.provider}"
+
+
+def priced_text(plan: Plan) -> str:
+    """Date of the price; `!` where it is older than 180 days."""
+    unit = plan.supply[0]
+    return unit.source_date.split("..")[0] + (" !" if unit.stale else "")
+
+
+def plan_table(result: PlanResult, _: Translate) -> TextTable:
+    """Ranked plans."""
+    headings = (
+        "#",
+        _("Accelerator"),
+        _("Layout"),
+        _("Supply"),
+        _("Priced"),
+        _("GPUs"),
+        _("Replicas"),
+        _("P99 TTFT"),
+        _("P99 TPOT"),
+        _("$/month"),
+        _("$/M out"),
+        "kW",
+        _("Ready"),
+        _("Basis"),
+    )
+    rows = tuple(_plan_row(plan, _) for plan in result.plans)
+    return TextTable(_("Plans, cheapest first"), headings, rows, 5)
+
+
+def _plan_row(plan: Plan, _: Translate) -> tuple[str, ...]:
+    kilowatts = "–" if plan.power.facility_w is None else f"{plan.power.facility_w * plan.replicas / 1e3:.1f}"
+    spare = f"+{plan.spares}" if plan.spares else ""
+    return (
+        str(plan.rank),
+        plan.accelerator,
+        layout_text(plan),
+        supply_text(plan, _),
+        priced_text(plan),
+        str(plan.gpus_total),
+        f"{plan.replicas}{spare}",
+        si(plan.slo.ttft_p99_s, "s"),
+        si(plan.slo.tpot_p99_s, "s"),
+        f"{plan.cost.usd_per_month:,.0f}",
+        f"{plan.cost.usd_per_million_output_tokens:.2f}",
+        kilowatts,
+        percent(plan.availability, 2),
+        plan.basis,
+    )
+
+
+def rejection_table(result: PlanResult, _: Translate, most: int = 8) -> TextTable:
+    """Why not the others."""
+    rows = tuple((r.limit, r.message) for r in result.rejections[:most])
+    more = len(result.rejections) - len(rows)
+    title = _("Why not the others") + (f" (+{more}, --json)" if more > 0 else "")
+    return TextTable(title, (_("Limit"), _("Reason")), rows, 9)
+
+
+def estimate_table(estimate: Estimate, _: Translate) -> TextTable:
+    """One layout at one load."""
+    memory, serving, power, band = estimate.memory, estimate.serving, estimate.power, estimate.band
+    rows: list[tuple[str, str, str]] = [
+        (_("TTFT, mean"), si(serving.ttft_s, "s"), _range(band.ttft_s, "s")),
+        (_("TPOT, mean"), si(serving.tpot_s, "s"), _range(band.tpot_s, "s")),
+        (_("Whole answer"), si(serving.e2e_s, "s"), ""),
+        (
+            _("Output throughput"),
+            si(serving.output_tokens_per_s, "token/s"),
+            _range(band.output_tokens_per_s, "token/s"),
+        ),
+        (_("Output throughput per GPU"), si(serving.output_tokens_per_s_per_gpu, "token/s"), ""),
+        (_("Limited by"), serving.bound, ""),
+        (_("Weights per GPU"), si(memory.weights_bytes_per_gpu, "B"), ""),
+        (
+            _("Activations and reserve per GPU"),
+            si(memory.activation_bytes_per_gpu + memory.reserve_bytes_per_gpu, "B"),
+            "",
+        ),
+        (_("KV cache room per GPU"), si(memory.kv_room_bytes_per_gpu, "B"), ""),
+        (_("KV cache per token"), f"{memory.kv_bytes_per_token:,.0f} B", ""),
+        (_("KV cache per token and GPU"), f"{memory.kv_bytes_per_token_per_gpu:,.0f} B", ""),
+        (_("Cached tokens per replica"), f"{memory.kv_capacity_tokens:,.0f}", ""),
+        (_("Full-length sequences"), f"{memory.max_sequences:,.0f}", ""),
+        (_("Power per GPU"), _optional(power.gpu_w, "W"), ""),
+        (_("Power at the meter"), _optional(power.facility_w, "W"), ""),
+        (_("Energy per output token"), _optional(power.energy_j_per_output_token, "J"), ""),
+        (_("Basis"), estimate.basis, ""),
+    ]
+    inputs = estimate.inputs
+    title = f"{inputs['llm']}, {inputs['gpus']} × {inputs['accelerator']}, {inputs['weights']}, TP{inputs['tp']}"
+    return TextTable(title, (_("Figure"), _("Value"), _("80 % of measurements")), tuple(rows))
+
+
+def _range(span: Sequence[float], unit: str) -> str:
+    return f"{si(span[0], unit)} … {si(span[1], unit)}"
+
+
+def _optional(value: float | None, unit: str) -> str:
+    return "–" if value is None else si(value, unit)

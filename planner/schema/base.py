@@ -1,0 +1,75 @@
+"""What every catalog row shares: strict fields and where its figures come from."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Confidence = Literal["high", "medium", "low"]
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]*$", max_length=64)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+_DATE = re.compile(r"^(\d{4})(?:-(\d{2})(?:-(\d{2}))?|-H([12])|-Q([1-4]))?(?:\.\..+)?$")
+
+
+class Strict(BaseModel):
+    """Frozen, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Provenance(Strict):
+    """Where one figure comes from."""
+
+    row: str
+    field: str
+    source: Text
+    source_date: Text
+    confidence: Confidence
+
+
+class Sourced(Strict):
+    """A row whose every figure can be followed to a source."""
+
+    source: Text = Field(description="where the figures come from")
+    source_date: str = Field(
+        pattern=_DATE.pattern,
+        description="date of the source: YYYY, YYYY-MM, YYYY-MM-DD, YYYY-H1, YYYY-Q1 or a range A..B",
+    )
+    confidence: Confidence = Field(
+        description="high: provider or vendor document, or two sources agree; "
+        "medium: one third party; low: estimate, undated or conflicting"
+    )
+    unverified: tuple[str, ...] = Field(
+        (), description="columns of this row recalled without a document at hand: low confidence"
+    )
+    notes: str = Field("", description="caveats of the source")
+
+    @model_validator(mode="after")
+    def _unverified_are_columns(self) -> Sourced:
+        unknown = set(self.unverified) - set(type(self).model_fields)
+        if unknown:
+            raise ValueError(f"unverified names no column: {', '.join(sorted(unknown))}")
+        return self
+
+    def provenance(self, row: str, field: str) -> Provenance:
+        """Source, date and confidence of one figure of this row."""
+        confidence: Confidence = "low" if field in self.unverified else self.confidence
+        return Provenance(row=row, field=field, source=self.source, source_date=self.source_date, confidence=confidence)
+
+    @property
+    def dated(self) -> date:
+        """Earliest day that `source_date` allows: an undated figure counts as old."""
+        found = _DATE.match(self.source_date)
+        assert found is not None
+        year, month, day, half, quarter = found.groups()
+        first = int(month or 1) if not half and not quarter else 0
+        month_number = first or (6 * int(half) - 5 if half else 3 * int(quarter) - 2)
+        return date(int(year), month_number, int(day or 1))

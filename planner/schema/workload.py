@@ -1,0 +1,114 @@
+"""The question: what is served, how much of it, how fast, and under which rules."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from planner.schema.base import Strict
+from planner.schema.facts import KvPrecision, WeightPrecision
+
+SupplyOption = Literal["own", "on_demand", "commitment", "spot"]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+Tokens = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class Traffic(Strict):
+    """What arrives. Give a rate, or a number of users who each wait for an answer."""
+
+    rate_per_s: float | None = Field(
+        None, gt=0, le=1e6, allow_inf_nan=False, description="mean request rate of the fleet [1/s]"
+    )
+    concurrency: int | None = Field(
+        None, ge=1, le=10_000_000, description="requests in service at once, in place of a rate [-]"
+    )
+    input_tokens: Tokens = Field(description="mean prompt length [token]")
+    output_tokens: Tokens = Field(description="mean answer length [token]")
+    input_cv: float | None = Field(
+        None,
+        ge=0,
+        le=20,
+        description="coefficient of variation of prompt lengths; absent: as measured in chat traffic [-]",
+    )
+    input_p99_ratio: float | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description="99th percentile of prompt lengths over their mean; absent: as measured [-]",
+    )
+    burst_factor: float | None = Field(
+        None, ge=1, le=100, description="busy rate to size for, over the mean rate; absent: as measured [-]"
+    )
+    prefix_hit_rate: float = Field(0.0, ge=0, lt=1, description="share of prompt tokens found in the prefix cache [-]")
+
+    @model_validator(mode="after")
+    def _one_kind_of_load(self) -> Traffic:
+        if (self.rate_per_s is None) == (self.concurrency is None):
+            raise ValueError("give either rate_per_s or concurrency, and not both")
+        return self
+
+
+class Slo(Strict):
+    """The promise."""
+
+    ttft_p99_s: float = Field(
+        gt=0, le=3600, allow_inf_nan=False, description="99th percentile of time to first token [s]"
+    )
+    tpot_p99_s: float = Field(
+        gt=0, le=60, allow_inf_nan=False, description="99th percentile of time per output token [s]"
+    )
+    e2e_p99_s: float | None = Field(
+        None, gt=0, le=86_400, allow_inf_nan=False, description="99th percentile of the whole answer [s]"
+    )
+    availability: float = Field(0.999, gt=0, lt=1, description="share of time in which the promise can be kept [-]")
+
+
+class Supply(Strict):
+    """How capacity may be obtained."""
+
+    options: tuple[SupplyOption, ...] = Field(
+        ("own", "on_demand", "commitment", "spot"), min_length=1, description="allowed ways"
+    )
+    providers: tuple[Name, ...] = Field((), description="clouds to consider; empty: all")
+    regions: tuple[Name, ...] = Field((), description="regions to consider; empty: all")
+
+
+class Limits(Strict):
+    """What the answer may look like; empty means anything that the catalogs hold."""
+
+    accelerators: tuple[Name, ...] = Field((), description="accelerators to consider")
+    engines: tuple[Name, ...] = Field((), description="engines to consider")
+    weights: tuple[WeightPrecision, ...] = Field((), description="weight precisions to consider")
+    kv: tuple[KvPrecision, ...] = Field((), description="KV cache precisions to consider")
+    max_gpus_per_replica: int = Field(32, ge=1, le=512, description="largest replica")
+
+
+class Workload(Strict):
+    """One question to the planner. Also the schema of a workload file (TOML)."""
+
+    name: Annotated[str, StringConstraints(max_length=80)] = Field("", description="title for people")
+    llm: Name = Field(description="LLM id or synonym")
+    traffic: Traffic = Field(description="what arrives")
+    slo: Slo = Field(description="the promise")
+    supply: Supply = Field(default_factory=Supply, description="how capacity may be obtained")
+    limits: Limits = Field(default_factory=Limits, description="what the answer may look like")
+    site: Name = Field("us-average", description="where owned hardware stands")
+    horizon_years: float = Field(
+        3.0, gt=0, le=15, allow_inf_nan=False, description="time over which a purchase is recovered [a]"
+    )
+    discount_rate: float = Field(0.08, ge=0, lt=1, description="yearly cost of capital [1/a]")
+    prices: dict[Name, Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        description="the user's own price per accelerator and hour, by accelerator [USD/h]",
+    )
+
+    @model_validator(mode="after")
+    def _promise_is_consistent(self) -> Workload:
+        slo = self.slo
+        if slo.e2e_p99_s is not None and slo.e2e_p99_s <= slo.ttft_p99_s:
+            raise ValueError(
+                f"slo.e2e_p99_s {slo.e2e_p99_s:g} s is not above slo.ttft_p99_s {slo.ttft_p99_s:g} s: "
+                "an answer cannot end before it begins"
+            )
+        return self

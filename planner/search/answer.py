@@ -1,0 +1,211 @@
+"""Choices as answers: plans and the curves behind them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from planner.models import serving
+from planner.schema import Cost, CurvePoint, Layout, Plan, SloResult, SupplyUnit
+from planner.search import metrics
+from planner.search.choose import Choice
+from planner.search.columns import KV, WEIGHTS, node_gpus
+from planner.search.evaluate import BATCHES, as_columns, take
+from planner.search.offers import Offer
+from planner.search.study import Study
+from planner.units import HOURS_PER_MONTH
+
+SOURCES = (
+    ("burst_factor", ""),
+    ("headroom", ""),
+    ("input_cv", ""),
+    ("input_p99_ratio", ""),
+    ("gemm_memory_efficiency", "fp8"),
+    ("gemm_compute_efficiency", "fp8"),
+    ("moe_memory_efficiency", ""),
+    ("moe_compute_efficiency", ""),
+    ("kv_memory_efficiency", ""),
+    ("latent_kv_factor", ""),
+    ("host_layer_s", ""),
+    ("host_moe_layer_s", ""),
+    ("interference_share", ""),
+    ("prompt_overhead", ""),
+    ("ingest_s", ""),
+    ("collective_latency_s", "scale-up"),
+    ("collective_efficiency", "scale-up"),
+    ("internode_bytes_per_s", ""),
+    ("driver_reserve_bytes", ""),
+    ("runtime_reserve_bytes", ""),
+    ("interruption_gpu_hours", ""),
+    ("repair_hours", "own"),
+    ("repair_hours", "cloud"),
+    ("spot_correlation", ""),
+    ("maintenance_share_per_year", ""),
+    ("host_power_w_per_gpu", ""),
+    ("drive_read_bytes_per_s", ""),
+    ("engine_start_s", ""),
+)
+
+
+def plans(study: Study, choices: list[Choice]) -> tuple[Plan, ...]:
+    """Spell out ranked choices."""
+    return tuple(_plan(study, choice, rank) for rank, choice in enumerate(choices, 1))
+
+
+def _plan(study: Study, choice: Choice, rank: int) -> Plan:
+    c, i, catalog = study.candidates, choice.row, study.catalog
+    accelerator_id = c.accelerator_ids[c.accelerator[i]]
+    accelerator = catalog.accelerators[accelerator_id]
+    gpus = int(c.gpus[i])
+    needed = choice.replicas
+    sizes = (int(c.tp[i]), int(c.dp[i]), int(c.pp[i]), int(c.ep[i]))
+    served = metrics.serving_answer(study.lengths, choice.load, gpus, choice.at, _utilisation(study, choice))
+    basis = metrics.basis_of(catalog, accelerator_id, WEIGHTS[c.weights[i]])
+    return Plan(
+        rank=rank,
+        title=metrics.describe(accelerator, gpus, WEIGHTS[c.weights[i]], *sizes),
+        llm=study.llm_id,
+        accelerator=accelerator_id,
+        engine=c.engine_ids[c.engine[i]],
+        layout=_layout(study, i, sizes),
+        gpus_per_replica=gpus,
+        nodes_per_replica=math.ceil(gpus / node_gpus(accelerator)),
+        replicas=needed,
+        spares=choice.spares,
+        gpus_total=gpus * (needed + choice.spares),
+        supply=(_supply(study, choice.offer, choice.units),),
+        memory=metrics.memory_answer(study.shape, c, study.fit, i),
+        serving=served,
+        slo=_promise(study, choice),
+        power=metrics.power_answer(
+            catalog, catalog.site(study.workload.site), study.lengths, choice.load, gpus, choice.at
+        ),
+        cost=_cost(study, choice, served.output_tokens_per_s * needed),
+        availability=choice.availability,
+        load_time_s=_load_time_s(study, i, gpus, node_gpus(accelerator)),
+        pareto=choice.pareto,
+        basis=basis,
+        band=metrics.band_answer(catalog, basis, served),
+    )
+
+
+def _layout(study: Study, i: int, sizes: tuple[int, int, int, int]) -> Layout:
+    """Layout for the engine; context covers the longest prompt that the promise assumes."""
+    c, tp, dp, pp, ep = study.candidates, *sizes
+    lengths = study.lengths
+    longest = lengths.input_tokens * lengths.input_p99_ratio + 2 * lengths.output_tokens
+    limit = study.llm.max_context_tokens or math.inf
+    context = min(2 ** math.ceil(math.log2(longest)), limit)
+    return Layout(
+        weights=WEIGHTS[c.weights[i]],
+        kv=KV[c.kv[i]],
+        tp=tp,
+        pp=pp,
+        dp=dp,
+        ep=ep,
+        mode="aggregated",
+        max_sequences=max(math.floor(float(study.fit.max_sequences[i])), 1),
+        max_batched_tokens=int(study.fit.budget_tokens[i]),
+        max_context_tokens=int(context),
+    )
+
+
+def _utilisation(study: Study, choice: Choice) -> float:
+    if study.workload.traffic.concurrency is not None:
+        most = float(study.capacity.sequences[choice.row])
+        return float(choice.load.point.sequences[choice.at]) / most
+    return float(choice.load.point.rate_per_s[choice.at]) / float(study.capacity.rate_per_s[choice.row])
+
+
+def _promise(study: Study, choice: Choice) -> SloResult:
+    """Percentiles at the busy rate of each replica."""
+    busy, slo, at = choice.busy.point, study.workload.slo, choice.at
+    ttft = float(serving.p99_ttft_s(busy, study.eff, study.lengths)[at])
+    sequences = busy.sequences[at : at + 1]
+    closed = study.workload.traffic.concurrency is not None
+    crowd = sequences if closed else np.maximum(serving.crowded(sequences), sequences)
+    rows = np.array([choice.row])
+    point = serving.operate(
+        study.shape, take(study.place, rows), study.eff, study.lengths, crowd, study.fit.budget_tokens[rows]
+    )
+    tpot = float(point.tpot_s[0])
+    return SloResult(ttft_p99_s=ttft, tpot_p99_s=tpot, met=ttft <= slo.ttft_p99_s and tpot <= slo.tpot_p99_s)
+
+
+def _supply(study: Study, offer: Offer, units: int) -> SupplyUnit:
+    return SupplyUnit(
+        option=offer.option,
+        term=offer.term,
+        provider=offer.provider,
+        instance_type=offer.instance_type,
+        region=offer.region,
+        units=units,
+        usd_per_hour=offer.usd_per_hour,
+        source=offer.source,
+        source_date=offer.row.source_date,
+        confidence=offer.row.confidence,
+        stale=offer.stale(study.catalog.as_of),
+    )
+
+
+def _cost(study: Study, choice: Choice, fleet_tokens_per_s: float) -> Cost:
+    monthly = choice.usd_per_month
+    per_token = monthly / (fleet_tokens_per_s * HOURS_PER_MONTH * 3600)
+    return Cost(
+        usd_per_month=monthly,
+        usd_per_million_output_tokens=per_token * 1e6,
+        npv_usd=choice.npv_usd,
+        horizon_years=study.workload.horizon_years,
+        parts_usd_per_month=choice.parts_usd_per_month,
+    )
+
+
+def _load_time_s(study: Study, i: int, gpus: int, node: int) -> float:
+    """Weights of one node from its drive, then the engine's own start. [s]"""
+    node_bytes = float(study.fit.weights_bytes[i]) * min(gpus, node)
+    read = study.catalog.parameter("drive_read_bytes_per_s").value
+    return node_bytes / read + study.catalog.parameter("engine_start_s").value
+
+
+def curves(study: Study, choices: list[Choice], most: int = 5) -> tuple[CurvePoint, ...]:
+    """Cost against speed of the chosen layout of the first few accelerators, over the batch."""
+    points: list[CurvePoint] = []
+    seen: set[tuple[str, int]] = set()
+    for number, choice in enumerate(choices):
+        key = (
+            study.candidates.accelerator_ids[study.candidates.accelerator[choice.row]],
+            int(study.candidates.weights[choice.row]),
+        )
+        if key in seen or len(seen) >= most:
+            continue
+        seen.add(key)
+        points += _curve(study, choice, key[0], number == 0)
+    return tuple(points)
+
+
+def _curve(study: Study, choice: Choice, accelerator_id: str, chosen: bool) -> list[CurvePoint]:
+    i = choice.row
+    rows = np.array([i])
+    batches = BATCHES[max(study.fit.max_sequences[i], 1) >= BATCHES]
+    point = serving.operate(
+        study.shape,
+        as_columns(take(study.place, rows)),
+        study.eff,
+        study.lengths,
+        batches[None, :],
+        study.fit.budget_tokens[rows][:, None],
+    )
+    usd_per_s = choice.usd_per_month / HOURS_PER_MONTH / 3600 / (choice.replicas + choice.spares)
+    tokens_per_s = point.rate_per_s[0] * study.lengths.output_tokens
+    weights = WEIGHTS[study.candidates.weights[i]]
+    return [
+        CurvePoint(
+            accelerator=accelerator_id,
+            weights=weights,
+            tokens_per_s_per_user=float(1 / tpot),
+            usd_per_million_output_tokens=float(usd_per_s / rate * 1e6),
+            chosen=chosen,
+        )
+        for tpot, rate in zip(point.tpot_s[0], tokens_per_s, strict=True)
+    ]

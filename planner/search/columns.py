@@ -1,0 +1,199 @@
+"""Candidates as equal-length columns, and the placement columns that the models take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.catalog import Catalog
+from planner.models.collectives import Links
+from planner.models.memory import bytes_per_part
+from planner.models.operators import Efficiency, Placement
+from planner.models.precision import BYTES_PER_KV, compute_dtype
+from planner.models.shape import LlmShape
+from planner.schema import Accelerator, Llm
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+WEIGHTS = ("bf16", "fp8", "int8", "int4", "nvfp4", "mxfp4")
+KV = ("bf16", "fp8")
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Layouts as columns of length n.
+
+    Attributes
+    ----------
+    accelerator, engine : positions in `accelerator_ids` and `engine_ids`
+    weights, kv : positions in WEIGHTS and KV
+    tp, dp, pp, ep : parallel sizes; gpus = tp x dp x pp [-]
+    """
+
+    accelerator_ids: tuple[str, ...]
+    engine_ids: tuple[str, ...]
+    accelerator: Index
+    engine: Index
+    weights: Index
+    kv: Index
+    tp: Index
+    dp: Index
+    pp: Index
+    ep: Index
+
+    def __len__(self) -> int:
+        return len(self.accelerator)
+
+    @property
+    def gpus(self) -> Index:
+        """Accelerators of one replica."""
+        return self.tp * self.dp * self.pp
+
+    def take(self, rows: NDArray[Any]) -> Candidates:
+        """The candidates at some positions, or where a mask is true."""
+        columns = {f.name: getattr(self, f.name)[rows] for f in fields(self)[2:]}
+        return Candidates(self.accelerator_ids, self.engine_ids, **columns)
+
+
+def node_gpus(accelerator: Accelerator) -> int:
+    """Accelerators that one server (or rack, where the link spans it) holds.
+
+    Eight is the common server; superchips stand alone; an NVL72 rack is one domain.
+    """
+    if accelerator.scaleup_domain_gpus > 8:
+        return accelerator.scaleup_domain_gpus
+    return 1 if "superchip" in accelerator.form_factor.lower() else 8
+
+
+def efficiency(catalog: Catalog) -> Efficiency:
+    """Fitted scalars of the step-time model, from calibration.csv."""
+    return Efficiency(**{f.name: catalog.parameter(f.name).value for f in fields(Efficiency)})
+
+
+def place(catalog: Catalog, shape: LlmShape, llm: Llm, candidates: Candidates) -> Placement:
+    """Look up peaks, widths, efficiencies and links of every candidate.
+
+    A blank fact becomes NaN; `space.missing_facts` names it before it gets here.
+    """
+    rows = [catalog.accelerators[id] for id in candidates.accelerator_ids]
+    at, w = candidates.accelerator, candidates.weights
+    attention_weights = np.where(_attention_wide(llm, shape)[w], WEIGHTS.index("bf16"), w)
+    peaks = _peak_table(rows)
+    memory, compute = _efficiency_tables(catalog, rows)
+    widths = np.array([[bytes_per_part(shape, p, False)[part] for p in WEIGHTS] for part in ("dense", "router")])
+    return Placement(
+        tp=candidates.tp.astype(float),
+        dp=candidates.dp.astype(float),
+        pp=candidates.pp.astype(float),
+        ep=candidates.ep.astype(float),
+        bandwidth_bytes_per_s=_column(rows, "bandwidth_bytes_per_s")[at],
+        bf16_flops_per_s=peaks[at, WEIGHTS.index("bf16")],
+        attention_flops_per_s=peaks[at, attention_weights],
+        attention_width=widths[0][attention_weights],
+        attention_memory_efficiency=memory[at, attention_weights],
+        attention_compute_efficiency=compute[at, attention_weights],
+        ffn_flops_per_s=peaks[at, w],
+        ffn_width=widths[0][w],
+        ffn_memory_efficiency=memory[at, w],
+        ffn_compute_efficiency=compute[at, w],
+        kv_width=np.array([BYTES_PER_KV[k] for k in KV])[candidates.kv],
+        kv_factor=_kv_factor(catalog, shape, rows)[at, candidates.kv],
+        time_factor=np.array([catalog.parameter("time_factor", r.architecture.split()[0]).value for r in rows])[at],
+        links=_links(catalog, rows, candidates),
+    )
+
+
+def part_widths(shape: LlmShape, llm: Llm, weights: Index) -> dict[str, Array]:
+    """Bytes per parameter by part of the model, per candidate."""
+    wide = _attention_wide(llm, shape)
+    tables = [bytes_per_part(shape, p, bool(wide[i])) for i, p in enumerate(WEIGHTS)]
+    return {part: np.array([t[part] for t in tables])[weights] for part in tables[0]}
+
+
+def _attention_wide(llm: Llm, shape: LlmShape) -> NDArray[np.bool_]:
+    """Per weight precision: does attention stay in 16 bit?"""
+    published = [p == llm.weights and "attention" in llm.unquantised for p in WEIGHTS]
+    wide, narrow = bytes_per_part(shape, "bf16")["attention"], [bytes_per_part(shape, p) for p in WEIGHTS]
+    return np.asarray(np.array(published) | np.array([n["attention"] == wide for n in narrow]))
+
+
+def _column(rows: list[Accelerator], field: str) -> Array:
+    return np.array([np.nan if getattr(r, field) is None else getattr(r, field) for r in rows], float)
+
+
+def _peak_table(rows: list[Accelerator]) -> Array:
+    """Peak of the data type that each weight precision computes in, NaN where there is none. [FLOP/s]"""
+    table = np.full((len(rows), len(WEIGHTS)), np.nan)
+    for i, row in enumerate(rows):
+        for j, precision in enumerate(WEIGHTS):
+            dtype = compute_dtype(precision, frozenset(row.peak_flops_per_s))
+            if dtype is not None:
+                table[i, j] = row.peak_flops_per_s[dtype]  # type: ignore[index]
+    return table
+
+
+def _efficiency_tables(catalog: Catalog, rows: list[Accelerator]) -> tuple[Array, Array]:
+    """Reached shares of bandwidth (by storage) and of the peak (by the type that computes)."""
+    memory = np.array([catalog.parameter("gemm_memory_efficiency", p).value for p in WEIGHTS])
+    compute = np.full((len(rows), len(WEIGHTS)), np.nan)
+    for i, row in enumerate(rows):
+        for j, precision in enumerate(WEIGHTS):
+            dtype = compute_dtype(precision, frozenset(row.peak_flops_per_s))
+            if dtype is not None:
+                compute[i, j] = catalog.parameter("gemm_compute_efficiency", dtype).value
+    return np.broadcast_to(memory, compute.shape), compute
+
+
+def _kv_factor(catalog: Catalog, shape: LlmShape, rows: list[Accelerator]) -> Array:
+    """Reached bandwidth of an fp8 latent cache against a 16-bit one; plain heads lose nothing."""
+    table = np.ones((len(rows), len(KV)))
+    if shape.latent_attention:
+        families = [row.architecture.split()[0] for row in rows]
+        table[:, KV.index("fp8")] = [catalog.parameter("latent_fp8_kv_factor", f).value for f in families]
+    return table
+
+
+def _links(catalog: Catalog, rows: list[Accelerator], candidates: Candidates) -> Links:
+    at, tp = candidates.accelerator, candidates.tp
+    domain = np.array([r.scaleup_domain_gpus for r in rows])[at]
+    node = np.array([node_gpus(r) for r in rows])[at]
+    mesh = np.array([r.scaleup_mesh for r in rows])[at]
+    scaleup, pcie = _column(rows, "scaleup_bytes_per_s")[at], _column(rows, "pcie_bytes_per_s")[at]
+    group = candidates.tp * candidates.dp
+    tensor = _link(catalog, tp, domain, node, mesh, scaleup, pcie)
+    everyone = _link(catalog, group, domain, node, mesh, scaleup, pcie)
+    stage = _link(catalog, candidates.gpus, domain, node, mesh, scaleup, pcie)
+    return Links(*tensor, *everyone, *stage)
+
+
+def _link(
+    catalog: Catalog,
+    ranks: Index,
+    domain: Index,
+    node: Index,
+    mesh: NDArray[np.bool_],
+    scaleup: Array,
+    pcie: Array,
+) -> tuple[Array, Array]:
+    """Usable one-way bandwidth and latency of the slowest link inside a group of ranks."""
+    share = np.where(mesh, np.minimum(ranks - 1, domain - 1) / np.maximum(domain - 1, 1), 1.0)
+    inside, in_node = ranks <= domain, ranks <= node
+    kinds = [inside & ~np.isnan(scaleup), in_node]
+    internode = np.full(len(ranks), catalog.parameter("internode_bytes_per_s").value)
+    bandwidth = np.select(kinds, [scaleup * np.maximum(share, 1e-9), pcie], internode)
+    names = ("scale-up", "pcie", "internode")
+    latency = np.select(
+        kinds,
+        [catalog.parameter("collective_latency_s", n).value for n in names[:2]],
+        catalog.parameter("collective_latency_s", names[2]).value,
+    )
+    reached = np.select(
+        kinds,
+        [catalog.parameter("collective_efficiency", n).value for n in names[:2]],
+        catalog.parameter("collective_efficiency", names[2]).value,
+    )
+    return bandwidth * reached, latency

@@ -1,0 +1,189 @@
+"""Candidate columns to metric columns: the curve of every layout, and the point it runs at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.models import serving
+from planner.models.collectives import Links
+from planner.models.operators import Efficiency, Placement
+from planner.models.serving import Lengths, Point
+from planner.models.shape import LlmShape
+from planner.schema import Slo
+from planner.search.columns import Array
+
+BATCHES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024], float)
+REFINEMENT = 6  # steps between two neighbouring batches once the right pair is known
+CHUNK = 4096  # rows evaluated together, so that columns stay in the processor's cache
+MAX_PREFILL_UTILISATION = 0.95  # beyond it waiting times are not predictable
+
+
+CAPACITY_COLUMNS = ("sequences", "rate_per_s", "best_ttft_s", "best_tpot_s")
+
+
+@dataclass(frozen=True)
+class Promise:
+    """Percentiles of one operating point, and which part of the promise it breaks."""
+
+    ttft_p99_s: Array
+    tpot_p99_s: Array
+    kept: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The largest load at which each layout keeps the promise; 0 where it never does.
+
+    Attributes
+    ----------
+    sequences, rate_per_s : running sequences and request rate at that load
+    best_ttft_s, best_tpot_s : percentiles at the lightest load, to say why it never does [s]
+    points : operating points evaluated
+    """
+
+    sequences: Array
+    rate_per_s: Array
+    best_ttft_s: Array
+    best_tpot_s: Array
+    points: int
+
+
+def as_columns(place: Placement) -> Placement:
+    """The placement with a trailing axis, to broadcast against batches."""
+    return _map(place, lambda column: column[:, None])
+
+
+def take(place: Placement, rows: NDArray[Any]) -> Placement:
+    """The placement of some candidates."""
+    return _map(place, lambda column: column[rows])
+
+
+def _map(place: Placement, change: Any) -> Placement:
+    links = Links(**{f.name: change(getattr(place.links, f.name)) for f in fields(Links)})
+    columns = {f.name: change(getattr(place, f.name)) for f in fields(Placement) if f.name != "links"}
+    return replace(place, links=links, **columns)
+
+
+def find_capacity(
+    shape: LlmShape,
+    place: Placement,
+    eff: Efficiency,
+    lengths: Lengths,
+    slo: Slo,
+    max_sequences: Array,
+    budget_tokens: Array,
+    closed: bool,
+) -> Capacity:
+    """Scan batches, then refine between the last that keeps the promise and the next.
+
+    Parameters
+    ----------
+    closed : a fixed number of users, so that running sequences do not fluctuate
+    """
+    parts = [slice(i, i + CHUNK) for i in range(0, len(max_sequences), CHUNK)]
+    found = [
+        _capacity(shape, take(place, part), eff, lengths, slo, max_sequences[part], budget_tokens[part], closed)  # type: ignore[arg-type]
+        for part in parts
+    ]
+    if not found:
+        empty = np.zeros(0)
+        return Capacity(empty, empty, empty, empty, 0)
+    columns = {name: np.concatenate([getattr(f, name) for f in found]) for name in CAPACITY_COLUMNS}
+    return Capacity(points=sum(f.points for f in found), **columns)
+
+
+def _capacity(
+    shape: LlmShape,
+    place: Placement,
+    eff: Efficiency,
+    lengths: Lengths,
+    slo: Slo,
+    max_sequences: Array,
+    budget_tokens: Array,
+    closed: bool,
+) -> Capacity:
+    wide, rows = as_columns(place), np.arange(len(max_sequences))
+    batches = np.broadcast_to(BATCHES, (len(rows), len(BATCHES)))
+    coarse, promise = curve(shape, wide, eff, lengths, slo, batches, max_sequences, budget_tokens, closed)
+    last = np.where(promise.kept.any(axis=1), promise.kept.shape[1] - 1 - promise.kept[:, ::-1].argmax(axis=1), -1)
+    low = np.maximum(last, 0)
+    ratio = BATCHES[np.minimum(low + 1, len(BATCHES) - 1)] / BATCHES[low]
+    between = BATCHES[low][:, None] * ratio[:, None] ** (np.arange(REFINEMENT + 1) / REFINEMENT)
+    fine, kept = curve(shape, wide, eff, lengths, slo, between, max_sequences, budget_tokens, closed)
+    best = np.where(kept.kept.any(axis=1), REFINEMENT - kept.kept[:, ::-1].argmax(axis=1), 0)
+    never = last < 0
+    return Capacity(
+        sequences=np.where(never, 0.0, between[rows, best]),
+        rate_per_s=np.where(never, 0.0, fine.rate_per_s[rows, best]),
+        best_ttft_s=promise.ttft_p99_s[:, 0],
+        best_tpot_s=promise.tpot_p99_s[:, 0],
+        points=coarse.tpot_s.size + fine.tpot_s.size,
+    )
+
+
+def curve(
+    shape: LlmShape,
+    wide: Placement,
+    eff: Efficiency,
+    lengths: Lengths,
+    slo: Slo,
+    batches: Array,
+    max_sequences: Array,
+    budget_tokens: Array,
+    closed: bool,
+) -> tuple[Point, Promise]:
+    """Operating points of every layout at rising batches, shape (n, m), and the promise there."""
+    point = serving.operate(shape, wide, eff, lengths, batches, budget_tokens[:, None])
+    crowd = batches if closed else serving.crowded(batches)
+    promise = judge(point, _at_crowd(point.tpot_s, batches, crowd), crowd, eff, lengths, slo, max_sequences[:, None])
+    return point, promise
+
+
+def _at_crowd(tpot_s: Array, batches: Array, crowd: Array) -> Array:
+    """TPOT at the 99th percentile of running sequences, along the curve's own local slope."""
+    steps = np.maximum(np.diff(batches, axis=1), 1e-9)
+    slope = np.maximum(np.diff(tpot_s, axis=1) / steps, 0)
+    slope = np.concatenate([slope, slope[:, -1:]], axis=1)
+    return np.asarray(tpot_s + slope * (crowd - batches))
+
+
+def judge(
+    point: Point,
+    tpot_p99_s: Array,
+    crowd: Array,
+    eff: Efficiency,
+    lengths: Lengths,
+    slo: Slo,
+    max_sequences: Array,
+) -> Promise:
+    """Compare percentiles with the promise; running sequences must fit the caches."""
+    ttft = serving.p99_ttft_s(point, eff, lengths)
+    kept = (ttft <= slo.ttft_p99_s) & (tpot_p99_s <= slo.tpot_p99_s) & (crowd <= np.maximum(max_sequences, 0))
+    kept &= point.prefill_utilisation <= MAX_PREFILL_UTILISATION
+    if slo.e2e_p99_s is not None:
+        kept &= ttft + lengths.output_tokens * tpot_p99_s <= slo.e2e_p99_s
+    return Promise(ttft, tpot_p99_s, np.asarray(kept))
+
+
+def running_sequences(
+    shape: LlmShape,
+    place: Placement,
+    eff: Efficiency,
+    lengths: Lengths,
+    rate_per_s: Array,
+    most: Array,
+    budget_tokens: Array,
+    passes: int = 18,
+) -> Array:
+    """Mean running sequences at a request rate: bisection on the rising rate(B) curve. [-]"""
+    low, high = np.zeros_like(most), np.maximum(most, 1.0)
+    for _ in range(passes):
+        middle = (low + high) / 2
+        point = serving.operate(shape, place, eff, lengths, np.maximum(middle, 1e-3), budget_tokens)
+        enough = point.rate_per_s >= rate_per_s
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.asarray(np.maximum(high, 1e-3))

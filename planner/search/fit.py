@@ -1,0 +1,94 @@
+"""Memory of every candidate: what fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.catalog import Catalog
+from planner.models import memory
+from planner.models.shape import LlmShape
+from planner.schema import Llm
+from planner.search.columns import Array, Candidates, part_widths
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Memory columns; bytes are per GPU unless the name says otherwise."""
+
+    memory_bytes: Array
+    usable_bytes: Array
+    weights_bytes: Array
+    activation_bytes: Array
+    reserve_bytes: Array
+    room_bytes: Array
+    shards: Array
+    sequence_bytes: Array
+    capacity_tokens: Array
+    max_sequences: Array
+    budget_tokens: Array
+
+
+def fit_memory(
+    catalog: Catalog,
+    llm: Llm,
+    shape: LlmShape,
+    candidates: Candidates,
+    kv_width: Array,
+    context_tokens: Array,
+    utilisation: float | None = None,
+    engine_version: str = "",
+) -> Fit:
+    """Weights, reserve and caches of every candidate for sequences of one length.
+
+    Parameters
+    ----------
+    context_tokens : full length of a sequence, prompt and answer. [token]
+    utilisation : share of memory that the engine takes; None: each engine's default. [-]
+    engine_version : scope of engine generations that profile memory otherwise than the pinned one
+    """
+    engines = [catalog.engines[id] for id in candidates.engine_ids]
+    rows = [catalog.accelerators[id] for id in candidates.accelerator_ids]
+    share = np.array([utilisation or e.memory_utilisation for e in engines])[candidates.engine]
+    budget = np.array([float(e.max_batched_tokens) for e in engines])[candidates.engine]
+    limit = np.array([float(e.max_sequences) for e in engines])[candidates.engine] * candidates.dp
+    visible = np.array([r.memory_visible_bytes or np.nan for r in rows])[candidates.accelerator]
+    hidden = catalog.parameter("driver_reserve_bytes").value
+    weights = memory.weight_bytes_per_gpu(
+        shape, dict(part_widths(shape, llm, candidates.weights)), candidates.tp, candidates.dp, candidates.pp
+    )
+    profiled = catalog.parameter("sampler_sequences", engine_version).value
+    activation = memory.activation_bytes_per_gpu(
+        shape,
+        budget,
+        np.full(len(candidates), profiled),
+        candidates.tp,
+        candidates.dp,
+        catalog.parameter("activation_hidden_copies").value,
+        catalog.parameter("activation_logit_copies").value,
+        catalog.parameter("latent_workspace_tokens").value,
+    )
+    alone, joined = (
+        catalog.parameter("runtime_reserve_bytes").value,
+        catalog.parameter("group_reserve_bytes").value,
+    )
+    reserve = np.where(candidates.gpus > 1, alone + joined, alone)
+    rule = np.array([e.memory_rule for e in engines])[candidates.engine]
+    room = memory.kv_room_bytes(visible - hidden, share, rule, weights, activation, reserve)
+    shards = memory.kv_shards(shape, candidates.tp, candidates.pp)
+    sequence = memory.kv_bytes_per_sequence(shape, kv_width, context_tokens)
+    sequences = memory.max_sequences(room, sequence, shards, candidates.dp)
+    return Fit(
+        memory_bytes=visible,
+        usable_bytes=room + weights + activation + reserve,
+        weights_bytes=weights,
+        activation_bytes=activation,
+        reserve_bytes=reserve,
+        room_bytes=room,
+        shards=shards,
+        sequence_bytes=sequence,
+        capacity_tokens=np.maximum(room, 0) * shards * candidates.dp / (sequence / context_tokens),
+        max_sequences=np.minimum(sequences, limit),
+        budget_tokens=budget,
+    )

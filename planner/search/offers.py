@@ -1,0 +1,222 @@
+"""Ways to obtain accelerators: the cheapest dated offer of each kind, and owned servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from planner.catalog import Catalog
+from planner.errors import WorkloadError
+from planner.models import finance
+from planner.schema import Accelerator, Price, Purchase, Site, Sourced, SupplyOption, Workload
+from planner.search.columns import Array, node_gpus
+from planner.units import HOURS_PER_MONTH
+
+STALE_AFTER = timedelta(days=180)
+
+OPTION_TERMS: dict[SupplyOption, tuple[str, ...]] = {
+    "on_demand": ("on_demand",),
+    "spot": ("spot",),
+    "commitment": ("reserved_1y", "reserved_1y_no_upfront", "rental_3y"),
+}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One way to obtain units of some accelerator.
+
+    Attributes
+    ----------
+    accelerators : accelerators in one unit [-]
+    usd_per_hour : fixed price of one unit, energy of owned servers excluded [USD/h]
+    capital_usd : paid at the start for one unit [USD]
+    row : the price's provenance
+    """
+
+    option: SupplyOption
+    term: str
+    provider: str
+    instance_type: str
+    region: str
+    accelerators: int
+    usd_per_hour: float
+    capital_usd: float
+    row: Sourced
+    source: str
+
+    def stale(self, today: date) -> bool:
+        """Is the price older than 180 days?"""
+        return today - self.row.dated > STALE_AFTER
+
+
+def offers(catalog: Catalog, workload: Workload, accelerator_ids: Iterable[str]) -> dict[str, list[Offer]]:
+    """Offers by accelerator, for the supply options and providers that the workload allows.
+
+    Raises
+    ------
+    WorkloadError
+        If the workload's own price names an accelerator that no cloud unit describes.
+    """
+    wanted = set(accelerator_ids)
+    rented = _rented(catalog, workload, wanted)
+    own = {catalog.accelerator_id(k, "prices"): v for k, v in workload.prices.items()}
+    result = {}
+    for id in wanted:
+        row = catalog.accelerators[id]
+        found = rented.get(id, [])
+        if id in own:
+            found = [_user_price(row, own[id], catalog, o) for o in workload.supply.options if o == "on_demand"]
+        result[id] = found + ([o] if "own" in workload.supply.options and (o := _owned(catalog, workload, id)) else [])
+    return result
+
+
+def refuse_unpriced(workload: Workload, found: dict[str, list[Offer]]) -> None:
+    """A question that names accelerators and a way to get them that has no price is refused.
+
+    Raises
+    ------
+    WorkloadError
+    """
+    if not workload.limits.accelerators or any(found.values()):
+        return
+    asked = ", ".join(workload.supply.options)
+    raise WorkloadError(
+        f"no price: {', '.join(sorted(found))} cannot be obtained as {asked}"
+        + (f" from {', '.join(workload.supply.providers)}" if workload.supply.providers else "")
+        + (f" in {', '.join(workload.supply.regions)}" if workload.supply.regions else "")
+        + ".\n  Give a price under [prices], allow another supply.options, or see: planner catalog ls prices"
+    )
+
+
+def _rented(catalog: Catalog, workload: Workload, wanted: set[str]) -> dict[str, list[Offer]]:
+    """Cheapest offer per accelerator, option and unit size."""
+    shapes = {(i.provider, i.instance_type): i for i in catalog.instances}
+    allowed = _terms(workload)
+    best: dict[tuple[str, str, int], Offer] = {}
+    for price in newest(p for p in catalog.prices if p.usable and p.term in allowed and _allowed(p, workload)):
+        shape = shapes.get((price.provider, price.instance_type))
+        if shape is None or shape.accelerator not in wanted or not shape.accelerators or shape.accelerators < 1:
+            continue
+        option, count = allowed[price.term], int(shape.accelerators)
+        offer = Offer(
+            option,
+            price.term,
+            price.provider,
+            price.instance_type,
+            price.zone or price.region,
+            count,
+            price.price_usd_per_hour,
+            0.0,
+            price,
+            price.source,
+        )
+        key = (shape.accelerator, option, count)
+        if key not in best or offer.usd_per_hour < best[key].usd_per_hour:
+            best[key] = offer
+    grouped: dict[str, list[Offer]] = {}
+    for (id, _, _), offer in best.items():
+        grouped.setdefault(id, []).append(offer)
+    return grouped
+
+
+def newest(prices: Iterable[Price]) -> list[Price]:
+    """Of several dated prices of one thing, the newest; in catalog order."""
+    latest: dict[tuple[str, str, str, str, str], Price] = {}
+    for price in prices:
+        key = (price.provider, price.instance_type, price.region, price.zone, price.term)
+        if key not in latest or price.dated >= latest[key].dated:
+            latest[key] = price
+    return list(latest.values())
+
+
+def _terms(workload: Workload) -> dict[str, SupplyOption]:
+    return {term: o for o in workload.supply.options if o != "own" for term in OPTION_TERMS[o]}
+
+
+def _allowed(price: Price, workload: Workload) -> bool:
+    supply = workload.supply
+    return (not supply.providers or price.provider in supply.providers) and (
+        not supply.regions or price.region in supply.regions
+    )
+
+
+def _user_price(row: Accelerator, usd_per_hour: float, catalog: Catalog, option: SupplyOption) -> Offer:
+    count = node_gpus(row)
+    source = Sourced(source="the workload's [prices]", source_date=catalog.as_of.isoformat(), confidence="high")
+    return Offer(
+        option,
+        "user",
+        "user",
+        f"{count} accelerators",
+        "",
+        count,
+        usd_per_hour * count,
+        0.0,
+        source,
+        source.source,
+    )
+
+
+def _owned(catalog: Catalog, workload: Workload, id: str) -> Offer | None:
+    """A server of this accelerator, paid by annuity; None where no purchase price is sourced."""
+    row = catalog.accelerators[id]
+    count = node_gpus(row)
+    capital, priced = server_usd(catalog.purchases, id, count)
+    if capital is None or priced is None:
+        return None
+    years, rate = workload.horizon_years, workload.discount_rate
+    maintenance = catalog.parameter("maintenance_share_per_year").value * capital
+    yearly = float(finance.annuity_usd(capital, 0.0, years, rate)) + maintenance
+    return Offer(
+        "own",
+        "purchase",
+        "owner",
+        f"server with {count} x {row.name}",
+        workload.site,
+        count,
+        yearly / 12 / HOURS_PER_MONTH,
+        capital,
+        priced[0],
+        "; ".join(p.source for p in priced),
+    )
+
+
+def server_usd(
+    purchases: tuple[Purchase, ...], id: str, count: int
+) -> tuple[float | None, tuple[Purchase, ...] | None]:
+    """Price of a server: its accelerators and everything around them, middle of what was seen. [USD]
+
+    A whole-rack quote is taken where the unit is a rack; an 8-GPU base is shared by unit size.
+    """
+    found = {(p.kind, p.item): p for p in purchases}
+    gpu = found.get(("accelerator", id))
+    base = found.get(("server_base", "hgx-8gpu-server-base"))
+    if gpu is None or base is None or count > 8:
+        return None, None
+    return _middle(gpu) * count + _middle(base) * count / 8, (gpu, base)
+
+
+def _middle(purchase: Purchase) -> float:
+    return (purchase.price_usd_low + purchase.price_usd_high) / 2
+
+
+def owned_running_usd_per_month(site: Site, provisioned_w: Array, facility_w: Array) -> tuple[Array, Array]:
+    """Energy and colocation of owned hardware. [USD/month]
+
+    Raises
+    ------
+    WorkloadError
+        If the site lacks a tariff.
+    """
+    if site.electricity_usd_per_kwh is None or site.colocation_usd_per_kw_month is None:
+        raise WorkloadError(
+            f"site {site.id} has no sourced electricity or colocation price; owning there cannot be priced.\n"
+            "  Choose another site (planner catalog ls sites) or remove 'own' from supply.options."
+        )
+    place = finance.colocation_usd_per_month(provisioned_w, site.colocation_usd_per_kw_month)
+    if site.colocation_includes_energy:
+        return np.zeros_like(place), place
+    return finance.energy_usd_per_month(facility_w, site.electricity_usd_per_kwh), place

@@ -1,0 +1,135 @@
+"""What candidates cost and how often they are ready, for one offer at a time, as columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from planner.models import availability, finance, power
+from planner.schema import SupplyOption
+from planner.search.columns import Array, Index, node_gpus
+from planner.search.metrics import Load
+from planner.search.offers import Offer, owned_running_usd_per_month
+from planner.search.study import Study
+from planner.units import HOURS_PER_MONTH
+
+PARTS = ("rent", "capital", "maintenance", "energy", "colocation")
+
+
+@dataclass(frozen=True)
+class Priced:
+    """Candidates of one accelerator under one offer, as columns.
+
+    Attributes
+    ----------
+    at : positions among the feasible candidates
+    ready : share of time in which enough replicas are there [-]
+    reached : the availability target is met
+    parts : USD per month by part, shape (len(PARTS), n)
+    """
+
+    offer: Offer
+    at: Index
+    replicas: Index
+    spares: Index
+    units: Index
+    ready: Array
+    reached: Array
+    parts: Array
+
+    @property
+    def usd_per_month(self) -> Array:
+        """All parts together."""
+        return np.asarray(self.parts.sum(axis=0))
+
+
+def price(study: Study, rows: Index, at: Index, offer: Offer, replicas: Index, load: Load) -> Priced | None:
+    """Price the candidates at positions `at`, all of one accelerator; None where nothing can be priced."""
+    gpus = study.candidates.gpus[rows[at]]
+    row = study.catalog.accelerators[study.candidates.accelerator_ids[study.candidates.accelerator[rows[at[0]]]]]
+    # A server-sized group cannot span smaller instances, unless the link itself spans them (NVL72).
+    rack = row.scaleup_domain_gpus > 8 and offer.accelerators > 1
+    whole = (np.minimum(gpus, node_gpus(row)) <= offer.accelerators) | rack
+    at, gpus = at[whole], gpus[whole]
+    if not len(at) or (offer.option == "own" and not _power_known(study, load, at)):
+        return None
+    needed = replicas[at]
+    answers = [_availability(study, offer.option, int(g), int(n)) for g, n in zip(gpus, needed, strict=True)]
+    ready = np.array([a[0] for a in answers])
+    reached = np.array([a[1] is not None for a in answers])
+    spares = np.array([a[1] or 0 for a in answers], np.int64)
+    units = _units(offer, needed + spares, gpus)
+    parts = _parts(study, rows, at, offer, needed, units, load)
+    return Priced(offer, at, needed, spares, units, ready, reached, parts)
+
+
+def _power_known(study: Study, load: Load, at: Index) -> bool:
+    return study.catalog.site(study.workload.site).pue is not None and not np.isnan(load.gpu_w[at]).any()
+
+
+def _units(offer: Offer, replicas: Index, gpus: Index) -> Index:
+    """Units that hold whole replicas: several in one unit, or several units for one replica."""
+    inside = np.maximum(offer.accelerators // gpus, 1)
+    return np.asarray(
+        np.where(gpus <= offer.accelerators, -(-replicas // inside), replicas * -(-gpus // offer.accelerators)),
+        np.int64,
+    )
+
+
+def _availability(study: Study, option: SupplyOption, gpus: int, replicas: int) -> tuple[float, int | None]:
+    """Availability with the fewest spares that reach the target; None where none do."""
+    catalog, target = study.catalog, study.workload.slo.availability
+    if option == "spot":
+        correlation, one = catalog.parameter("spot_correlation").value, _spot_share(study)
+        return _spot_availability(replicas, target, correlation, one)
+    repair = catalog.parameter("repair_hours", "own" if option == "own" else "cloud").value
+    return _firm_availability(replicas, gpus, target, catalog.parameter("interruption_gpu_hours").value, repair)
+
+
+def _spot_share(study: Study) -> float:
+    records = study.catalog.spot
+    return sum(r.available_fraction * r.days for r in records) / sum(r.days for r in records)
+
+
+@lru_cache(maxsize=4096)
+def _firm_availability(
+    replicas: int, gpus: int, target: float, interruption_gpu_hours: float, repair_hours: float
+) -> tuple[float, int | None]:
+    one = float(availability.replica_availability(gpus, interruption_gpu_hours, repair_hours))
+    spares = availability.spares_for(replicas, one, target)
+    return availability.at_least(replicas, replicas + (spares or 0), one), spares
+
+
+@lru_cache(maxsize=4096)
+def _spot_availability(replicas: int, target: float, correlation: float, one: float) -> tuple[float, int | None]:
+    best = 0.0
+    for spares in range(min(replicas, 16) + 1):  # more than twice the capacity is no saving
+        best = availability.at_least_correlated(replicas, replicas + spares, one, correlation)
+        if best >= target:
+            return best, spares
+    return best, None
+
+
+def _parts(study: Study, rows: Index, at: Index, offer: Offer, replicas: Index, units: Index, load: Load) -> Array:
+    """Monthly cost by part, shape (len(PARTS), n). [USD]"""
+    parts = np.zeros((len(PARTS), len(at)))
+    fixed = offer.usd_per_hour * HOURS_PER_MONTH * units
+    if offer.option != "own":
+        parts[0] = fixed
+        return parts
+    catalog, site = study.catalog, study.catalog.site(study.workload.site)
+    host = catalog.parameter("host_power_w_per_gpu").value
+    tdp = catalog.accelerators[study.candidates.accelerator_ids[study.candidates.accelerator[rows[at[0]]]]].tdp_w
+    assert tdp is not None and site.pue is not None
+    bought, used = units * offer.accelerators, replicas * study.candidates.gpus[rows[at]]
+    it_w = power.node_power_w(load.gpu_w[at], used, host) + power.node_power_w(load.idle_w[at], bought - used, host)
+    workload = study.workload
+    yearly = float(finance.annuity_usd(offer.capital_usd, 0.0, workload.horizon_years, workload.discount_rate))
+    parts[1] = yearly / 12 * units
+    parts[2] = fixed - parts[1]
+    facility_w = power.facility_power_w(it_w, site.pue)
+    provisioned_w = np.asarray((tdp + host) * bought, float)
+    parts[3], parts[4] = owned_running_usd_per_month(site, provisioned_w, facility_w)
+    return parts

@@ -1,0 +1,168 @@
+"""Why not the others: one reason per accelerator and precision, the nearest miss first."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from planner.models.precision import compute_dtype
+from planner.schema import Accelerator, Rejection
+from planner.search.choose import Choice
+from planner.search.columns import KV, WEIGHTS, Index, node_gpus
+from planner.search.metrics import describe
+from planner.search.space import FACTS, possible_weights, runs_on
+from planner.search.study import Study
+from planner.units import si
+
+NEAREST_FIRST = (
+    "tpot_p99_s",
+    "ttft_p99_s",
+    "price",
+    "availability",
+    "memory_bytes",
+    "link",
+    "shape",
+    "engine",
+    "precision",
+    "facts",
+)
+
+
+def nearness(rejection: Rejection) -> tuple[int, float, str]:
+    """Sort key: misses of the promise before misses of memory before impossible ones."""
+    ratio = 1.0
+    if rejection.needed and rejection.available:
+        ratio = max(rejection.needed / rejection.available, rejection.available / rejection.needed)
+    return NEAREST_FIRST.index(rejection.limit), ratio, rejection.candidate
+
+
+def rejections(study: Study, choices: list[Choice]) -> tuple[Rejection, ...]:
+    """One rejection per accelerator and weight precision that has no plan."""
+    served = {(int(study.candidates.accelerator[c.row]), int(study.candidates.weights[c.row])) for c in choices}
+    every = study.space.candidates
+    found = []
+    for accelerator in range(len(every.accelerator_ids)):
+        for weights in np.unique(every.weights):
+            if (accelerator, int(weights)) not in served:
+                found.append(_why(study, accelerator, int(weights)))
+    return tuple(found)
+
+
+def _why(study: Study, accelerator: int, weights: int) -> Rejection:
+    c = study.candidates
+    rows = np.flatnonzero((c.accelerator == accelerator) & (c.weights == weights))
+    if not len(rows):
+        return _impossible(study, accelerator, weights)
+    if not (study.fit.max_sequences[rows] >= 1).any():
+        return _memory(study, rows)
+    timed = rows[study.fit.max_sequences[rows] >= 1]
+    if not (study.capacity.rate_per_s[timed] > 0).any():
+        return _promise(study, timed)
+    return _price(study, accelerator)
+
+
+def _impossible(study: Study, accelerator: int, weights: int) -> Rejection:
+    """The rule that the best of its combinations broke."""
+    every = study.space.candidates
+    here = (every.accelerator == accelerator) & (every.weights == weights)
+    rule = study.space.rules[int(study.space.broken[here].max())]
+    id = every.accelerator_ids[accelerator]
+    row, precision = study.catalog.accelerators[id], WEIGHTS[weights].upper()
+    if rule in ("precision", "engine"):
+        other = _served_precisions(study, row)
+        lacks = "no kernels" if rule == "engine" else "no arithmetic"
+        text = f"has {lacks} for {precision}; the engines serve it in {', '.join(other) or 'no sourced precision'}"
+    elif rule == "facts":
+        text = "lacks sourced " + " and ".join(f for f in FACTS if getattr(row, f) is None)
+    elif rule == "link":
+        text = f"joins {row.scaleup_domain_gpus} accelerators by {row.scaleup_link}; no allowed layout fits that"
+    else:
+        text = f"cannot divide {study.llm_id} into equal parts within the limits"
+    return Rejection(
+        candidate=f"{row.name}, {precision}",
+        accelerator=id,
+        limit=rule,
+        needed=None,
+        available=None,
+        unit="",
+        message=f"{row.name} {text}.",
+    )
+
+
+def _served_precisions(study: Study, row: Accelerator) -> list[str]:
+    """Weight precisions that some engine runs on an accelerator and that this LLM can have."""
+    found = []
+    for weights in possible_weights(study.llm):
+        computes = compute_dtype(weights, frozenset(row.peak_flops_per_s)) is not None
+        if computes and any(runs_on(engine, row, weights) for engine in study.catalog.engines.values()):
+            found.append(weights.upper())
+    return found
+
+
+def _memory(study: Study, rows: Index) -> Rejection:
+    """The candidate that comes nearest, within one server if any layout is."""
+    c, fit = study.candidates, study.fit
+    row_of = study.catalog.accelerators[c.accelerator_ids[c.accelerator[rows[0]]]]
+    inside = rows[c.gpus[rows] <= node_gpus(row_of)]
+    near = inside if len(inside) else rows
+    i = int(near[np.argmax(fit.room_bytes[near])])
+    other = fit.activation_bytes[i] + fit.reserve_bytes[i]
+    sequence = fit.sequence_bytes[i] / fit.shards[i]
+    needed = float(fit.weights_bytes[i] + other + sequence)
+    weights = si(float(fit.weights_bytes[i]), "B")
+    return Rejection(
+        candidate=_title(study, i),
+        accelerator=c.accelerator_ids[c.accelerator[i]],
+        limit="memory_bytes",
+        needed=needed,
+        available=float(fit.usable_bytes[i]),
+        unit="B per accelerator",
+        message=f"{_title(study, i)}: {weights} of weights, {si(float(other), 'B')} of reserve and "
+        f"{si(float(sequence), 'B')} for one sequence per accelerator; {si(float(fit.usable_bytes[i]), 'B')} usable.",
+    )
+
+
+def _promise(study: Study, rows: Index) -> Rejection:
+    slo, cap = study.workload.slo, study.capacity
+    miss = np.maximum(cap.best_ttft_s[rows] / slo.ttft_p99_s, cap.best_tpot_s[rows] / slo.tpot_p99_s)
+    i = int(rows[np.argmin(miss)])
+    ttft, tpot = float(cap.best_ttft_s[i]), float(cap.best_tpot_s[i])
+    late = ttft / slo.ttft_p99_s >= tpot / slo.tpot_p99_s
+    limit, got, asked = ("ttft_p99_s", ttft, slo.ttft_p99_s) if late else ("tpot_p99_s", tpot, slo.tpot_p99_s)
+    id = study.candidates.accelerator_ids[study.candidates.accelerator[i]]
+    if got <= asked:
+        text = "the promise is kept for a single request but not for the crowd around it"
+    else:
+        metric = "TTFT" if late else "TPOT"
+        text = f"P99 {metric} is {si(got, 's')} even for a single request; the promise is {si(asked, 's')}"
+    return Rejection(
+        candidate=_title(study, i),
+        accelerator=id,
+        limit=limit,
+        needed=asked,
+        available=got,
+        unit="s",
+        message=f"{_title(study, i)}: {text}.",
+    )
+
+
+def _price(study: Study, accelerator: int) -> Rejection:
+    id = study.candidates.accelerator_ids[accelerator]
+    name = study.catalog.accelerators[id].name
+    return Rejection(
+        candidate=name,
+        accelerator=id,
+        limit="price",
+        needed=None,
+        available=None,
+        unit="USD/h",
+        message=f"{name} keeps the promise but has no sourced price for {', '.join(study.workload.supply.options)} "
+        "in units large enough. Give one under [prices].",
+    )
+
+
+def _title(study: Study, i: int) -> str:
+    c = study.candidates
+    row = study.catalog.accelerators[c.accelerator_ids[c.accelerator[i]]]
+    sizes = int(c.tp[i]), int(c.dp[i]), int(c.pp[i]), int(c.ep[i])
+    text = describe(row, int(c.gpus[i]), WEIGHTS[c.weights[i]], *sizes)
+    return text if KV[c.kv[i]] == "bf16" else f"{text}, FP8 KV"

@@ -1,0 +1,109 @@
+"""A workload against the catalogs: every candidate, what fits, what it holds within the promise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.catalog import Catalog
+from planner.errors import WorkloadError
+from planner.models.operators import Efficiency, Placement
+from planner.models.serving import Lengths
+from planner.models.shape import LlmShape
+from planner.schema import Llm, Workload
+from planner.search import metrics
+from planner.search.columns import Candidates, Index, efficiency, place
+from planner.search.evaluate import CAPACITY_COLUMNS, Capacity, find_capacity, take
+from planner.search.fit import Fit, fit_memory
+from planner.search.offers import Offer, offers, refuse_unpriced
+from planner.search.space import Space, enumerate_space
+from planner.shapes import llm_shape
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that one plan evaluated, for whoever tells it: answers, rejections, charts."""
+
+    catalog: Catalog
+    workload: Workload
+    llm_id: str
+    llm: Llm
+    shape: LlmShape
+    eff: Efficiency
+    lengths: Lengths
+    space: Space
+    candidates: Candidates
+    place: Placement
+    fit: Fit
+    capacity: Capacity
+    offers: dict[str, list[Offer]]
+
+
+def evaluate(workload: Workload, catalog: Catalog) -> Study:
+    """Enumerate layouts, see what fits, and find what each holds within the promise."""
+    llm_id = catalog.llm_id(workload.llm, "workload.llm")
+    catalog.site(workload.site, "workload.site")
+    llm = catalog.llms[llm_id]
+    shape = llm_shape(llm_id, llm)
+    lengths = _lengths(catalog, workload, llm, llm_id)
+    space = enumerate_space(catalog, workload, llm, shape)
+    found = offers(catalog, workload, space.candidates.accelerator_ids)
+    refuse_unpriced(workload, found)
+    candidates = space.possible
+    placed, eff = place(catalog, shape, llm, candidates), efficiency(catalog)
+    fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens)
+    capacity = _capacity(shape, placed, eff, lengths, workload, fit)
+    return Study(catalog, workload, llm_id, llm, shape, eff, lengths, space, candidates, placed, fit, capacity, found)
+
+
+def _capacity(
+    shape: LlmShape, placed: Placement, eff: Efficiency, lengths: Lengths, workload: Workload, fit: Fit
+) -> Capacity:
+    """Capacity of every candidate; those whose memory is too small are not timed."""
+    rows = np.flatnonzero(fit.max_sequences >= 1)
+    closed = workload.traffic.concurrency is not None
+    timed = find_capacity(
+        shape,
+        take(placed, rows),
+        eff,
+        lengths,
+        workload.slo,
+        fit.max_sequences[rows],
+        fit.budget_tokens[rows],
+        closed,
+    )
+    columns = {name: np.zeros(len(fit.max_sequences)) for name in CAPACITY_COLUMNS}
+    for name, column in columns.items():
+        column[rows] = getattr(timed, name)
+    return Capacity(points=timed.points, **columns)
+
+
+def _lengths(catalog: Catalog, workload: Workload, llm: Llm, llm_id: str) -> Lengths:
+    t = workload.traffic
+    context = t.input_tokens + t.output_tokens
+    if llm.max_context_tokens and context > llm.max_context_tokens:
+        raise WorkloadError(
+            f"traffic: {t.input_tokens} tokens in and {t.output_tokens} out exceed the "
+            f"{llm.max_context_tokens}-token context of {llm_id}.\n  Shorten them or choose another llm."
+        )
+    return metrics.lengths_of(
+        catalog, t.input_tokens, t.output_tokens, t.input_cv, t.input_p99_ratio, t.prefix_hit_rate
+    )
+
+
+def replicas_needed(study: Study, rows: Index) -> Index:
+    """Replicas of each candidate that hold the busy load with headroom."""
+    traffic, headroom = study.workload.traffic, study.catalog.parameter("headroom").value
+    if traffic.concurrency is not None:
+        demand, each = float(traffic.concurrency), study.capacity.sequences[rows]
+    else:
+        demand, each = busy_rate(study), study.capacity.rate_per_s[rows]
+    return np.ceil(demand / (headroom * each)).astype(np.int64)
+
+
+def busy_rate(study: Study) -> float:
+    """Request rate to size for: the mean times the measured burst factor. [1/s]"""
+    traffic = study.workload.traffic
+    factor = traffic.burst_factor or study.catalog.parameter("burst_factor").value
+    return (traffic.rate_per_s or 0.0) * factor

@@ -1,0 +1,105 @@
+"""Read TOML tables and CSV rows into strict records; a bad row fails by file, line and column."""
+
+from __future__ import annotations
+
+import csv
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from planner.errors import CatalogError
+
+Record = TypeVar("Record", bound=BaseModel)
+
+
+def read_toml(path: Path, record: type[Record]) -> dict[str, Record]:
+    """Read one record per top-level table.
+
+    Raises
+    ------
+    CatalogError
+        Naming file, line, key, value and what is allowed.
+    """
+    text = _text(path)
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogError(f"{path.name}: not valid TOML: {error}.") from None
+    return {id: _toml_record(path, text, id, table, record) for id, table in tables.items()}
+
+
+def _toml_record(path: Path, text: str, id: str, table: object, record: type[Record]) -> Record:
+    try:
+        return record.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        column = ".".join(str(part) for part in first["loc"]) or "-"
+        line = _toml_line(text, id, str(first["loc"][0]) if first["loc"] else "")
+        raise _complaint(path, line, f"[{id}] {column}", first) from None
+
+
+def _toml_line(text: str, id: str, key: str) -> int:
+    """Line of `key` inside table `id`, or of the table's header when the key is absent."""
+    header = re.compile(rf'^\[(?:"{re.escape(id)}"|{re.escape(id)})\]')
+    wanted = re.compile(rf"^{re.escape(key)}\s*=")
+    start = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if header.match(line):
+            start = number
+        elif start and line.startswith("["):
+            break
+        elif start and key and wanted.match(line):
+            return number
+    return start
+
+
+def read_csv(path: Path, record: type[Record]) -> tuple[Record, ...]:
+    """Read one record per row; blank cells are absent, lists are joined with semicolons.
+
+    Raises
+    ------
+    CatalogError
+        Naming file, line, column, value and what is allowed.
+    """
+    return tuple(_csv_record(path, line, cells, record) for line, cells in _csv_rows(path))
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    reader = csv.reader(_text(path).splitlines(keepends=True), strict=True)
+    try:
+        header = next(reader, [])
+        for row in reader:
+            if len(row) != len(header):
+                raise CatalogError(
+                    f"{path.name}, line {reader.line_num}: {len(row)} cells under {len(header)} columns.\n"
+                    "  Quote cells that contain commas."
+                )
+            yield reader.line_num, {name: cell for name, cell in zip(header, row, strict=True) if cell != ""}
+    except csv.Error as error:
+        raise CatalogError(f"{path.name}, line {reader.line_num}: not valid CSV: {error}.") from None
+
+
+def _csv_record(path: Path, line: int, cells: dict[str, Any], record: type[Record]) -> Record:
+    if "unverified" in cells:
+        cells["unverified"] = tuple(part.strip() for part in cells["unverified"].split(";"))
+    try:
+        return record.model_validate(cells)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _complaint(path, line, ".".join(str(part) for part in first["loc"]) or "-", first) from None
+
+
+def _complaint(path: Path, line: int, column: str, first: Any) -> CatalogError:
+    value = "" if first["type"] == "missing" else f", value {str(first['input'])[:80]!r}"
+    return CatalogError(f"{path.name}, line {line}, column {column}{value}: {first['msg']}.")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(f"cannot read catalog file {path}: {error}.") from None

@@ -1,0 +1,59 @@
+"""Units at the edges of the program: inside, everything is SI."""
+
+from __future__ import annotations
+
+GB = 1e9
+GIB = 2**30
+MIB = 2**20
+GBIT = 1e9 / 8
+HOURS_PER_YEAR = 8766.0  # 365.25 days
+HOURS_PER_MONTH = HOURS_PER_YEAR / 12
+SECONDS_PER_HOUR = 3600.0
+SECONDS_PER_MONTH = HOURS_PER_MONTH * SECONDS_PER_HOUR
+
+_PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+
+
+def si(value: float, unit: str, digits: int = 3) -> str:
+    """Spell a quantity with an SI prefix and sensible digits.
+
+    Examples
+    --------
+    >>> si(4.8e12, "B/s"), si(0.0312, "s"), si(671e9, "B")
+    ('4.8 TB/s', '31.2 ms', '671 GB')
+    """
+    if value == 0:
+        return f"0 {unit}"
+    if unit == "s" and abs(value) < 1:
+        return f"{_digits(value * 1e3, digits)} ms"
+    for scale, prefix in _PREFIXES:
+        if abs(value) >= scale:
+            return f"{_digits(value / scale, digits)} {prefix}{unit}"
+    return f"{_digits(value, digits)} {unit}"
+
+
+def usd(value: float) -> str:
+    """Spell an amount of money: cents below 100 USD, whole dollars with thousands above.
+
+    Examples
+    --------
+    >>> usd(2.345), usd(48210.4)
+    ('$2.35', '$48,210')
+    """
+    return f"${value:,.2f}" if abs(value) < 100 else f"${value:,.0f}"
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """Spell a fraction as a percentage.
+
+    Examples
+    --------
+    >>> percent(0.9991, 2)
+    '99.91 %'
+    """
+    return f"{fraction * 100:.{digits}f} %"
+
+
+def _digits(value: float, digits: int) -> str:
+    text = f"{value:.{digits}g}"
+    return f"{float(text):,.0f}" if "e" in text else text

@@ -1,0 +1,107 @@
+"""Workloads from files, presets and command-line options."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from planner.assets import catalogs_dir
+from planner.errors import UnknownName, WorkloadError
+from planner.schema import Workload
+
+MAX_FILE_BYTES = 1_000_000
+DEFAULT = "default"
+
+
+def presets() -> dict[str, Path]:
+    """Workloads that ship with the planner, by name, the default first."""
+    files = {p.stem: p for p in sorted((catalogs_dir() / "workloads").glob("*.toml"))}
+    return {DEFAULT: files.pop(DEFAULT), **files}
+
+
+def load_workload(name: str = DEFAULT, changes: Mapping[str, Any] | None = None) -> Workload:
+    """Read a preset or a TOML file, with some dotted fields replaced.
+
+    Parameters
+    ----------
+    name : a preset's name or a path.
+    changes : new values by dotted field, such as {"traffic.rate_per_s": 20}.
+
+    Raises
+    ------
+    UnknownName, WorkloadError
+        If there is no such file or preset, or it is not a workload.
+    """
+    path = _find(name)
+    table = _read(path)
+    for field, value in (changes or {}).items():
+        set_field(table, field, value)
+    return parse_workload(table, f"{path.name} with your options" if changes else path.name)
+
+
+def parse_workload(table: Mapping[str, Any], where: str) -> Workload:
+    """Check a parsed table against the schema.
+
+    Raises
+    ------
+    WorkloadError
+        Naming file, field, value and what is allowed.
+    """
+    try:
+        return Workload.model_validate(table)
+    except ValidationError as error:
+        raise WorkloadError("\n".join(_complaint(where, e) for e in error.errors()[:5])) from None
+
+
+def set_field(table: dict[str, Any], field: str, value: Any) -> None:
+    """Set a dotted field of a nested table; a rate replaces a concurrency and the other way round.
+
+    Raises
+    ------
+    WorkloadError
+        If a part on the way is no table.
+    """
+    *way, last = field.split(".")
+    here = table
+    for part in way:
+        here = here.setdefault(part, {})
+        if not isinstance(here, dict):
+            raise WorkloadError(f"{field}: {part} is a value and has no fields.\n  See: planner schema workload")
+    rivals = {"rate_per_s": "concurrency", "concurrency": "rate_per_s"}
+    if way == ["traffic"] and last in rivals:
+        here.pop(rivals[last], None)
+    here[last] = value
+
+
+def _find(name: str) -> Path:
+    known = presets()
+    if name in known:
+        return known[name]
+    path = Path(name)
+    if not path.is_file():
+        if path.suffix == ".toml" or path.parent != Path():
+            raise WorkloadError(f"no workload file {name!r}.\n  Give a TOML file or a preset: {', '.join(known)}.")
+        raise UnknownName("workload", name, known, "planner plan --help (presets), or give a TOML file")
+    return path
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise WorkloadError(f"{path.name} is larger than {MAX_FILE_BYTES:,} bytes: not a workload file.")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise WorkloadError(f"{path.name} is not valid TOML: {error}.\n  See the presets for the form.") from None
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
+        raise WorkloadError(f"cannot read {path.name}: {error}.") from None
+
+
+def _complaint(where: str, error: Any) -> str:
+    field = ".".join(str(part) for part in error["loc"]) or "workload"
+    value = "" if error["type"] == "missing" or isinstance(error["input"], dict) else f" = {str(error['input'])[:60]!r}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {field}{value}: {message}.\n  Fields, units and ranges: planner schema workload"

@@ -1,0 +1,290 @@
+"""The frame around the code: dependencies, translations, scripts, theme, and what no file may contain."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import re
+import shutil
+import string
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_file
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from planner import assets, i18n
+from planner.errors import PlannerError
+
+ROOT = Path(__file__).resolve().parent.parent
+NOT_OURS = {
+    ".git",
+    ".venv",
+    ".hypothesis",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    "__pycache__",
+    "build",
+    "dist",
+}
+SOURCES = sorted([*(ROOT / "planner").rglob("*.py"), *ROOT.glob("app.py")])
+CODES = sorted(set(i18n.LANGUAGES) - {"en"})
+
+# A path that exists on one machine only. Spelled in pieces, or this file would find itself.
+FOREIGN_PATHS = re.compile(
+    rb"(?<![\w.~-])/wo" + rb"rk/|(?<![\w)\]])\.libr" + rb"ary\b|(?:^|[\s\"'(=`:]|\.\./)sha" + rb"red/",
+    re.MULTILINE,
+)
+
+
+def own_files() -> Iterator[Path]:
+    for folder, subfolders, names in os.walk(ROOT):
+        subfolders[:] = [name for name in subfolders if name not in NOT_OURS]
+        yield from (Path(folder) / name for name in names if name not in NOT_OURS)
+
+
+def test_no_file_names_a_path_outside_the_repository() -> None:
+    offenders = []
+    for path in own_files():
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+            offenders += [
+                f"{path.relative_to(ROOT)}:{number}: {m.group()!r}" for m in FOREIGN_PATHS.finditer(line)
+            ]
+    assert not offenders, "\n".join(offenders)
+
+
+# ---- dependencies
+
+
+def requirement_lines() -> list[str]:
+    return [line for line in (ROOT / "requirements.txt").read_text().splitlines() if not line.startswith("#")]
+
+
+def distribution_name(requirement: str) -> str:
+    return re.split(r"[=<>!~\[; ]", requirement)[0].lower().replace("_", "-")
+
+
+def test_run_time_dependencies_are_pinned_and_justified() -> None:
+    offenders = [line for line in requirement_lines() if not re.fullmatch(r"[\w.-]+==[\w.]+ +# \S.*", line)]
+    assert not offenders, offenders
+
+
+def test_every_import_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    declared = {distribution_name(line) for line in [*requirement_lines(), *extras]}
+    offenders = [
+        f"{path.relative_to(ROOT)}:{line}: {package} is in no requirements"
+        for path in SOURCES
+        for line, package in third_party_imports(path)
+        if not declared & ({package} | {name.lower() for name in packages_distributions().get(package, [])})
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
+def third_party_imports(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module]
+        else:
+            continue
+        for top in {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"planner", "app"}:
+            yield node.lineno, top
+
+
+# ---- files of the installation
+
+
+def test_assets_are_found_in_a_checkout() -> None:
+    assert assets.catalogs_dir() == ROOT / "catalogs"
+    assert assets.app_file() == ROOT / "app.py"
+    assert assets.streamlit_config_dir() == ROOT / ".streamlit"
+
+
+def test_installed_assets_come_before_those_of_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "planner"
+    for folder in (package / "catalogs", tmp_path / "catalogs"):
+        folder.mkdir(parents=True)
+    monkeypatch.setattr(assets, "_PACKAGE", package)
+    assert assets.catalogs_dir() == package / "catalogs"
+    with pytest.raises(PlannerError, match=re.escape(str(tmp_path / "app.py"))):
+        assets.app_file()
+
+
+# ---- translations
+
+
+def marked_messages() -> dict[str, str]:
+    """Every message marked in the code, with the place of its first use."""
+    messages: dict[str, str] = {}
+    for path in SOURCES:
+        for line, message, *_ in extract_from_file("python", path, keywords={"_": None}):
+            messages.setdefault(str(message), f"{path.relative_to(ROOT)}:{line}")
+    return messages
+
+
+def po_file(code: str) -> Path:
+    return assets.locale_dir() / code / "LC_MESSAGES" / "planner.po"
+
+
+def translations(code: str) -> dict[str, str]:
+    with po_file(code).open("rb") as file:
+        return {
+            str(m.id): str(m.string) for m in read_po(file, locale=code) if m.id and m.string and not m.fuzzy
+        }
+
+
+def fields(message: str) -> set[str | None]:
+    return {name for _, name, _, _ in string.Formatter().parse(message)} - {None}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_message_is_translated(code: str) -> None:
+    missing = marked_messages().keys() - translations(code).keys()
+    lines = sorted(f"{marked_messages()[message]}: {message!r}" for message in missing)
+    assert not missing, "\n".join(
+        [*lines, f"Run `make messages`, then fill in {po_file(code)}, then run it again."]
+    )
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_translations_keep_the_fields(code: str) -> None:
+    offenders = [english for english, text in translations(code).items() if fields(english) != fields(text)]
+    assert not offenders, f"other {{fields}} than the English in {po_file(code)}: {offenders}"
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_compiled_translations_are_current(code: str) -> None:
+    compiled = io.BytesIO()
+    with po_file(code).open("rb") as file:
+        write_mo(compiled, read_po(file, locale=code))
+    assert compiled.getvalue() == po_file(code).with_suffix(".mo").read_bytes(), "Run `make messages`."
+
+
+def test_messages_are_literals() -> None:
+    """An f-string or a filled-in text is another key each time and finds no translation."""
+    calls = [
+        (path, node)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "_"
+        and node.args
+    ]
+    offenders = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: mark the literal, fill it in afterwards"
+        for path, node in calls
+        if isinstance(node.args[0], ast.JoinedStr | ast.BinOp) or is_format_call(node.args[0])
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
+def is_format_call(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format"
+
+
+def test_translator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = Catalog(locale="zh")
+    messages.add("{count} spares", "{count} 个备件")
+    (tmp_path / "zh" / "LC_MESSAGES").mkdir(parents=True)
+    with (tmp_path / "zh" / "LC_MESSAGES" / "planner.mo").open("wb") as file:
+        write_mo(file, messages)
+    monkeypatch.setattr(i18n, "locale_dir", lambda: tmp_path)
+    assert i18n.translator("zh-CN")("{count} spares").format(count=2) == "2 个备件"
+    assert i18n.translator("zh")("a message that nobody marked") == "a message that nobody marked"
+    assert i18n.translator("zh")("") == ""
+    assert (
+        i18n.translator("en")("{count} spares") == i18n.translator("fr")("{count} spares") == "{count} spares"
+    )
+
+
+# ---- scripts, theme, and CI's own rule
+
+
+def test_shell_scripts_are_clean() -> None:
+    shellcheck = shutil.which("shellcheck") or pytest.skip("no shellcheck: apt-get install shellcheck")
+    scripts = sorted(str(path) for path in (ROOT / ".ci").iterdir())
+    run = subprocess.run([shellcheck, *scripts], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+
+
+def test_streamlit_knows_every_option() -> None:
+    command = [sys.executable, "-m", "streamlit", "config", "show"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "not a valid config option" not in run.stdout + run.stderr
+    assert 'primaryColor = "' in run.stdout  # the file was read
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_theme_is_readable(mode: str) -> None:
+    """Text stands out by 4.5 : 1, the accent of controls by 3 : 1 (WCAG 2.2, criteria 1.4.3 and 1.4.11)."""
+    theme = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["theme"][mode]
+    backgrounds = [
+        s[key] for s in (theme, theme["sidebar"]) for key in ("backgroundColor", "secondaryBackgroundColor")
+    ]
+    pairs = [(theme[ink], paper, 4.5) for ink in ("textColor", "linkColor") for paper in backgrounds]
+    pairs += [(theme["primaryColor"], theme["backgroundColor"], 3.0)]
+    pairs += [("#ffffff", theme["primaryColor"], 4.5)]  # Streamlit's label on a primary button
+    offenders = [
+        f"{ink} on {paper}: {contrast(ink, paper):.2f}"
+        for ink, paper, least in pairs
+        if contrast(ink, paper) < least
+    ]
+    assert not offenders, f"{mode}: {offenders}"
+
+
+def contrast(first: str, second: str) -> float:
+    """Contrast ratio of two sRGB colours written #rrggbb, 1 to 21 (WCAG 2.2, definition)."""
+    lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, 0 for black to 1 for white."""
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(
+    ("ci", "outcomes"), [("1", {"failed": 1, "xfailed": 1}), ("", {"skipped": 1, "xfailed": 1})]
+)
+def test_ci_fails_a_skipped_test(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ci: str, outcomes: dict[str, int]
+) -> None:
+    monkeypatch.setenv("PLANNER_CI", ci)
+    pytester.makeconftest((ROOT / "tests" / "conftest.py").read_text())
+    pytester.makepyfile(
+        """
+        import pytest
+
+        def test_skipped():
+            pytest.skip("nothing to see")
+
+        @pytest.mark.xfail
+        def test_expected_failure():
+            raise AssertionError
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(**outcomes)
+
+
+def test_ci_fails_a_module_skipped_whole(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANNER_CI", "1")
+    pytester.makeconftest((ROOT / "tests" / "conftest.py").read_text())
+    pytester.makepyfile("import pytest; pytest.importorskip('no_such_package')")
+    pytester.runpytest_subprocess().assert_outcomes(errors=1)
