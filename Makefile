@@ -6,7 +6,7 @@ BABEL := $(PYTHON_IN) -m babel.messages.frontend --quiet
 TEMPLATE := planner/locale/planner.pot
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format docs messages clean
+.PHONY: help run test check bench format calibrate docs messages clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ bench: $(VENV)/.installed ## Speed and memory, printed
 format: $(VENV)/.installed-dev ## Format the code and mend what the linter can
 	$(PYTHON_IN) -m ruff check --fix --exit-zero .
 	$(PYTHON_IN) -m ruff format .
+
+calibrate: $(VENV)/.installed ## Fit the step-time model to the measured points, write catalogs/calibration.csv
+	$(PYTHON_IN) -m planner.calibration.fit
 
 docs: $(VENV)/.installed-dev ## Bring the generated parts of the documentation up to date
 	$(PYTHON_IN) tests/refresh_docs.py

@@ -250,6 +250,28 @@ def lint(folder: Path, strict: bool, as_json: bool) -> int:
     return 1 if bad else 0
 
 
+@cli.command()
+@click.argument("points", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+def validate(points: Path, as_json: bool) -> None:
+    """Compare predictions with the measurements in POINTS.csv, with errors by group."""
+    from planner.calibration.score import validate as run
+    from planner.catalog import load_catalog
+    from planner.report.tables import validation_table
+
+    result = run(points, load_catalog())
+    if as_json:
+        click.echo(result.model_dump_json(indent=2))
+        return
+    _print_table(validation_table(result, translator(language_from_environment())))
+    missing = [p for p in result.points if p.reason]
+    click.echo(f"{len(result.points) - len(missing)} of {len(result.points)} rows predicted")
+    for one in missing[:10]:
+        click.echo(_wrapped(f"{one.id} {one.metric}: {one.reason}", "  "))
+    if len(missing) > 10:
+        click.echo(f"  and {len(missing) - 10} more, see --json")
+
+
 @cli.group()
 def catalog() -> None:
     """The facts: list, show, check, import."""

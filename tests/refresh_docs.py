@@ -47,8 +47,8 @@ def main() -> None:
     """Write every generated page."""
     for page in PAGES:
         page.write_text(refreshed(page), encoding="utf-8")
-    reference = ROOT / "catalogs" / "README.md"
-    reference.write_text(refresh(reference, load_catalog()), encoding="utf-8")
+    for page in (*PAGES, ROOT / "catalogs" / "README.md"):
+        page.write_text(refresh(page, load_catalog()), encoding="utf-8")
 
 
 if __name__ == "__main__":

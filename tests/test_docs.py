@@ -43,9 +43,9 @@ def test_the_readme_shows_commands() -> None:
     assert {page for page, _, _ in blocks()} == {page.name for page in PAGES}
 
 
-def test_catalog_reference_is_current(catalog: Catalog) -> None:
-    page = ROOT / "catalogs" / "README.md"
-    assert refresh(page, catalog) == page.read_text(encoding="utf-8"), f"catalogs/README.md is {REFRESH}"
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "catalogs" / "README.md"], ids=str)
+def test_generated_blocks_are_current(page: Path, catalog: Catalog) -> None:
+    assert refresh(page, catalog) == page.read_text(encoding="utf-8"), f"{page.name} is {REFRESH}"
 
 
 def test_every_catalog_file_and_column_is_described(catalog: Catalog) -> None:

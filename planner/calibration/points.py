@@ -151,7 +151,7 @@ def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
     inputs, outputs = _lengths(row)
     return Point(
         id=row["id"], source=row.get("source", ""), llm=llm, weights=weights,
-        kv="fp8" if row.get("precision_kv", "").startswith("fp8") else "bf16", engine=engine,
+        kv=_kv(row, catalog, accelerator), engine=engine,
         version=row.get("framework_version", ""), accelerator=accelerator, gpus=gpus, tp=tp, dp=dp, pp=pp,
         ep=tp * dp if _size(row, "ep", 1) > 1 else 1, replicas=replicas, input_tokens=inputs, output_tokens=outputs,
         kind=kind, load=load, metric=metric, per_gpu=row["metric"].endswith("per_gpu"),
@@ -192,6 +192,13 @@ def _weights(row: Mapping[str, str], catalog: Catalog, llm: str, accelerator: st
     if compute_dtype(weights, frozenset(catalog.accelerators[accelerator].peak_flops_per_s)) is None:
         raise WorkloadError(f"{accelerator} cannot compute in {weights}")
     return weights
+
+
+def _kv(row: Mapping[str, str], catalog: Catalog, accelerator: str) -> str:
+    """KV cache precision; where a Blackwell run does not say, fp8 is the custom there."""
+    written = row.get("precision_kv", "")
+    unsaid = not written and catalog.accelerators[accelerator].architecture.startswith("Blackwell")
+    return "fp8" if written.startswith("fp8") or unsaid else "bf16"
 
 
 def _data_parallel(row: Mapping[str, str], gpus: int, tp: int, pp: int, sparse: bool) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +30,19 @@ def predict(points: list[Point], catalog: Catalog, eff: Efficiency | None = None
     for llm, rows in by_llm.items():
         found[rows] = _predict_llm(llm, [points[i] for i in rows], catalog, eff)
     return found
+
+
+def generation(engine: str, version: str) -> str:
+    """Engine generation with figures of its own: `vllm-old` before 0.13, else the pinned one.
+
+    Examples
+    --------
+    >>> generation("vllm", "0.11.1"), generation("vllm", "0.18.0"), generation("vllm", "")
+    ('vllm-old', '', '')
+    """
+    number = re.match(r"v?(\d+)\.(\d+)", version)
+    old = engine == "vllm" and number is not None and (int(number[1]), int(number[2])) < (0, 13)
+    return "vllm-old" if old else ""
 
 
 def columns(points: list[Point], catalog: Catalog) -> tuple[Candidates, Lengths]:
@@ -59,10 +74,10 @@ def _predict_llm(llm_id: str, points: list[Point], catalog: Catalog, eff: Effici
     llm = catalog.llms[llm_id]
     shape = llm_shape(llm_id, llm)
     candidates, lengths = columns(points, catalog)
-    placed = place(catalog, shape, llm, candidates)
+    placed = place(catalog, shape, llm, candidates, [generation(p.engine, p.version) for p in points])
     fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens)
     users = np.array([p.load / p.replicas if p.kind != "open" else 1.0 for p in points])
-    most = np.maximum(fit.max_sequences, 1.0)
+    most = np.maximum(_room(catalog, fit, candidates, users, lengths), 1.0)
     point, ttft = serving.closed_loop(shape, placed, eff, lengths, np.minimum(users, 1e9), most, fit.budget_tokens)
     load = metrics.observe(catalog, shape, candidates, placed, eff, lengths, point, ttft)
     totals = point.rate_per_s * lengths.output_tokens
@@ -73,6 +88,19 @@ def _predict_llm(llm_id: str, points: list[Point], catalog: Catalog, eff: Effici
         else:
             found[i] = {"ttft": ttft, "tpot": point.tpot_s, "power": load.gpu_w}[p.metric][i]
     return np.where(_answerable(points, fit), found, np.nan)
+
+
+def _room(catalog: Catalog, fit: Fit, candidates: Candidates, users: Array, lengths: Lengths) -> Array:
+    """Sequences that run at once under each engine's admission.
+
+    A run with more users than the engine's default limit is taken to have raised the limit.
+    """
+    engines = [catalog.engines[id] for id in candidates.engine_ids]
+    limit = np.array([float(e.max_sequences) for e in engines])[candidates.engine] * candidates.dp
+    reserve = np.array([e.admission == "reserve" for e in engines])[candidates.engine]
+    context = np.where(reserve, lengths.final_context_tokens, lengths.mean_context_tokens)
+    raised = np.where((users > limit) & (users < 1e5), users, limit)
+    return np.minimum(np.floor(fit.capacity_tokens / context), raised)
 
 
 def _answerable(points: list[Point], fit: Fit) -> NDArray[np.bool_]:

@@ -23,8 +23,6 @@ class Efficiency:
     """Fitted scalars that hold for every accelerator and engine (catalogs/calibration.csv)."""
 
     gemm_extra_rows: float
-    moe_memory_efficiency: float
-    moe_compute_efficiency: float
     moe_extra_rows: float
     moe_imbalance: float
     kv_memory_efficiency: float
@@ -37,7 +35,6 @@ class Efficiency:
     host_moe_layer_s: float
     host_step_s: float
     host_sequence_s: float
-    stream_sequence_s: float
     interference_share: float
     ingest_s: float
     prompt_overhead: float
@@ -54,6 +51,7 @@ class Placement:
     attention_*, ffn_* : what runs the attention projections and the FFN matrices
     *_width : stored bytes per parameter or cached value [B]
     kv_factor : reached share of the decode-attention bandwidth for this cache format [-]
+    stream_sequence_s : the API front end's time per streamed token, a floor of the step [s]
     time_factor : measured slowness of the software for this architecture, 1 where it is tuned [-]
     """
 
@@ -71,9 +69,12 @@ class Placement:
     ffn_width: Array
     ffn_memory_efficiency: Array
     ffn_compute_efficiency: Array
+    moe_memory_efficiency: Array
+    moe_compute_efficiency: Array
     kv_width: Array
     kv_factor: Array
     time_factor: Array
+    stream_sequence_s: Array
     links: Links
 
 
@@ -178,8 +179,8 @@ def experts_s(shape: LlmShape, place: Placement, eff: Efficiency, rows: Array) -
     busiest = np.where(place.ep > 1, np.minimum(skew, place.ep), 1.0)
     layers = shape.moe_layers * shape.expert_params
     tile_rows = visits_rank * busiest + touched_rank * eff.moe_extra_rows
-    compute_s = 2 * layers * tile_rows / (place.ffn_flops_per_s * eff.moe_compute_efficiency)
-    memory_s = layers * touched_rank * place.ffn_width / (place.bandwidth_bytes_per_s * eff.moe_memory_efficiency)
+    compute_s = 2 * layers * tile_rows / (place.ffn_flops_per_s * place.moe_compute_efficiency)
+    memory_s = layers * touched_rank * place.ffn_width / (place.bandwidth_bytes_per_s * place.moe_memory_efficiency)
     return smooth_max(compute_s, memory_s)
 
 
@@ -243,7 +244,7 @@ def step_s(
     host = eff.host_layer_s * shape.layers + eff.host_moe_layer_s * shape.moe_layers + eff.host_step_s
     busy = host + eff.host_sequence_s * sequences / place.dp
     time = time + traffic / place.bandwidth_bytes_per_s + busy
-    return np.maximum(time * place.time_factor, sequences * eff.stream_sequence_s)
+    return np.maximum(time * place.time_factor, sequences * place.stream_sequence_s)
 
 
 def decode_bytes_per_gpu(shape: LlmShape, place: Placement, sequences: Array, context_tokens: Array) -> Array:

@@ -160,7 +160,7 @@ def closed_loop(
     concurrency: Array,
     max_sequences: Array,
     budget_tokens: Array,
-    passes: int = 4,
+    passes: int = 3,
 ) -> tuple[Point, Array]:
     """A fixed number of users, each sending the next request when the last one ends.
 

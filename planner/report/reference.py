@@ -57,7 +57,11 @@ _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL
 
 def refresh(page: Path, catalog: Catalog) -> str:
     """The page with each block between `<!-- generated: NAME -->` and `<!-- end -->` made anew."""
-    blocks: dict[str, Callable[[], str]] = {"columns": columns, "rows": lambda: rows(catalog)}
+    blocks: dict[str, Callable[[], str]] = {
+        "columns": columns,
+        "rows": lambda: rows(catalog),
+        "errors": lambda: errors(catalog),
+    }
     text = page.read_text(encoding="utf-8")
     return _BLOCK.sub(lambda found: f"{found[1]}\n{blocks[found[2]]()}\n{found[3]}", text)
 
@@ -105,3 +109,12 @@ def rows(catalog: Catalog) -> str:
     }
     lists = "\n\n".join(f"**{kind}**: {', '.join(f'`{id}`' for id in found)}" for kind, found in named.items())
     return f"| kind | rows |\n| --- | --- |\n{counts}\n\n{lists}\n"
+
+
+def errors(catalog: Catalog) -> str:
+    """Markdown: errors with whole curves left out, as the last calibration measured them."""
+    row = catalog.parameter("gemm_memory_efficiency", "bf16")
+    bands = {name: catalog.parameter(f"band_{name}", "calibrated") for name in ("tpot", "ttft", "output_tokens_per_s")}
+    lines = ["| | 80 % of measured over predicted | points |", "| --- | --- | --- |"]
+    lines += [f"| {name} | {band.low:g} to {band.high:g} | {band.n} |" for name, band in bands.items()]
+    return f"{row.source} ({row.source_date}).\n\n" + "\n".join(lines) + "\n"

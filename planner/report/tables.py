@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from planner.schema import Estimate, Plan, PlanResult
+from planner.schema import Estimate, GroupScore, Plan, PlanResult, Validation
 from planner.units import percent, si, usd
 
 Translate = Callable[[str], str]
@@ -167,3 +167,15 @@ def _range(span: Sequence[float], unit: str) -> str:
 
 def _optional(value: float | None, unit: str) -> str:
     return "–" if value is None else si(value, unit)
+
+
+def validation_table(result: Validation, _: Translate) -> TextTable:
+    """Errors by group, in the order of the groups."""
+    headings = (_("Group"), "n", _("Predicted"), "MAPE", _("Median"), _("Bias"), _("Within 20 %"), _("In band"))
+    rows = tuple(_score_row(score) for score in result.summary)
+    return TextTable(_("Predicted against measured"), headings, rows)
+
+
+def _score_row(score: GroupScore) -> tuple[str, ...]:
+    shares = (score.predicted_share, score.mape, score.median_ape, score.bias, score.within_20, score.band_coverage)
+    return (score.group, str(score.n), *("–" if share is None else percent(share, 1) for share in shares))

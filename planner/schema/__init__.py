@@ -38,15 +38,18 @@ from planner.schema.results import (
     Cost,
     CurvePoint,
     Estimate,
+    GroupScore,
     Layout,
     Memory,
     Plan,
     PlanResult,
     Power,
     Rejection,
+    ScoredPoint,
     Serving,
     SloResult,
     SupplyUnit,
+    Validation,
 )
 from planner.schema.workload import Limits, Slo, Supply, SupplyOption, Traffic, Workload
 
@@ -64,6 +67,7 @@ __all__ = [
     "Dtype",
     "Engine",
     "Estimate",
+    "GroupScore",
     "IndexerShape",
     "Instance",
     "KvPrecision",
@@ -84,6 +88,7 @@ __all__ = [
     "Provenance",
     "Purchase",
     "Rejection",
+    "ScoredPoint",
     "Server",
     "Serving",
     "Site",
@@ -100,6 +105,7 @@ __all__ = [
     "SupplyUnit",
     "Term",
     "Traffic",
+    "Validation",
     "WeightPrecision",
     "Workload",
 ]

@@ -148,6 +148,9 @@ class Engine(Sourced):
         description="what that share is of: total: the card, everything included; static: the card, weights and "
         "caches only; free: what the weights and activations leave"
     )
+    admission: Literal["reserve", "optimistic"] = Field(
+        description="reserve: a sequence enters when its longest possible cache fits; optimistic: when its prompt fits"
+    )
     max_batched_tokens: Count = Field(description="default token budget of one step")
     max_sequences: Count = Field(description="default limit of running sequences")
     start_s: Positive | None = Field(None, description="start-up without reading weights [s]")

@@ -196,3 +196,37 @@ class PlanResult(Strict):
     assumptions: tuple[Assumption, ...]
     wall_s: float
     candidates_evaluated: int
+
+
+class ScoredPoint(Strict):
+    """One measurement against its prediction, in the unit of the measurement."""
+
+    id: str
+    metric: str
+    measured: float | None
+    predicted: float | None
+    low: float | None
+    high: float | None
+    basis: Basis | None
+    reason: str = Field(description="why there is no prediction; empty where there is one")
+
+
+class GroupScore(Strict):
+    """Errors of one group of measurements."""
+
+    group: str
+    n: int
+    predicted_share: float = Field(description="share of the rows that have a prediction [-]")
+    mape: float | None = Field(description="mean absolute relative error [-]")
+    median_ape: float | None = Field(description="median absolute relative error [-]")
+    bias: float | None = Field(description="median relative error [-]")
+    within_20: float | None = Field(description="share within 20 % [-]")
+    band_coverage: float | None = Field(description="share of measurements inside the 80 % band [-]")
+
+
+class Validation(Strict):
+    """Everything that `planner validate` answers."""
+
+    catalog_sha256: str
+    points: tuple[ScoredPoint, ...]
+    summary: tuple[GroupScore, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -74,8 +75,13 @@ def efficiency(catalog: Catalog) -> Efficiency:
     return Efficiency(**{f.name: catalog.parameter(f.name).value for f in fields(Efficiency)})
 
 
-def place(catalog: Catalog, shape: LlmShape, llm: Llm, candidates: Candidates) -> Placement:
+def place(
+    catalog: Catalog, shape: LlmShape, llm: Llm, candidates: Candidates, generations: Sequence[str] = ("",)
+) -> Placement:
     """Look up peaks, widths, efficiencies and links of every candidate.
+
+    `generations` names, for each candidate or for all, an engine generation with figures of its
+    own, such as `vllm-old`; empty is the pinned version.
 
     A blank fact becomes NaN; `space.missing_facts` names it before it gets here.
     """
@@ -100,9 +106,13 @@ def place(catalog: Catalog, shape: LlmShape, llm: Llm, candidates: Candidates) -
         ffn_width=widths[0][w],
         ffn_memory_efficiency=memory[at, w],
         ffn_compute_efficiency=compute[at, w],
+        moe_memory_efficiency=_precision(catalog, "moe_memory_efficiency", w),
+        moe_compute_efficiency=_precision(catalog, "moe_compute_efficiency", w),
         kv_width=np.array([BYTES_PER_KV[k] for k in KV])[candidates.kv],
         kv_factor=_kv_factor(catalog, shape, rows)[at, candidates.kv],
-        time_factor=np.array([catalog.parameter("time_factor", r.architecture.split()[0]).value for r in rows])[at],
+        time_factor=_architecture(catalog, "time_factor", rows)[at]
+        * _generation(catalog, "generation_time_factor", generations, len(candidates)),
+        stream_sequence_s=_generation(catalog, "stream_sequence_s", generations, len(candidates)),
         links=_links(catalog, rows, candidates),
     )
 
@@ -157,6 +167,22 @@ def _kv_factor(catalog: Catalog, shape: LlmShape, rows: list[Accelerator]) -> Ar
     return table
 
 
+def _architecture(catalog: Catalog, name: str, rows: list[Accelerator]) -> Array:
+    """A parameter by the first word of each accelerator's architecture."""
+    return np.array([catalog.parameter(name, row.architecture.split()[0]).value for row in rows])
+
+
+def _precision(catalog: Catalog, name: str, weights: Index) -> Array:
+    """A parameter by weight precision."""
+    return np.array([catalog.parameter(name, p).value for p in WEIGHTS])[weights]
+
+
+def _generation(catalog: Catalog, name: str, generations: Sequence[str], n: int) -> Array:
+    """A parameter by engine generation, of length n."""
+    values = {g: catalog.parameter(name, g).value for g in set(generations)}
+    return np.broadcast_to(np.array([values[g] for g in generations]), (n,))
+
+
 def _links(catalog: Catalog, rows: list[Accelerator], candidates: Candidates) -> Links:
     at, tp = candidates.accelerator, candidates.tp
     domain = np.array([r.scaleup_domain_gpus for r in rows])[at]
@@ -181,19 +207,14 @@ def _link(
 ) -> tuple[Array, Array]:
     """Usable one-way bandwidth and latency of the slowest link inside a group of ranks."""
     share = np.where(mesh, np.minimum(ranks - 1, domain - 1) / np.maximum(domain - 1, 1), 1.0)
-    inside, in_node = ranks <= domain, ranks <= node
-    kinds = [inside & ~np.isnan(scaleup), in_node]
-    internode = np.full(len(ranks), catalog.parameter("internode_bytes_per_s").value)
-    bandwidth = np.select(kinds, [scaleup * np.maximum(share, 1e-9), pcie], internode)
-    names = ("scale-up", "pcie", "internode")
-    latency = np.select(
-        kinds,
-        [catalog.parameter("collective_latency_s", n).value for n in names[:2]],
-        catalog.parameter("collective_latency_s", names[2]).value,
-    )
-    reached = np.select(
-        kinds,
-        [catalog.parameter("collective_efficiency", n).value for n in names[:2]],
-        catalog.parameter("collective_efficiency", names[2]).value,
-    )
-    return bandwidth * reached, latency
+    inside, in_node = (ranks <= domain) & ~np.isnan(scaleup), ranks <= node
+
+    def by_kind(on_scaleup: Array | float, on_pcie: Array | float, between: float) -> Array:
+        return np.where(inside, on_scaleup, np.where(in_node, on_pcie, between))
+
+    def parameter(name: str) -> Array:
+        return by_kind(*(catalog.parameter(name, kind).value for kind in ("scale-up", "pcie", "internode")))
+
+    between = catalog.parameter("internode_bytes_per_s").value
+    bandwidth = by_kind(scaleup * np.maximum(share, 1e-9), pcie, between)
+    return bandwidth * parameter("collective_efficiency"), parameter("collective_latency_s")
