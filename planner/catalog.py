@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 from planner.assets import catalogs_dir
 from planner.errors import CatalogError, MissingFact, OutputError, UnknownName
@@ -38,7 +37,25 @@ from planner.schema import (
 )
 from planner.tabular import read_csv, read_toml
 
-Row = TypeVar("Row", bound=Sourced)
+FILES: dict[str, type[Sourced]] = {
+    "accelerators.toml": Accelerator,
+    "llms.toml": Llm,
+    "engines.toml": Engine,
+    "cpus.csv": Cpu,
+    "drives.csv": Drive,
+    "network.csv": NetworkItem,
+    "servers.csv": Server,
+    "instances.csv": Instance,
+    "prices.csv": Price,
+    "purchase_prices.csv": Purchase,
+    "owned_hours.csv": OwnedHour,
+    "api_prices.csv": ApiPrice,
+    "sites.csv": Site,
+    "site_metrics.csv": SiteMetric,
+    "spot.csv": SpotRecord,
+    "spot_advisor.csv": SpotAdvice,
+    "calibration.csv": Parameter,
+}
 
 
 def load_catalog(path: Path | None = None) -> Catalog:

@@ -12,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from refresh_docs import CONSOLE, PAGES, ROOT, run
 
-from planner.catalog import Catalog
+from planner.catalog import FILES, Catalog
 from planner.cli import cli
-from planner.report.reference import FILES, refresh
+from planner.report.reference import refresh
 
 REFRESH = "out of date; bring it up to date with: make docs"
 

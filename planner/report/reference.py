@@ -5,52 +5,13 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel
 
-from planner.catalog import Catalog
-from planner.schema import (
-    Accelerator,
-    ApiPrice,
-    Cpu,
-    Drive,
-    Engine,
-    Instance,
-    Llm,
-    NetworkItem,
-    OwnedHour,
-    Parameter,
-    Price,
-    Purchase,
-    Server,
-    Site,
-    SiteMetric,
-    Sourced,
-    SpotAdvice,
-    SpotRecord,
-)
-
-FILES: dict[str, type[Sourced]] = {
-    "accelerators.toml": Accelerator,
-    "llms.toml": Llm,
-    "engines.toml": Engine,
-    "cpus.csv": Cpu,
-    "drives.csv": Drive,
-    "network.csv": NetworkItem,
-    "servers.csv": Server,
-    "instances.csv": Instance,
-    "prices.csv": Price,
-    "purchase_prices.csv": Purchase,
-    "owned_hours.csv": OwnedHour,
-    "api_prices.csv": ApiPrice,
-    "sites.csv": Site,
-    "site_metrics.csv": SiteMetric,
-    "spot.csv": SpotRecord,
-    "spot_advisor.csv": SpotAdvice,
-    "calibration.csv": Parameter,
-}
+from planner.catalog import FILES, Catalog
+from planner.schema import Sourced
 
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -92,16 +53,15 @@ def _nested(annotation: object) -> str:
         typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
     )
     for part in parts:
-        fields: dict[str, FieldInfo] | None = getattr(part, "model_fields", None)
-        if fields:
-            return ": " + "; ".join(f"`{key}` {value.description}" for key, value in fields.items())
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return ": " + "; ".join(f"`{key}` {value.description}" for key, value in part.model_fields.items())
     return ""
 
 
 def rows(catalog: Catalog) -> str:
     """Markdown: how many rows each kind has, and the ids of what a plan can name."""
     counts = "\n".join(f"| {kind} | {len(found)} |" for kind, found in catalog.everything().items())
-    named = {
+    named: dict[str, Mapping[str, Sourced]] = {
         "accelerators": catalog.accelerators,
         "llms": catalog.llms,
         "engines": catalog.engines,

@@ -1,0 +1,399 @@
+"""One replica with continuous batching, simulated request by request: percentiles of TTFT and TPOT.
+
+Between events (an arrival, a prompt, a completion) the batch does not change, so the loop jumps
+from event to event and walks only the steps that carry prompt tokens. The result equals that of
+a step-by-step loop (tests/models/test_simulate.py).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from math import ceil, inf, sqrt
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from planner.errors import WorkloadError
+
+Array = NDArray[np.float64]
+Tokens = NDArray[np.int64]
+
+#: "mixed" (vLLM, TensorRT-LLM): every running sequence decodes in each step, prompt chunks fill the
+#: rest of its token budget. "prompt_first" (SGLang): steps of prompts alone go before decoding.
+Policy = Literal["mixed", "prompt_first"]
+
+NEVER = 1 << 62  # a completion later than any
+
+
+class StepFunction(Protocol):
+    """Step time in any form. The simulation walks its decode steps one by one."""
+
+    def step_s(self, sequences: int, context: int, prompt: int, pairs: float, held: int) -> float:
+        """Time of one step. [s]
+
+        Parameters
+        ----------
+        sequences : sequences that decode one token each [-]
+        context : tokens that these hold in the cache, together, before the step [token]
+        prompt : prompt tokens computed in the step [token]
+        pairs : sum over prompt chunks of chunk · (tokens before it + chunk / 2) [token²]
+        held : tokens of the prompts in progress, cached ones and this step's chunks included [token]
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Step time of one replica, linear in what its sequences hold.
+
+    τ = base(prompt + sequences) + sequence_s · sequences + context_s · context + pair_s · pairs
+
+    Attributes
+    ----------
+    rows : tokens per step at which the base is known, increasing, two at least [token]
+    base_s : step time with so many tokens; linear between and beyond the rows [s]
+    sequence_s : for each decoding sequence, more than its row; may be negative [s]
+    context_s : for each cached token that the decoding sequences read [s/token]
+    pair_s : for each pair of a prompt token and a token before it (prompt attention) [s/token²]
+
+    Examples
+    --------
+    >>> times = StepTimes.linear(base_s=8e-3, prompt_s=20e-6, sequence_s=50e-6, context_s=60e-9)
+    >>> round(times.step_s(sequences=10, context=20_000, prompt=500, pairs=0.0, held=500), 9)
+    0.0197
+    """
+
+    rows: tuple[float, ...]
+    base_s: tuple[float, ...]
+    sequence_s: float = 0.0
+    context_s: float = 0.0
+    pair_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if len(self.rows) < 2 or len(self.rows) != len(self.base_s) or not (np.diff(self.rows) > 0).all():
+            raise ValueError("step times need a base at two or more increasing numbers of rows")
+        if not (self.context_s >= 0 and self.pair_s >= 0):
+            raise ValueError("more context cannot make a step faster")
+
+    @classmethod
+    def linear(
+        cls, base_s: float, prompt_s: float, sequence_s: float, context_s: float, pair_s: float = 0.0
+    ) -> StepTimes:
+        """The plain form τ = a + b_p·P + b_d·B + b_kv·C + b_q·pairs; all times in seconds."""
+        return cls((0.0, 1.0), (base_s, base_s + prompt_s), sequence_s - prompt_s, context_s, pair_s)
+
+    def step_s(self, sequences: int, context: int, prompt: int, pairs: float, held: int) -> float:
+        """Time of one step; see `StepFunction`. [s]"""
+        inner, slopes, offsets = self.segments()
+        segment = bisect_right(inner, prompt + sequences)
+        base_s = offsets[segment] + slopes[segment] * (prompt + sequences)
+        return base_s + self.sequence_s * sequences + self.context_s * context + self.pair_s * pairs
+
+    def segments(self) -> tuple[list[int], list[float], list[float]]:
+        """Where the inner segments begin [token], and of all the slope [s/token] and the value at zero [s]."""
+        rows, base_s = np.asarray(self.rows), np.asarray(self.base_s)
+        slopes = np.diff(base_s) / np.diff(rows)
+        offsets = base_s[:-1] - slopes * rows[:-1]
+        return [ceil(row) for row in self.rows[1:-1]], slopes.tolist(), offsets.tolist()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What each request saw, in the order of the request list. Shape (requests,).
+
+    Attributes
+    ----------
+    start_s : when the request was sent [s]
+    finish_s : when its last token came [s]
+    ttft_s : from sending to the first token [s]
+    tpot_s : mean time per output token after the first; NaN where there is only one [s]
+    e2e_s : from sending to the last token [s]
+    """
+
+    start_s: Array
+    finish_s: Array
+    ttft_s: Array
+    tpot_s: Array
+    e2e_s: Array
+
+
+def simulate_closed(
+    times: StepFunction,
+    inputs: ArrayLike,
+    outputs: ArrayLike,
+    concurrency: int,
+    max_sequences: int,
+    budget_tokens: int,
+    kv_tokens: float,
+    policy: Policy = "mixed",
+    cached: ArrayLike = 0,
+) -> Result:
+    """A fixed number of users; each sends the next request of the list when one is answered.
+
+    Parameters
+    ----------
+    times : step time of the replica, `StepTimes` or any `StepFunction`
+    inputs, outputs : tokens of each request, whole numbers of at least 1, shape (requests,) [token]
+    concurrency : users, who all send their first request at time 0 [-]
+    max_sequences : sequences that the engine runs at once [-]
+    budget_tokens : tokens that the engine computes per step [token]
+    kv_tokens : tokens that fit into the cache; a request reserves its input + output [token]
+    policy : how prompts and decoding share the steps
+    cached : input tokens that the prefix cache holds: not computed, but read and stored [token]
+
+    References
+    ----------
+    .. [1] Kwon et al., "Efficient Memory Management for Large Language Model Serving with
+       PagedAttention", SOSP 2023: continuous batching.
+    .. [2] Agrawal et al., "Taming Throughput-Latency Tradeoff in LLM Inference with
+       Sarathi-Serve", OSDI 2024: decodes first, prompts in chunks.
+
+    Examples
+    --------
+    One user, 10 ms per step, 2 ms more for a prompt of 2 tokens; 3 output tokens:
+
+    >>> times = StepTimes.linear(base_s=10e-3, prompt_s=1e-3, sequence_s=0.0, context_s=0.0)
+    >>> result = simulate_closed(times, [2, 2], [3, 3], 1, max_sequences=8, budget_tokens=8, kv_tokens=64)
+    >>> result.ttft_s.round(6).tolist(), result.finish_s.round(6).tolist()
+    ([0.012, 0.012], [0.032, 0.064])
+    """
+    if concurrency < 1:
+        raise WorkloadError(f"concurrency {concurrency}: a closed loop needs one user at least.")
+    requests = np.size(inputs)
+    arrivals_s = np.where(np.arange(requests) < concurrency, 0.0, inf)  # inf: sent when an earlier one ends
+    engine = _Engine(times, min(max_sequences, concurrency), budget_tokens, kv_tokens, policy)
+    return _simulate(engine, arrivals_s, inputs, outputs, cached, min(concurrency, requests))
+
+
+def simulate_open(
+    times: StepFunction,
+    arrivals_s: ArrayLike,
+    inputs: ArrayLike,
+    outputs: ArrayLike,
+    max_sequences: int,
+    budget_tokens: int,
+    kv_tokens: float,
+    policy: Policy = "mixed",
+    cached: ArrayLike = 0,
+) -> Result:
+    """Requests that arrive at given times, whatever the replica does.
+
+    Parameters
+    ----------
+    arrivals_s : when each request is sent, in order, shape (requests,) [s]
+    times, inputs, outputs, max_sequences, budget_tokens, kv_tokens, policy, cached :
+        see `simulate_closed`
+
+    Examples
+    --------
+    The second request arrives in the first one's step, waits for its end, and shares the next:
+
+    >>> times = StepTimes.linear(base_s=10e-3, prompt_s=1e-3, sequence_s=0.0, context_s=0.0)
+    >>> result = simulate_open(times, [0.0, 0.005], [2, 2], [3, 1], max_sequences=8, budget_tokens=8, kv_tokens=64)
+    >>> result.ttft_s.round(6).tolist(), result.finish_s.round(6).tolist()
+    ([0.012, 0.019], [0.034, 0.024])
+    """
+    arrivals = np.atleast_1d(np.asarray(arrivals_s, dtype=np.float64))
+    if arrivals.shape != (np.size(inputs),) or not np.isfinite(arrivals).all():
+        raise WorkloadError("arrivals: one finite time per request is needed.")
+    late = np.flatnonzero(np.diff(arrivals) < 0)
+    if late.size:
+        raise WorkloadError(f"arrivals: request {late[0] + 1} comes before request {late[0]}. Sort the trace by time.")
+    engine = _Engine(times, max_sequences, budget_tokens, kv_tokens, policy)
+    return _simulate(engine, arrivals, inputs, outputs, cached, arrivals.size)
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """A replica: its step time and the limits of its scheduler."""
+
+    times: StepFunction
+    max_sequences: int
+    budget_tokens: int
+    kv_tokens: float
+    policy: Policy
+
+    def __post_init__(self) -> None:
+        if self.max_sequences < 1 or self.budget_tokens < 1:
+            limits = f"max_sequences {self.max_sequences}, budget_tokens {self.budget_tokens}"
+            raise WorkloadError(f"{limits}: an engine needs 1 of each at least.")
+        if self.policy not in get_args(Policy):
+            raise ValueError(f"policy {self.policy!r} is none of {get_args(Policy)}")
+
+    @property
+    def seats(self) -> int:
+        """Sequences that can run; in a mixed step each takes one token of the budget at least."""
+        return int(min(self.max_sequences, self.budget_tokens) if self.policy == "mixed" else self.max_sequences)
+
+
+def _simulate(
+    engine: _Engine, arrivals_s: Array, inputs: ArrayLike, outputs: ArrayLike, cached: ArrayLike, issued: int
+) -> Result:
+    """Check the requests, run the loop, and turn its times into what users feel."""
+    prompts, answers, known = _tokens(inputs, "input", 1), _tokens(outputs, "output", 1), _tokens(cached, "cached", 0)
+    _check_requests(prompts, answers, known, engine.kv_tokens)
+    arrivals = [*arrivals_s.tolist(), inf]
+    first, finish = _run(engine, arrivals, prompts, answers, prompts - known, issued)
+    start_s, first_s, finish_s = np.array(arrivals[:-1]), np.array(first), np.array(finish)
+    with np.errstate(invalid="ignore"):
+        tpot_s = (finish_s - first_s) / (answers - 1)
+    return Result(start_s, finish_s, first_s - start_s, tpot_s, finish_s - start_s)
+
+
+def _tokens(values: ArrayLike, kind: str, least: int) -> Tokens:
+    given = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    bad = np.flatnonzero(~((given >= least) & (given < NEVER) & (np.floor(given) == given)))
+    if bad.size:
+        raise WorkloadError(
+            f"{kind} tokens of request {bad[0]}: {given[bad[0]]:g}. Allowed: whole numbers from {least}."
+        )
+    return given.astype(np.int64)
+
+
+def _check_requests(prompts: Tokens, answers: Tokens, known: Tokens, kv_tokens: float) -> None:
+    if prompts.shape != answers.shape or prompts.ndim != 1 or known.size not in (1, prompts.size):
+        raise WorkloadError(f"requests: {prompts.size} inputs, {answers.size} outputs, {known.size} cached.")
+    if (known >= prompts).any():
+        raise WorkloadError("cached tokens: at least one token of every prompt must be computed.")
+    if prompts.size and (prompts + answers).max() > kv_tokens:
+        worst = int((prompts + answers).argmax())
+        raise WorkloadError(
+            f"request {worst} needs {prompts[worst] + answers[worst]} tokens of KV cache; the replica has"
+            f" {kv_tokens:g}. Give it more memory, a smaller KV format, or shorter requests."
+        )
+
+
+def _run(
+    engine: _Engine, arrivals: list[float], prompts: Tokens, answers: Tokens, new: Tokens, issued: int
+) -> tuple[list[float], list[float]]:
+    """Times of the first and the last token of each request. [s]
+
+    `arrivals` ends with infinity. The waiting queue is the part of the request list from `head` to
+    the last one that has arrived. `issued` requests have their arrival; each completion gives one
+    to the next (closed loop).
+
+    One long loop on local variables and lists: functions, attributes or an object per request
+    would cost several times the work that they hold.
+    """
+    times, budget, mixed = engine.times, int(engine.budget_tokens), engine.policy == "mixed"
+    count = len(prompts)
+    inputs, lefts, needs = prompts.tolist(), new.tolist(), (prompts + answers).tolist()
+    # A completion is one number, its step and its request side by side: quicker to compare than a pair.
+    bits = count.bit_length()
+    one, mask = 1 << bits, (1 << bits) - 1
+    ends = ((answers - 1 << bits) + np.arange(count)).tolist()
+    completions = [NEVER]
+    first, finish = [0.0] * count, [0.0] * count
+    linear = times if isinstance(times, StepTimes) else None
+    if linear is not None:
+        inner, slopes, offsets = linear.segments()
+        decode_s, growth_s = _decode_s(linear, min(engine.seats, count))
+        sequence_s, context_s, half_pair_s = linear.sequence_s, linear.context_s, 0.5 * linear.pair_s
+
+    time, now = arrivals[0] if count else 0.0, 0  # seconds, and decode steps so far in units of `one`
+    head, due = 0, arrivals[0]  # next request to admit, and its arrival
+    answering = 0  # requests before this one have their first token; from it to the head, prompts are in progress
+    left = 0  # prompt tokens still to compute of the request before the head
+    top, room_kv = engine.seats, int(min(engine.kv_tokens, NEVER))  # requests seated so far at most, free cache
+    decoding, context = 0, 0  # sequences that decode, tokens that they hold
+
+    while True:
+        prompt = 0
+        if left or due <= time:
+            beside = decoding if mixed else 0
+            room = budget - beside
+            twice_pairs = 0
+            while room:
+                if not left:
+                    if due > time or head == top or needs[head] > room_kv:
+                        break
+                    length, left = inputs[head], lefts[head]
+                    room_kv -= needs[head]
+                    head += 1
+                    due = arrivals[head]
+                chunk = left if left < room else room
+                begin = length - left
+                twice_pairs += chunk * (begin + begin + chunk)
+                left -= chunk
+                room -= chunk
+            prompt = budget - beside - room
+
+        if prompt:  # walk one step
+            read = context if mixed else 0
+            if linear is not None:
+                rows = prompt + beside
+                segment = bisect_right(inner, rows)
+                time += offsets[segment] + slopes[segment] * rows
+                time += sequence_s * beside + context_s * read + half_pair_s * twice_pairs
+            else:
+                time += times.step_s(beside, read, prompt, 0.5 * twice_pairs, sum(inputs[answering:head]) - left)
+            if mixed:
+                now += one
+                context += decoding
+            while answering < (head - 1 if left else head):
+                first[answering] = time
+                heappush(completions, now + ends[answering])
+                decoding += 1
+                context += inputs[answering]
+                answering += 1
+        elif decoding:  # jump to the next completion, or to an arrival before it that can be admitted
+            steps = completions[0] - now >> bits
+            if linear is not None:
+                step_s, more_s = decode_s[decoding] + context_s * context, growth_s[decoding]
+                jump_s = steps * (step_s + more_s * (steps - 1))
+                wait_s = due - time
+                if 0 < wait_s < jump_s:
+                    # Smallest m with m·(step + more·(m − 1)) ≥ wait; never past the completion by rounding.
+                    flat_s = step_s - more_s
+                    to_due = ceil(2 * wait_s / (flat_s + sqrt(flat_s * flat_s + 4 * more_s * wait_s)))
+                    if to_due < steps:
+                        time += to_due * (step_s + more_s * (to_due - 1))
+                        now += to_due << bits
+                        context += to_due * decoding
+                        continue
+                time += jump_s
+            else:
+                time, steps = _walk(times, decoding, context, time, inf if due <= time else due, steps)
+            now += steps << bits
+            context += steps * decoding
+        elif head < count:  # idle
+            time = due
+            continue
+        else:
+            return first, finish
+
+        while completions[0] < now + one:
+            request = heappop(completions) & mask
+            finish[request] = time
+            need = needs[request]
+            decoding -= 1
+            context -= need - 1
+            room_kv += need
+            top += 1
+            if issued < count:
+                arrivals[issued] = time
+                issued += 1
+                due = arrivals[head]
+
+
+def _decode_s(times: StepTimes, most: int) -> tuple[list[float], list[float]]:
+    """Time of a decode step without context, and half its growth per step, of 0, 1, …, `most` sequences. [s]"""
+    inner, slopes, offsets = times.segments()
+    sequences = np.arange(most + 1)
+    segment = np.searchsorted(np.asarray(inner), sequences, side="right")
+    step_s = np.asarray(offsets)[segment] + (np.asarray(slopes)[segment] + times.sequence_s) * sequences
+    if not (step_s[1:] > 0).all():
+        raise ValueError("every decode step must take some time")
+    return step_s.tolist(), (0.5 * times.context_s * sequences).tolist()
+
+
+def _walk(times: StepFunction, decoding: int, context: int, time: float, until: float, most: int) -> tuple[float, int]:
+    """Decode steps one by one, until a time or at most so many: the time then, and how many."""
+    steps = 0
+    while steps < most and time < until:
+        time += times.step_s(decoding, context + steps * decoding, 0, 0.0, 0)
+        steps += 1
+    return time, steps
