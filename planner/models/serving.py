@@ -160,7 +160,7 @@ def closed_loop(
     concurrency: Array,
     max_sequences: Array,
     budget_tokens: Array,
-    passes: int = 3,
+    passes: int = 12,
 ) -> tuple[Point, Array]:
     """A fixed number of users, each sending the next request when the last one ends.
 
@@ -171,14 +171,17 @@ def closed_loop(
 
     Notes
     -----
-    B = limit · O·TPOT / (O·TPOT + TTFT), iterated; users beyond the limit wait for a place.
+    B = limit · O·TPOT / (O·TPOT + TTFT), iterated until B moves by less than a thousandth, `passes`
+    times at most; users beyond the limit wait for a place.
     """
     limit = np.maximum(np.minimum(concurrency, max_sequences), 1.0)
     running = limit
     for _ in range(passes):
         point = operate(shape, place, eff, lengths, running, budget_tokens)
         decode_s = lengths.output_tokens * point.tpot_s
-        running = limit * decode_s / (decode_s + _loop_ttft_s(point, eff, limit))
+        before, running = running, limit * decode_s / (decode_s + _loop_ttft_s(point, eff, limit))
+        if np.all(np.abs(running - before) <= 1e-3 * before):
+            break
     point = operate(shape, place, eff, lengths, running, budget_tokens)
     ttft_s = _loop_ttft_s(point, eff, limit)
     queue_s = np.maximum(concurrency - limit, 0) / point.rate_per_s

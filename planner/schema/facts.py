@@ -38,6 +38,7 @@ class Accelerator(Sourced):
     )
     scaleup_domain_gpus: Count = Field(description="accelerators that the scale-up link joins")
     scaleup_mesh: bool = Field(False, description="true: every pair has its own link of 1/(domain-1) of the bandwidth")
+    server_accelerators: Count = Field(8, description="accelerators in one server as it is commonly sold")
     pcie_gen: int = Field(ge=3, le=7, description="PCIe generation towards the host")
     pcie_lanes: Count = Field(description="PCIe lanes towards the host")
     pcie_bytes_per_s: Positive = Field(description="PCIe bandwidth towards the host, one way [B/s]")
@@ -140,7 +141,10 @@ class Engine(Sourced):
     name: Text = Field(description="engine's own name")
     aliases: tuple[Id, ...] = Field((), description="other names that resolve to this row")
     version: Text = Field(description="pinned version")
-    image: Text = Field(description="container image with that version")
+    image: Text = Field(description="container image with that version, for NVIDIA accelerators")
+    images: dict[Text, Text] = Field(
+        default_factory=dict, description="images for others, by the first word of the accelerator's architecture"
+    )
     port: int = Field(ge=1, le=65535, description="HTTP port")
     health_path: Text = Field(description="path that answers 200 when ready")
     memory_utilisation: Positive = Field(le=1, description="share of GPU memory that the engine takes by default")
@@ -159,7 +163,9 @@ class Engine(Sourced):
         description="weight precision -> first words of the architectures that can run it, * for all"
     )
     kv: tuple[KvPrecision, ...] = Field(description="KV cache precisions that it can store")
-    attention_data_parallel: bool = Field(description="can run attention data-parallel")
+    attention_data_parallel: Literal["no", "all", "any"] = Field(
+        description="attention data-parallelism: not at all, over all ranks at once, or over any part of them"
+    )
     expert_parallel: bool = Field(description="can place whole experts on ranks")
     pipeline_parallel: bool = Field(description="can split layers over stages")
 

@@ -10,7 +10,7 @@ from planner.models import serving
 from planner.schema import Cost, CurvePoint, Layout, Plan, SloResult, SupplyUnit
 from planner.search import metrics
 from planner.search.choose import Choice
-from planner.search.columns import KV, WEIGHTS, node_gpus
+from planner.search.columns import KV, WEIGHTS
 from planner.search.evaluate import BATCHES, as_columns, take
 from planner.search.offers import Offer
 from planner.search.study import Study
@@ -70,7 +70,7 @@ def _plan(study: Study, choice: Choice, rank: int) -> Plan:
         engine=c.engine_ids[c.engine[i]],
         layout=_layout(study, i, sizes),
         gpus_per_replica=gpus,
-        nodes_per_replica=math.ceil(gpus / node_gpus(accelerator)),
+        nodes_per_replica=math.ceil(gpus / accelerator.server_accelerators),
         replicas=needed,
         spares=choice.spares,
         gpus_total=gpus * (needed + choice.spares),
@@ -83,7 +83,7 @@ def _plan(study: Study, choice: Choice, rank: int) -> Plan:
         ),
         cost=_cost(study, choice, served.output_tokens_per_s * needed),
         availability=choice.availability,
-        load_time_s=_load_time_s(study, i, gpus, node_gpus(accelerator)),
+        load_time_s=_load_time_s(study, i, gpus, accelerator.server_accelerators),
         pareto=choice.pareto,
         basis=basis,
         band=metrics.band_answer(catalog, basis, served),

@@ -16,7 +16,7 @@ from planner.search.metrics import Load
 from planner.search.offers import Offer
 from planner.search.price import PARTS, Priced, price
 from planner.search.study import Study, busy_rate, replicas_needed
-from planner.units import percent
+from planner.units import percent, usd
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _unavailable(study: Study, rows: Index, priced: list[Priced]) -> tuple[Rejec
             continue
         id = study.candidates.accelerator_ids[study.candidates.accelerator[rows[p.at[0]]]]
         name, way = study.catalog.accelerators[id].name, p.offer.option.replace("_", "-")
-        best = float(p.ready.max())
+        best, cheapest = float(p.ready.max()), usd(float(p.usd_per_month.min()))
         found.setdefault(
             (id, way),
             Rejection(
@@ -173,7 +173,8 @@ def _unavailable(study: Study, rows: Index, priced: list[Priced]) -> tuple[Rejec
                 available=best,
                 unit="share of time",
                 message=f"{name} bought only as {way} capacity is ready {percent(best)} of the time even with as many "
-                f"spares as replicas; the promise is {percent(target, 2)}. Keep firm capacity for the base load.",
+                f"spares as replicas, for {cheapest} a month; the promise is {percent(target, 2)}. "
+                "Keep firm capacity for the base load.",
             ),
         )
     return tuple(found.values())

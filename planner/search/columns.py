@@ -60,14 +60,9 @@ class Candidates:
         return Candidates(self.accelerator_ids, self.engine_ids, **columns)
 
 
-def node_gpus(accelerator: Accelerator) -> int:
-    """Accelerators that one server (or rack, where the link spans it) holds.
-
-    Eight is the common server; superchips stand alone; an NVL72 rack is one domain.
-    """
-    if accelerator.scaleup_domain_gpus > 8:
-        return accelerator.scaleup_domain_gpus
-    return 1 if "superchip" in accelerator.form_factor.lower() else 8
+def reach(accelerator: Accelerator) -> int:
+    """Accelerators that a replica may take before it needs the network: a server, or the scale-up domain."""
+    return max(accelerator.server_accelerators, accelerator.scaleup_domain_gpus)
 
 
 def efficiency(catalog: Catalog) -> Efficiency:
@@ -186,7 +181,7 @@ def _generation(catalog: Catalog, name: str, generations: Sequence[str], n: int)
 def _links(catalog: Catalog, rows: list[Accelerator], candidates: Candidates) -> Links:
     at, tp = candidates.accelerator, candidates.tp
     domain = np.array([r.scaleup_domain_gpus for r in rows])[at]
-    node = np.array([node_gpus(r) for r in rows])[at]
+    node = np.array([reach(r) for r in rows])[at]
     mesh = np.array([r.scaleup_mesh for r in rows])[at]
     scaleup, pcie = _column(rows, "scaleup_bytes_per_s")[at], _column(rows, "pcie_bytes_per_s")[at]
     group = candidates.tp * candidates.dp

@@ -13,7 +13,7 @@ from planner.models import serving
 from planner.models.precision import compute_dtype
 from planner.schema import Estimate, Memory
 from planner.search import metrics
-from planner.search.columns import KV, WEIGHTS, Candidates, efficiency, node_gpus, place
+from planner.search.columns import KV, WEIGHTS, Candidates, efficiency, place
 from planner.search.fit import fit_memory
 from planner.search.space import FACTS, possible_weights
 from planner.shapes import llm_shape
@@ -206,6 +206,6 @@ def _too_small(catalog: Catalog, q: Question, candidates: Candidates, usable: fl
         f"{q.llm} in {WEIGHTS[candidates.weights[0]]} needs {weights / 1e9:.1f} GB of weights per accelerator, "
         f"{other / 1e9:.1f} GB of reserve and {memory.kv_bytes_per_sequence / 1e9:.2f} GB for one sequence; "
         f"{q.gpus} x {candidates.accelerator_ids[0]} leaves {usable / 1e9:.1f} GB usable each.\n"
-        f"  Use at least {max(more, q.gpus + 1)} of them (a {row.form_factor} server holds {node_gpus(row)}), "
+        f"  Use at least {max(more, q.gpus + 1)} of them (a {row.form_factor} server holds {row.server_accelerators}), "
         "or narrower --weights."
     )

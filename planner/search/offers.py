@@ -12,7 +12,7 @@ from planner.catalog import Catalog
 from planner.errors import WorkloadError
 from planner.models import finance
 from planner.schema import Accelerator, Price, Purchase, Site, Sourced, SupplyOption, Workload
-from planner.search.columns import Array, node_gpus
+from planner.search.columns import Array
 from planner.units import HOURS_PER_MONTH
 
 STALE_AFTER = timedelta(days=180)
@@ -144,7 +144,7 @@ def _allowed(price: Price, workload: Workload) -> bool:
 
 
 def _user_price(row: Accelerator, usd_per_hour: float, catalog: Catalog, option: SupplyOption) -> Offer:
-    count = node_gpus(row)
+    count = row.server_accelerators
     source = Sourced(source="the workload's [prices]", source_date=catalog.as_of.isoformat(), confidence="high")
     return Offer(
         option,
@@ -163,7 +163,7 @@ def _user_price(row: Accelerator, usd_per_hour: float, catalog: Catalog, option:
 def _owned(catalog: Catalog, workload: Workload, id: str) -> Offer | None:
     """A server of this accelerator, paid by annuity; None where no purchase price is sourced."""
     row = catalog.accelerators[id]
-    count = node_gpus(row)
+    count = row.server_accelerators
     capital, priced = server_usd(catalog.purchases, id, count)
     if capital is None or priced is None:
         return None

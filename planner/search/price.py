@@ -9,7 +9,7 @@ import numpy as np
 
 from planner.models import availability, finance, power
 from planner.schema import SupplyOption
-from planner.search.columns import Array, Index, node_gpus
+from planner.search.columns import Array, Index
 from planner.search.metrics import Load
 from planner.search.offers import Offer, owned_running_usd_per_month
 from planner.search.study import Study
@@ -49,9 +49,8 @@ def price(study: Study, rows: Index, at: Index, offer: Offer, replicas: Index, l
     """Price the candidates at positions `at`, all of one accelerator; None where nothing can be priced."""
     gpus = study.candidates.gpus[rows[at]]
     row = study.catalog.accelerators[study.candidates.accelerator_ids[study.candidates.accelerator[rows[at[0]]]]]
-    # A server-sized group cannot span smaller instances, unless the link itself spans them (NVL72).
-    rack = row.scaleup_domain_gpus > 8 and offer.accelerators > 1
-    whole = (np.minimum(gpus, node_gpus(row)) <= offer.accelerators) | rack
+    # A group that fills a server cannot be put together from smaller instances.
+    whole = np.minimum(gpus, row.server_accelerators) <= offer.accelerators
     at, gpus = at[whole], gpus[whole]
     if not len(at) or (offer.option == "own" and not _power_known(study, load, at)):
         return None

@@ -7,7 +7,7 @@ import numpy as np
 from planner.models.precision import compute_dtype
 from planner.schema import Accelerator, Rejection
 from planner.search.choose import Choice
-from planner.search.columns import KV, WEIGHTS, Index, node_gpus
+from planner.search.columns import KV, WEIGHTS, Index, reach
 from planner.search.metrics import describe
 from planner.search.space import FACTS, possible_weights, runs_on
 from planner.search.study import Study
@@ -102,7 +102,7 @@ def _memory(study: Study, rows: Index) -> Rejection:
     """The candidate that comes nearest, within one server if any layout is."""
     c, fit = study.candidates, study.fit
     row_of = study.catalog.accelerators[c.accelerator_ids[c.accelerator[rows[0]]]]
-    inside = rows[c.gpus[rows] <= node_gpus(row_of)]
+    inside = rows[c.gpus[rows] <= reach(row_of)]
     near = inside if len(inside) else rows
     i = int(near[np.argmax(fit.room_bytes[near])])
     other = fit.activation_bytes[i] + fit.reserve_bytes[i]

@@ -14,7 +14,7 @@ from planner.errors import WorkloadError
 from planner.models.precision import BITS, compute_dtype
 from planner.models.shape import LlmShape
 from planner.schema import Accelerator, Engine, Llm, Workload
-from planner.search.columns import KV, WEIGHTS, Candidates, Index, node_gpus
+from planner.search.columns import KV, WEIGHTS, Candidates, Index, reach
 
 Mask = NDArray[np.bool_]
 
@@ -117,15 +117,13 @@ def _rules(catalog: Catalog, shape: LlmShape, c: Candidates) -> dict[str, Mask]:
     """Named conditions, the most fundamental first; true where it holds."""
     rows = [catalog.accelerators[id] for id in c.accelerator_ids]
     at = c.accelerator
-    domain = np.array([r.scaleup_domain_gpus for r in rows])[at]
-    node = np.array([node_gpus(r) for r in rows])[at]
-    reach = np.where(domain >= 2, np.maximum(domain, node), node)
+    joined = np.array([reach(r) for r in rows])[at]
     return {
         "precision": _computes(catalog, rows, c),
         "engine": _engine_supports(catalog, rows, c),
         "facts": np.array([all(getattr(r, f) is not None for f in FACTS) for r in rows])[at],
         "shape": _divides(shape, c),
-        "link": (c.tp <= reach) & ((c.gpus <= node) | (c.gpus % node == 0)),
+        "link": (c.tp <= joined) & ((c.gpus <= joined) | (c.gpus % joined == 0)),
     }
 
 
@@ -148,7 +146,8 @@ def _engine_supports(catalog: Catalog, rows: list[Accelerator], c: Candidates) -
     ep = np.array([e.expert_parallel for e in engines])
     pp = np.array([e.pipeline_parallel for e in engines])
     at = c.engine
-    parallel = (dp[at] | (c.dp == 1)) & (ep[at] | (c.ep == 1)) & (pp[at] | (c.pp == 1))
+    spread = (c.dp == 1) | (dp[at] == "any") | ((dp[at] == "all") & (c.tp == 1))
+    parallel = spread & (ep[at] | (c.ep == 1)) & (pp[at] | (c.pp == 1))
     cached = stores[at, c.kv] & converts[c.accelerator, c.kv]
     return np.asarray(runs[at, c.accelerator, c.weights] & cached & parallel)
 

@@ -1,0 +1,210 @@
+"""The command line of the serving engine: the plan's layout, spelled as each engine spells it.
+
+Sizes mean the same everywhere here: `tp` ranks share one attention, `dp` attentions serve different
+requests, `pp` stages follow each other. Engines differ in what their flags count:
+
+    vLLM           tensor size per attention; sequences and tokens per data-parallel rank
+    SGLang         tensor size over all data-parallel ranks; sequences and chunk over all of them
+    TensorRT-LLM   like SGLang, but attention is either all tensor- or all data-parallel; limits per rank
+
+References: PyPI vllm 0.20.0 (engine/arg_utils.py, config/scheduler.py), PyPI sglang 0.5.14 (srt/server_args.py,
+srt/model_executor/model_runner_kv_cache_mixin.py), TensorRT-LLM 1.2 deployment guides and docs.nvidia.com/dynamo
+"DP Rank Routing".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from planner.bundle.documents.subject import Subject
+from planner.errors import MissingFact, PlannerError
+
+OPTIONS_FOLDER = "/etc/engine"
+
+# Kernels for mixture-of-experts that the vendor's 1.2 guides name for a precision and a data-centre architecture.
+EXPERT_KERNELS = {
+    ("fp8", "Blackwell"): "DEEPGEMM",
+    ("mxfp4", "Blackwell"): "TRTLLM",
+    ("mxfp4", "Hopper"): "TRITON",
+}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a container starts the engine.
+
+    Attributes
+    ----------
+    stem : file name in `engine/`, without its ending
+    options : contents of an options file; empty: the engine takes none
+    environment : variables that the engine reads
+    capabilities : Linux capabilities that it cannot do without
+    processes : busy processes of one replica [-]
+    """
+
+    stem: str
+    command: tuple[str, ...]
+    arguments: tuple[str, ...]
+    processes: int
+    options: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+
+
+def launch(subject: Subject) -> Launch:
+    """Command, arguments and options of the engine of a plan.
+
+    Raises
+    ------
+    PlannerError
+        For an engine without a writer, or a layout that the engine has no words for.
+    """
+    writer = _WRITERS.get(subject.plan.engine)
+    if writer is None:
+        raise PlannerError(
+            f"no bundle can be written for engine {subject.plan.engine!r}. Known: {', '.join(_WRITERS)}.\n"
+            "  Next: set limits.engines to one of them."
+        )
+    layout = subject.plan.layout
+    if layout.ep not in (1, layout.tp * layout.dp):
+        raise PlannerError(f"{subject.plan.title}: experts are spread over 1 or tp x dp ranks, not {layout.ep}.")
+    return writer(subject)
+
+
+def image(subject: Subject) -> str:
+    """Pinned container image.
+
+    Raises
+    ------
+    MissingFact
+        If the catalogs hold no image of the engine for the accelerator's vendor.
+    """
+    accelerator, engine = subject.accelerator, subject.engine
+    if accelerator.vendor == "NVIDIA":
+        return engine.image
+    family = accelerator.architecture.split()[0]
+    if family not in engine.images:
+        raise MissingFact(
+            f"engine {subject.plan.engine}",
+            f"container image for {accelerator.vendor} {family}",
+            "the bundle",
+            "Next: choose a plan on other accelerators (limits.accelerators), or take the arguments from such a one.",
+        )
+    return engine.images[family]
+
+
+def _vllm(subject: Subject) -> Launch:
+    layout, engine = subject.plan.layout, subject.engine
+    arguments = [
+        subject.model,
+        f"--served-model-name={subject.plan.llm}",
+        "--host=0.0.0.0",
+        f"--port={engine.port}",
+        f"--tensor-parallel-size={layout.tp}",
+        f"--pipeline-parallel-size={layout.pp}",
+        f"--data-parallel-size={layout.dp}",
+        *(["--enable-expert-parallel"] if layout.ep > 1 else []),
+        f"--kv-cache-dtype={_cache_type(subject, 'fp8', 'bfloat16')}",
+        f"--max-model-len={layout.max_context_tokens}",
+        f"--max-num-seqs={_per_rank(layout.max_sequences, layout.dp)}",
+        f"--max-num-batched-tokens={layout.max_batched_tokens}",
+        f"--gpu-memory-utilization={engine.memory_utilisation:g}",
+    ]
+    # docs.vllm.ai design/arch_overview, "Process Count Summary": API servers, engine cores, workers, coordinator.
+    processes = 2 * layout.dp + subject.plan.gpus_per_replica + (layout.dp > 1)
+    return Launch("vllm", ("vllm", "serve"), tuple(arguments), processes)
+
+
+def _sglang(subject: Subject) -> Launch:
+    layout, engine = subject.plan.layout, subject.engine
+    arguments = [
+        f"--model-path={subject.model}",
+        f"--served-model-name={subject.plan.llm}",
+        "--host=0.0.0.0",
+        f"--port={engine.port}",
+        f"--tp-size={layout.tp * layout.dp}",
+        f"--pp-size={layout.pp}",
+        f"--dp-size={layout.dp}",
+        *(["--enable-dp-attention"] if layout.dp > 1 else []),
+        f"--ep-size={layout.ep}",
+        f"--kv-cache-dtype={_cache_type(subject, 'fp8_e4m3', 'bf16')}",
+        f"--context-length={layout.max_context_tokens}",
+        f"--max-running-requests={layout.max_sequences}",
+        f"--chunked-prefill-size={layout.max_batched_tokens * layout.dp}",
+        f"--mem-fraction-static={engine.memory_utilisation:g}",
+        "--enable-metrics",
+    ]
+    # Tokenizer with HTTP server, detokenizer, one scheduler per accelerator, a controller over the ranks.
+    processes = 2 + subject.plan.gpus_per_replica + (layout.dp > 1)
+    # By default /health generates a token; a liveness probe must not depend on the queue.
+    environment = {"SGLANG_ENABLE_HEALTH_ENDPOINT_GENERATION": "false"}
+    command = ("python3", "-m", "sglang.launch_server")
+    return Launch("sglang", command, tuple(arguments), processes, environment=environment)
+
+
+def _tensorrt_llm(subject: Subject) -> Launch:
+    layout, engine = subject.plan.layout, subject.engine
+    if layout.dp > 1 and layout.tp > 1:
+        raise PlannerError(
+            f"{subject.plan.title}: TensorRT-LLM runs attention either tensor-parallel or data-parallel, not both.\n"
+            "  Next: choose another --plan, or set limits.engines to vllm or sglang."
+        )
+    arguments = [
+        subject.model,
+        "--host=0.0.0.0",
+        f"--port={engine.port}",
+        f"--tp_size={layout.tp * layout.dp}",
+        f"--pp_size={layout.pp}",
+        f"--ep_size={layout.ep}",
+        f"--max_batch_size={_per_rank(layout.max_sequences, layout.dp)}",
+        f"--max_num_tokens={layout.max_batched_tokens}",
+        f"--max_seq_len={layout.max_context_tokens}",
+        f"--kv_cache_free_gpu_memory_fraction={engine.memory_utilisation:g}",
+        f"--extra_llm_api_options={OPTIONS_FOLDER}/trtllm.yaml",
+    ]
+    return Launch(
+        "trtllm",
+        ("trtllm-serve",),
+        tuple(arguments),
+        processes=2 + subject.plan.gpus_per_replica,
+        options=_tensorrt_llm_options(subject),
+        # Peers map each other's NVLink buffers with pidfd_getfd, which the runtime's default system-call
+        # filter allows only with this capability (containerd pull request 4730).
+        capabilities=("SYS_PTRACE",) if layout.dp > 1 else (),
+    )
+
+
+def _tensorrt_llm_options(subject: Subject) -> dict[str, Any]:
+    """What `trtllm-serve` takes from a file only. Without chunks, prompts beyond the token budget are refused."""
+    layout = subject.plan.layout
+    kernels = EXPERT_KERNELS.get((layout.weights, subject.accelerator.architecture.split()[0]))
+    data_centre = subject.accelerator.memory_type.startswith("HBM")
+    options: dict[str, Any] = {
+        "enable_attention_dp": layout.dp > 1,
+        "enable_chunked_prefill": True,
+        "kv_cache_config": {"dtype": _cache_type(subject, "fp8", "auto")},
+    }
+    if subject.llm.moe and data_centre and kernels:
+        options["moe_config"] = {"backend": kernels}
+    return options
+
+
+def _cache_type(subject: Subject, narrow: str, wide: str) -> str:
+    """Name of the cache's type. `auto` is the 16-bit type of the weights, and the only one that vLLM takes then;
+    models with an indexer default to fp8 and have to be told (vllm/config/cache.py, sglang/srt/server_args.py)."""
+    if subject.plan.layout.kv == "fp8":
+        return narrow
+    return wide if subject.llm.indexer else "auto"
+
+
+def _per_rank(sequences: int, ranks: int) -> int:
+    return max(sequences // ranks, 1)
+
+
+_WRITERS: dict[str, Callable[[Subject], Launch]] = {
+    "vllm": _vllm,
+    "sglang": _sglang,
+    "tensorrt-llm": _tensorrt_llm,
+}

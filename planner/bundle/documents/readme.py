@@ -1,0 +1,292 @@
+"""README of a bundle in English and Chinese: the plan's figures, how to start it, why the manifests say what they say.
+
+Nothing that a user wrote reaches these pages; the workload, with its title, is in plan.json.
+"""
+
+from __future__ import annotations
+
+from planner.bundle.documents import kubernetes
+from planner.bundle.documents.engine import Launch, image
+from planner.bundle.documents.subject import MODEL_VARIABLE, Subject
+from planner.schema import SupplyUnit
+from planner.units import GIB, percent, si, usd
+
+LANGUAGES = ("en", "zh")
+BASIS = {"measured": "实测", "calibrated": "校准", "roofline": "屋顶线模型"}
+
+
+def readme(subject: Subject, launch: Launch, language: str) -> str:
+    """The page in one of LANGUAGES."""
+    values = figures(subject, launch, language)
+    parts = [_PAGE[language], _FIGURES[language], _START[language]]
+    if not subject.published:
+        parts.append(_CHECKPOINT[language])
+    parts += [_APPLY[language], _DECISIONS[language], _LIMITS[language]]
+    if not subject.same_catalogs:
+        parts.append(_OTHER_CATALOGS[language])
+    return "\n".join(part.format(**values) for part in parts)
+
+
+def figures(subject: Subject, launch: Launch, language: str = "en") -> dict[str, str]:
+    """Every number of the page, spelled."""
+    plan, unknown = subject.plan, {"en": "not sourced", "zh": "无来源数据"}[language]
+    serving, band, layout = plan.serving, plan.band, plan.layout
+    power = plan.power.facility_w
+    claim = kubernetes.weights_claim(subject)["spec"]["resources"]["requests"]["storage"]
+    host = kubernetes.stateful_set(subject, launch)["spec"]["template"]["spec"]["containers"][0]["resources"]
+    return {
+        "name": subject.name,
+        "llm": subject.llm.name,
+        "llm_id": plan.llm,
+        "title": plan.title,
+        "engine": f"{subject.engine.name} {subject.engine.version}",
+        "image": image(subject),
+        "gpus": str(plan.gpus_per_replica),
+        "gpus_total": str(plan.gpus_total),
+        "replicas": str(plan.replicas),
+        "spares": str(plan.spares),
+        "pods": str(subject.pods),
+        "accelerator": subject.accelerator.name,
+        "weights": layout.weights.upper(),
+        "kv": layout.kv.upper(),
+        "layout": f"TP {layout.tp} × DP {layout.dp} × PP {layout.pp}, EP {layout.ep}",
+        "context": f"{layout.max_context_tokens:,}",
+        "kv_tokens": f"{plan.memory.kv_capacity_tokens:,.0f}",
+        "ttft": _with_band(serving.ttft_s, band.ttft_s, "s"),
+        "tpot": _with_band(serving.tpot_s, band.tpot_s, "s"),
+        "throughput": _with_band(serving.output_tokens_per_s, band.output_tokens_per_s, "token/s"),
+        "ttft_p99": si(plan.slo.ttft_p99_s, "s"),
+        "tpot_p99": si(plan.slo.tpot_p99_s, "s"),
+        "utilisation": percent(serving.utilisation, 0),
+        "power": unknown if power is None else si(power * plan.replicas, "W"),
+        "month": usd(plan.cost.usd_per_month),
+        "million": usd(plan.cost.usd_per_million_output_tokens),
+        "npv": usd(plan.cost.npv_usd),
+        "years": f"{plan.cost.horizon_years:g}",
+        "availability": percent(plan.availability, 3),
+        "basis": BASIS[plan.basis] if language == "zh" else plan.basis,
+        "supply": "; ".join(_supply(unit, language) for unit in plan.supply),
+        "load": si(subject.load_time_s, "s"),
+        "startup": si(kubernetes.startup_budget_s(subject), "s"),
+        "margin": str(kubernetes.STARTUP_MARGIN),
+        "drain": str(subject.drain_s),
+        "unavailable": str(max(plan.spares, 1)),
+        "storage": claim,
+        "checkpoint": f"{subject.checkpoint_bytes / GIB:,.0f} GiB",
+        "cpu": host["requests"]["cpu"],
+        "processes": str(launch.processes),
+        "memory": host["requests"]["memory"],
+        "resource": kubernetes.gpu_resource(subject),
+        "variable": MODEL_VARIABLE,
+        "checkpoint_map": kubernetes.checkpoint_map(subject),
+        "published": subject.llm.weights.upper(),
+        "arguments": f"engine/{launch.stem}.args",
+        "served": _served_name(subject),
+        "port": str(subject.engine.port),
+        "catalogs": f"{subject.result.catalog_as_of}, {subject.result.catalog_sha256[:12]}",
+    }
+
+
+def _with_band(value: float, band: tuple[float, float], unit: str) -> str:
+    return f"{si(value, unit)} ({si(band[0], unit)} – {si(band[1], unit)})"
+
+
+def _supply(unit: SupplyUnit, language: str) -> str:
+    where = f", {unit.region}" if unit.region else ""
+    old = {"en": ", older than 180 days", "zh": "，已超过 180 天"}[language]
+    stale = old if unit.stale else ""
+    return (
+        f"{unit.units} × {unit.provider} {unit.instance_type}{where}, {unit.term}, "
+        f"{usd(unit.usd_per_hour)}/h ({unit.source_date}{stale})"
+    )
+
+
+def _served_name(subject: Subject) -> str:
+    """TensorRT-LLM 1.2 answers to the name of the weights."""
+    if subject.plan.engine != "tensorrt-llm":
+        return subject.plan.llm
+    return subject.llm.hf_id if subject.published else "YOUR_CHECKPOINT"
+
+
+_PAGE = {
+    "en": """# {llm}: {title}
+
+{replicas} replicas and {spares} spares of {gpus} × {accelerator}, {gpus_total} accelerators in all, served by
+{engine} on Kubernetes.
+""",
+    "zh": """# {llm}：{title}
+
+{replicas} 个副本加 {spares} 个备用副本，每个 {gpus} × {accelerator}，共 {gpus_total} 个加速器，
+在 Kubernetes 上由 {engine} 提供服务。
+""",
+}
+
+_FIGURES = {
+    "en": """## The plan
+
+In brackets the interval that holds 80 % of measurements of this kind; basis: {basis}. Catalogs: {catalogs}.
+
+| | |
+| --- | --- |
+| Layout of a replica | {layout}, weights {weights}, KV cache {kv} |
+| KV cache of a replica | {kv_tokens} tokens, contexts up to {context} tokens |
+| Time to first token | mean {ttft}; 99th percentile {ttft_p99} |
+| Time per output token | mean {tpot}; 99th percentile {tpot_p99} |
+| Output of a replica | {throughput} at {utilisation} of what it can hold |
+| Power of the serving replicas at the meter | {power} |
+| Availability | {availability} |
+| Cost per month | {month} |
+| Cost per million output tokens | {million} |
+| Present value of {years} years | {npv} |
+| Supply | {supply} |
+| Load time of a replica | {load} |
+""",
+    "zh": """## 方案
+
+括号内是同类测量值有 80 % 落入的区间；依据：{basis}。目录数据：{catalogs}。
+
+| | |
+| --- | --- |
+| 每个副本的布局 | {layout}，权重 {weights}，KV 缓存 {kv} |
+| 每个副本的 KV 缓存 | {kv_tokens} 个 token，上下文最长 {context} 个 token |
+| 首个 token 时间 | 平均 {ttft}；第 99 百分位 {ttft_p99} |
+| 每个输出 token 的时间 | 平均 {tpot}；第 99 百分位 {tpot_p99} |
+| 每个副本的输出 | {throughput}，为其上限的 {utilisation} |
+| 服务副本在电表处的功率 | {power} |
+| 可用性 | {availability} |
+| 每月成本 | {month} |
+| 每百万输出 token 的成本 | {million} |
+| {years} 年的现值 | {npv} |
+| 供应 | {supply} |
+| 副本的加载时间 | {load} |
+""",
+}
+
+_START = {
+    "en": """## Start it
+
+Check the bundle first: `sha256sum --check MANIFEST.sha256` and `planner lint .`; validation.json says what was
+checked at export and what was not.
+
+The nodes need the device plugin that offers `{resource}`, {gpus} of them free on one node per replica, and a default
+StorageClass with {storage} per replica (the load time assumes a fast local drive). In a cluster with several kinds of
+accelerators add a nodeSelector for {accelerator} to k8s/base/statefulset.yaml.
+
+If the weights are gated, store a Hugging Face token first:
+
+    kubectl create secret generic hugging-face --from-literal=token=YOUR_TOKEN
+""",
+    "zh": """## 启动
+
+先检查本包：`sha256sum --check MANIFEST.sha256` 和 `planner lint .`；
+validation.json 说明导出时检查了什么、没有检查什么。
+
+节点需要提供 `{resource}` 的设备插件，每个副本在一个节点上要有 {gpus} 个空闲加速器；还需要默认的 StorageClass，
+每个副本 {storage}（加载时间按快速的本地盘计算）。若集群中有多种加速器，请在 k8s/base/statefulset.yaml 中为
+{accelerator} 加上 nodeSelector。
+
+若权重需要授权，先保存 Hugging Face 令牌：
+
+    kubectl create secret generic hugging-face --from-literal=token=YOUR_TOKEN
+""",
+}
+
+_CHECKPOINT = {
+    "en": """The plan serves {weights} weights, and {llm} is published in {published}. You need a checkpoint in
+{weights}; the engine reads the method from the checkpoint's own config.json. Its size is {checkpoint}. Name its
+repository, or a folder on the volume mounted at /models, and the pods start:
+
+    kubectl create configmap {checkpoint_map} --from-literal={variable}=YOUR_CHECKPOINT
+
+Outside Kubernetes replace `$({variable})` in {arguments}.
+""",
+    "zh": """方案使用 {weights} 权重，而 {llm} 以 {published} 发布。您需要 {weights} 的检查点，大小为 {checkpoint}；
+引擎从检查点自己的 config.json 读取量化方法。给出其仓库名，或挂载在 /models 的卷上的文件夹，Pod 便会启动：
+
+    kubectl create configmap {checkpoint_map} --from-literal={variable}=YOUR_CHECKPOINT
+
+在 Kubernetes 之外，请替换 {arguments} 中的 `$({variable})`。
+""",
+}
+
+_APPLY = {
+    "en": """Then:
+
+    kubectl apply -k k8s/base
+    kubectl rollout status statefulset/{name}
+    kubectl port-forward service/{name} {port}
+    curl http://localhost:{port}/v1/completions -H 'Content-Type: application/json' \\
+      -d '{{"model": "{served}", "prompt": "1, 2, 3,", "max_tokens": 8}}'
+
+The same arguments, one a line, are in {arguments}.
+""",
+    "zh": """然后：
+
+    kubectl apply -k k8s/base
+    kubectl rollout status statefulset/{name}
+    kubectl port-forward service/{name} {port}
+    curl http://localhost:{port}/v1/completions -H 'Content-Type: application/json' \\
+      -d '{{"model": "{served}", "prompt": "1, 2, 3,", "max_tokens": 8}}'
+
+同样的参数在 {arguments} 中，每行一个。
+""",
+}
+
+_DECISIONS = {
+    "en": """## What the manifests decide, and why
+
+| Setting | Value | Reason |
+| --- | --- | --- |
+| Replicas | {pods} | {replicas} for the load, {spares} for the availability |
+| `{resource}` per pod | {gpus}, request = limit | one pod is one replica |
+| Image | {image} | the version that the arguments were checked against |
+| Startup budget | {startup} | {margin} × the load time: a first start also compiles kernels. Fetching the weights is \
+an init container and has no deadline |
+| Liveness, readiness | the engine's health path | costs no token |
+| Drain before stopping | {drain} s | an answer of twice the mean length ends |
+| Disruption budget | {unavailable} at a time | the spares; one where there is none, or no node could be drained |
+| Volume per replica | {storage} | weights of {checkpoint} and 20 % |
+| CPU request | {cpu} | two hardware threads for each of {processes} busy processes (vLLM documentation) |
+| Memory request | {memory} | 6 GB per accelerator (vLLM's Kubernetes guide); no limit, as cached weights count |
+| Shared memory | 2 GiB per accelerator | the same guide |
+| Rights | no privilege escalation, capabilities dropped, default system-call filter | the images run as root |
+""",
+    "zh": """## 清单中的决定及理由
+
+| 设置 | 值 | 理由 |
+| --- | --- | --- |
+| 副本数 | {pods} | {replicas} 个承担负载，{spares} 个保证可用性 |
+| 每个 Pod 的 `{resource}` | {gpus}，请求等于上限 | 一个 Pod 就是一个副本 |
+| 镜像 | {image} | 参数就是按此版本检查的 |
+| 启动期限 | {startup} | 加载时间的 {margin} 倍：首次启动还要编译内核。下载权重由 init 容器完成，没有期限 |
+| 存活与就绪探针 | 引擎的健康检查路径 | 不消耗 token |
+| 停止前的排空 | {drain} 秒 | 足以让平均长度两倍的回答结束 |
+| 中断预算 | 每次 {unavailable} 个 | 等于备用副本数；没有备用时为一个，否则节点无法排空 |
+| 每个副本的卷 | {storage} | 权重 {checkpoint} 加 20 % |
+| CPU 请求 | {cpu} | {processes} 个忙碌进程，每个两个硬件线程（vLLM 文档） |
+| 内存请求 | {memory} | 每个加速器 6 GB（vLLM 的 Kubernetes 指南）；不设上限，因为缓存的权重也计入 |
+| 共享内存 | 每个加速器 2 GiB | 同一指南 |
+| 权限 | 禁止提权，去掉 capabilities，默认系统调用过滤 | 镜像以 root 运行 |
+""",
+}
+
+_LIMITS = {
+    "en": """## What is not in here
+
+No Ingress, no autoscaling and no alerts: one fleet of fixed size behind one Service. The prices are dated facts; ask
+for quotes. All assumptions, with their sources, are in plan.json.
+""",
+    "zh": """## 这里没有的内容
+
+没有 Ingress、自动扩缩和告警：只有一个固定规模的副本组和一个 Service。价格是带日期的事实，请另行询价。
+所有假设及其来源都在 plan.json 中。
+""",
+}
+
+_OTHER_CATALOGS = {
+    "en": """This bundle was written with other catalogs than the plan was made with ({catalogs}): plan again before
+you rely on it.
+""",
+    "zh": """本包写出时的目录数据与制定方案时的（{catalogs}）不同：使用前请重新规划。
+""",
+}

@@ -1,0 +1,170 @@
+"""What a check says about a bundle, and the bundle as the checks read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import yaml
+
+Severity = Literal["error", "not_checked", "ok"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One statement of one rule."""
+
+    rule: str
+    file: str
+    severity: Severity
+    message: str
+
+
+@dataclass(frozen=True)
+class Object:
+    """A Kubernetes object and the file that holds it."""
+
+    file: str
+    body: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        return str(self.body.get("kind", ""))
+
+    @property
+    def name(self) -> str:
+        return str(dig(self.body, "metadata", "name") or "")
+
+
+class Bundle:
+    """Files of a bundle, parsed when first asked for. Whatever cannot be parsed is absent, never an exception."""
+
+    def __init__(self, files: Mapping[str, bytes]):
+        self.files = dict(files)
+
+    @cached_property
+    def parsed(self) -> dict[str, list[Any] | str]:
+        """YAML files by name: their documents, or what is wrong with them."""
+        names = [name for name in sorted(self.files) if name.endswith((".yaml", ".yml"))]
+        return {name: parse_yaml(self.files[name]) for name in names}
+
+    @cached_property
+    def objects(self) -> list[Object]:
+        """Kubernetes objects."""
+        return [
+            Object(file, body)
+            for file, documents in self.parsed.items()
+            if file.startswith("k8s/") and not isinstance(documents, str)
+            for body in documents
+            if isinstance(body, dict)
+        ]
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """Contents of plan.json; empty if it cannot be read."""
+        try:
+            found = json.loads(self.files.get("plan.json", b""))
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def number(self, *path: str) -> float | None:
+        """A figure of the plan, None where it is not there."""
+        found = dig(self.record, "plan", *path)
+        return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+    @property
+    def engine(self) -> str:
+        """Engine id of the plan."""
+        return str(dig(self.record, "plan", "engine") or "")
+
+    @cached_property
+    def workloads(self) -> list[Object]:
+        """Objects that hold a pod template."""
+        return [found for found in self.objects if pod_of(found)]
+
+    def of_kind(self, kind: str) -> list[Object]:
+        return [found for found in self.objects if found.kind == kind]
+
+
+def dig(node: Any, *path: str | int) -> Any:
+    """Value at a path of keys and positions; None where the path ends early, whatever is in the way."""
+    for step in path:
+        if isinstance(node, dict):
+            node = node.get(step)
+        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
+            node = node[step]
+        else:
+            return None
+    return node
+
+
+def items(node: Any) -> list[dict[str, Any]]:
+    """The mappings in a list; nothing for anything else."""
+    return [item for item in node if isinstance(item, dict)] if isinstance(node, list) else []
+
+
+def mapping(node: Any) -> dict[str, Any]:
+    """A mapping, empty for anything else."""
+    return node if isinstance(node, dict) else {}
+
+
+def pod_of(found: Object) -> dict[str, Any]:
+    """Pod specification of a workload, empty for other objects."""
+    return mapping(dig(found.body, "spec", "template", "spec"))
+
+
+def containers(found: Object, initial: bool = False) -> list[dict[str, Any]]:
+    """Serving containers of a workload, or those that run before them."""
+    return items(pod_of(found).get("initContainers" if initial else "containers"))
+
+
+def arguments(container: dict[str, Any]) -> list[str]:
+    """Arguments of a container as text."""
+    found = container.get("args")
+    return [str(argument) for argument in found] if isinstance(found, list) else []
+
+
+def options(given: list[str]) -> dict[str, str]:
+    """Values by option name, written `--name=value` or `--name value`; the last one counts."""
+    found: dict[str, str] = {}
+    for position, argument in enumerate(given):
+        if argument.startswith("--"):
+            name, equals, value = argument.partition("=")
+            after = given[position + 1] if position + 1 < len(given) else ""
+            found[name] = value if equals else ("" if after.startswith("--") else after)
+    return found
+
+
+def whole(text: Any) -> int | None:
+    """A whole number from YAML or an option; None for anything else."""
+    return int(text) if not isinstance(text, bool) and str(text).isascii() and str(text).isdigit() else None
+
+
+def parse_yaml(content: bytes) -> list[Any] | str:
+    """Documents of a YAML file, or what is wrong with it; a key given twice is wrong."""
+    try:
+        return list(yaml.load_all(content, Loader=_Strict))
+    except yaml.YAMLError as error:
+        return " ".join(str(error).split())[:300]
+    except (ValueError, RecursionError) as error:
+        return f"cannot be read: {type(error).__name__}"
+
+
+class _Strict(yaml.SafeLoader):
+    """PyYAML keeps the last of two equal keys in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = {key for key in keys if keys.count(key) > 1 and key != "<<"}
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key given twice: {', '.join(sorted(twice))}", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+Problems = Iterator[Finding]

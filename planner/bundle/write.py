@@ -1,0 +1,223 @@
+"""A plan as files: the documents of a bundle, a folder or an archive of them.
+
+The same plan and the same catalogs give the same bytes: no times, no random names, no order of a hash table.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from planner.bundle.documents.engine import Launch, image, launch
+from planner.bundle.documents.kubernetes import manifests, to_yaml
+from planner.bundle.documents.readme import readme
+from planner.bundle.documents.subject import Subject, describe, dns_label
+from planner.bundle.finding import Finding
+from planner.bundle.lint import MANIFEST, RULES_VERSION, check, manifest
+from planner.catalog import Catalog
+from planner.errors import OutputError, PlannerError
+from planner.schema import PlanResult
+
+EARLIEST_IN_ZIP = (1980, 1, 1, 0, 0, 0)
+READABLE = 0o100644 << 16  # mode of a regular file, where ZIP keeps it
+
+NOT_CHECKED = (
+    ("kubernetes-validate", "schemas of the Kubernetes objects", "run planner lint on the folder"),
+    ("kubectl apply --dry-run=server", "admission by your cluster", "needs the cluster"),
+    ("the engine", "a start with these arguments", "needs the accelerators"),
+)
+
+
+def documents(result: PlanResult, rank: int, catalog: Catalog) -> dict[str, bytes]:
+    """All files of the bundle of a ranked plan, by relative path.
+
+    Raises
+    ------
+    PlannerError
+        If there is no such plan, one replica of it needs several servers, or its engine has no words for it.
+    MissingFact
+        If a figure that the documents need is not in the catalogs.
+    """
+    subject = describe(result, rank, catalog)
+    started = launch(subject)
+    files = {
+        "README.md": readme(subject, started, "en"),
+        "README.zh.md": readme(subject, started, "zh"),
+        "plan.json": _json(_record(subject, catalog)),
+        f"engine/{started.stem}.args": "".join(f"{argument}\n" for argument in started.arguments),
+        **_options(started),
+        **{f"k8s/base/{name}": to_yaml(body) for name, body in manifests(subject, started).items()},
+    }
+    encoded = {name: text.encode() for name, text in files.items()}
+    encoded["validation.json"] = _json(_validation(_checked(subject, encoded))).encode()
+    encoded[MANIFEST] = manifest(encoded)
+    return dict(sorted(encoded.items()))
+
+
+def write_bundle(files: Mapping[str, bytes], out: Path, force: bool = False) -> None:
+    """Write a bundle as a folder, whole or not at all.
+
+    Parameters
+    ----------
+    out : folder to make; it may exist if it is empty.
+    force : replace a folder that holds something; nothing of it stays.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds something already, or cannot be written.
+    """
+    out = out.absolute()
+    beside: Path | None = None
+    made: list[Path] = []
+    try:
+        _refuse(out, force)
+        made += [folder for folder in out.parents if not folder.exists()]
+        out.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".planner-", dir=out.parent))
+        _fill(beside / "new", files)
+        _swap(beside / "new", out, beside / "old")
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {out}: {error.strerror or error}. Nothing was left there.\n"
+            "  Choose another folder with --out, or make room."
+        ) from None
+    finally:
+        if beside is not None:
+            shutil.rmtree(beside, ignore_errors=True)
+        _remove_empty(made)
+
+
+def bundle_zip(result: PlanResult, rank: int, catalog: Catalog) -> bytes:
+    """The bundle as a ZIP archive with one folder; stored, as compressors differ between machines."""
+    folder = bundle_name(result, rank)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for name, body in documents(result, rank, catalog).items():
+            entry = zipfile.ZipInfo(f"{folder}/{name}", EARLIEST_IN_ZIP)
+            entry.external_attr, entry.create_system = READABLE, 3  # 3: Unix, whatever this machine is
+            archive.writestr(entry, body)
+    return content.getvalue()
+
+
+def bundle_name(result: PlanResult, rank: int) -> str:
+    """Name for the folder of a bundle: LLM and accelerator."""
+    plan = next(plan for plan in result.plans if plan.rank == rank)
+    return f"{dns_label(plan.llm)}-{dns_label(plan.accelerator)}"
+
+
+def _record(subject: Subject, catalog: Catalog) -> dict[str, Any]:
+    """The plan and everything it rests on, less what the clock decides."""
+    result, engine = subject.result, subject.engine
+    return {
+        "plan": json.loads(subject.plan.model_dump_json()),
+        "workload": json.loads(result.workload.model_dump_json()),
+        "catalogs": {
+            "sha256": result.catalog_sha256,
+            "as_of": result.catalog_as_of,
+            "written_with_the_same": subject.same_catalogs,
+        },
+        "engine": {"id": subject.plan.engine, "version": engine.version, "image": image(subject)},
+        "model": {
+            "repository": subject.llm.hf_id,
+            "published_weights": subject.llm.weights,
+            "published_checkpoint": subject.published,
+            "checkpoint_bytes": subject.checkpoint_bytes,
+        },
+        "assumptions": [json.loads(assumption.model_dump_json()) for assumption in result.assumptions],
+    }
+
+
+def _options(started: Launch) -> dict[str, str]:
+    return {f"engine/{started.stem}.yaml": to_yaml(started.options)} if started.options else {}
+
+
+def _checked(subject: Subject, files: Mapping[str, bytes]) -> list[Finding]:
+    """What the rules say; a bundle that they refuse is not written."""
+    findings = check(files)
+    errors = [f"  {finding.file}: {finding.message}" for finding in findings if finding.severity == "error"]
+    if errors:
+        raise PlannerError(
+            "\n".join([f"{subject.plan.title} makes no valid bundle:", *errors, "  Choose another --plan."])
+        )
+    return findings
+
+
+def _validation(findings: list[Finding]) -> dict[str, Any]:
+    ran = [
+        {
+            "tool": "planner lint",
+            "version": RULES_VERSION,
+            "rule": finding.rule,
+            "verdict": "passed" if finding.severity == "ok" else finding.severity,
+            "detail": finding.message,
+        }
+        for finding in findings
+    ]
+    left = [
+        {"tool": tool, "version": None, "rule": rule, "verdict": "not_checked", "detail": detail}
+        for tool, rule, detail in NOT_CHECKED
+    ]
+    return {"checks": [*ran, *left]}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _refuse(out: Path, force: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file.\n  Choose another folder with --out.")
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    if not force:
+        raise OutputError(
+            f"{out} exists and is not empty.\n  Choose another folder with --out, or replace it as a whole: --force."
+        )
+    if _holds_us(out):
+        raise OutputError(
+            f"{out} holds the folder that you are in, or your home: --force would remove all of it.\n"
+            "  Choose another folder with --out."
+        )
+
+
+def _holds_us(out: Path) -> bool:
+    place = out.resolve()
+    return any(place == here or place in here.parents for here in (Path.cwd(), Path.home().resolve()))
+
+
+def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.mkdir()
+    for name, content in files.items():
+        parts = PurePosixPath(name).parts
+        if ".." in parts or name.startswith("/"):
+            raise OutputError(f"{name} leads out of the bundle.")
+        path = folder.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _swap(new: Path, out: Path, old: Path) -> None:
+    """Two renames within one folder; whatever stops us in between, the old folder comes back."""
+    try:
+        if out.exists():
+            out.rename(old)
+        new.rename(out)
+    finally:
+        if old.exists() and not out.exists():
+            old.rename(out)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Take away the parents that were made on the way, if nothing came to lie in them."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return

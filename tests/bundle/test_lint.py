@@ -1,0 +1,269 @@
+"""Every rule refuses a bad sample, and a clean export passes all of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planner.bundle.finding import Bundle, options, parse_yaml
+from planner.bundle.lint import MANIFEST, _kubernetes_schema, check, lint, manifest
+from planner.bundle.rules import RULES
+from planner.bundle.write import documents, write_bundle
+from planner.catalog import load_catalog
+from planner.errors import PlannerError
+from tests.golden.refresh import BUNDLE_PLANS, frozen_result
+
+Files = dict[str, bytes]
+Change = Callable[[Any], object]
+Edit = Callable[[Files], object]
+
+FLEET = "k8s/base/statefulset.yaml"
+SERVICE = "k8s/base/service.yaml"
+BUDGET = "k8s/base/disruption-budget.yaml"
+CLEAN = {name: documents(frozen_result(name), 1, load_catalog()) for name in BUNDLE_PLANS}
+
+
+def body(file: str, change: Change) -> Edit:
+    """Change of one YAML file."""
+
+    def edit(files: Files) -> None:
+        found = yaml.safe_load(files[file])
+        change(found)
+        files[file] = yaml.safe_dump(found).encode()
+
+    return edit
+
+
+def pod(change: Change) -> Edit:
+    return body(FLEET, lambda fleet: change(fleet["spec"]["template"]["spec"]))
+
+
+def engine(change: Change) -> Edit:
+    return pod(lambda found: change(found["containers"][0]))
+
+
+def argument(old: str, new: str) -> Edit:
+    """Other argument in the pod and in engine/, so that only its meaning is wrong."""
+
+    def edit(files: Files) -> None:
+        for name in (FLEET, "engine/vllm.args"):
+            assert old.encode() in files[name]
+            files[name] = files[name].replace(old.encode(), new.encode())
+
+    return edit
+
+
+def plan(**values: Any) -> Edit:
+    def edit(files: Files) -> None:
+        record = json.loads(files["plan.json"])
+        record["plan"].update(values)
+        files["plan.json"] = json.dumps(record).encode()
+
+    return edit
+
+
+def text(file: str, content: bytes) -> Edit:
+    return lambda files: files.__setitem__(file, content)
+
+
+def gpus(container: dict[str, Any], kind: str, count: Any) -> None:
+    container["resources"][kind]["nvidia.com/gpu"] = count
+
+
+BAD: list[tuple[str, str, Edit]] = [
+    ("record", "no plan", text("plan.json", b"[]")),
+    ("record", "no JSON", text("plan.json", b"{")),
+    ("record", "no workload", text("plan.json", b'{"plan": {}, "catalogs": {}, "engine": {}}')),
+    ("yaml", "broken", text(SERVICE, b"a: [1\n")),
+    ("yaml", "a key twice", text(SERVICE, b"kind: Service\nkind: Secret\n")),
+    ("yaml", "a Python object", text(SERVICE, b"a: !!python/object/apply:os.system [id]\n")),
+    ("yaml", "no UTF-8", text(SERVICE, b"a: \xff\n")),
+    ("names", "upper case", body(SERVICE, lambda o: o["metadata"].update(name="DeepSeek_R1"))),
+    ("names", "twice", body(SERVICE, lambda o: o["metadata"].update(name="deepseek-r1-pods"))),
+    ("kustomization", "unlisted", text("k8s/base/extra.yaml", b"kind: Secret\n")),
+    ("kustomization", "not there", lambda files: files.pop(BUDGET)),
+    ("kustomization", "none", lambda files: files.pop("k8s/base/kustomization.yaml")),
+    ("selectors", "Service", body(SERVICE, lambda o: o["spec"].update(selector={"app": "other"}))),
+    ("selectors", "empty", body(SERVICE, lambda o: o["spec"].update(selector={}))),
+    ("selectors", "budget", body(BUDGET, lambda o: o["spec"]["selector"].update(matchLabels={"app": "x"}))),
+    ("selectors", "fleet", body(FLEET, lambda o: o["spec"]["template"]["metadata"].update(labels={"a": "b"}))),
+    ("selectors", "head", body(FLEET, lambda o: o["spec"].update(serviceName="deepseek-r1"))),
+    ("ports", "Service", body(SERVICE, lambda o: o["spec"]["ports"][0].update(targetPort="https"))),
+    ("ports", "probe", engine(lambda c: c["livenessProbe"]["httpGet"].update(port=9000))),
+    ("ports", "engine", argument("--port=8000", "--port=8001")),
+    ("volumes", "mount", pod(lambda p: p.update(volumes=[]))),
+    ("volumes", "claim", body(FLEET, lambda o: o["spec"]["volumeClaimTemplates"][0]["metadata"].update(name="x"))),
+    ("volumes", "map", pod(lambda p: p["volumes"].append({"name": "m", "configMap": {"name": "nowhere"}}))),
+    ("gpu-requests", "more than the limit", engine(lambda c: gpus(c, "requests", 16))),
+    ("gpu-requests", "less than the limit", engine(lambda c: gpus(c, "requests", "1"))),
+    (
+        "gpu-requests",
+        "a share",
+        engine(lambda c: c.update(resources={key: {"nvidia.com/gpu": 0.5} for key in ("requests", "limits")})),
+    ),
+    ("gpu-requests", "none", engine(lambda c: c.update(resources={}))),
+    ("gpu-total", "a replica more", body(FLEET, lambda o: o["spec"].update(replicas=3))),
+    ("gpu-total", "another plan", plan(gpus_total=128)),
+    ("gpu-total", "per pod", plan(gpus_per_replica=4)),
+    ("parallel-sizes", "too few", argument("--tensor-parallel-size=", "--tensor-parallel-size=3")),
+    ("parallel-sizes", "no number", argument("--data-parallel-size=", "--data-parallel-size=x")),
+    ("batch-limits", "sequences", argument("--max-num-batched-tokens=8192", "--max-num-batched-tokens=8")),
+    ("probes", "too short", engine(lambda c: c["startupProbe"].update(failureThreshold=3))),
+    ("probes", "no startup", engine(lambda c: c.pop("startupProbe"))),
+    ("probes", "no readiness", engine(lambda c: c.pop("readinessProbe"))),
+    ("images", "latest", engine(lambda c: c.update(image="vllm/vllm-openai:latest"))),
+    ("images", "no tag", engine(lambda c: c.update(image="registry.example:5000/vllm-openai"))),
+    ("images", "initial", pod(lambda p: p["initContainers"][0].update(image="python:latest-slim"))),
+    ("remote-code", "argument", argument("--host=0.0.0.0", "--trust-remote-code")),
+    ("remote-code", "shortened", argument("--host=0.0.0.0", "--trust-remote")),
+    ("remote-code", "underscores", argument("--host=0.0.0.0", "--trust_remote_code")),
+    ("remote-code", "options", text("engine/more.yaml", b"trust_remote_code: true\n")),
+    ("disruption", "none may go", body(BUDGET, lambda o: o["spec"].update(maxUnavailable=0))),
+    ("disruption", "all must stay", body(BUDGET, lambda o: o.update(spec={"minAvailable": "100%"}))),
+    ("disruption", "all may go", body(BUDGET, lambda o: o["spec"].update(maxUnavailable="100%"))),
+    ("disruption", "no budget", body(BUDGET, lambda o: o.update(kind="ConfigMap"))),
+    ("drain", "killed first", pod(lambda p: p.update(terminationGracePeriodSeconds=5))),
+    ("engine-arguments", "misspelt", argument("--max-num-seqs=", "--max-num-seq=")),
+    ("engine-arguments", "of another engine", argument("--host=0.0.0.0", "--mem-fraction-static=0.9")),
+    ("engine-arguments", "short", argument("--host=0.0.0.0", "-tp")),
+    ("engine-arguments", "two opinions", text("engine/vllm.args", b"deepseek-ai/DeepSeek-R1\n")),
+    ("engine-arguments", "unknown option", text("engine/more.yaml", b"enable_magic: true\n")),
+    ("manifest", "changed", lambda files: files.update({"README.md": files["README.md"] + b"\n"})),
+    ("manifest", "added", text("notes.txt", b"mine\n")),
+    ("manifest", "removed", lambda files: files.pop("README.zh.md")),
+    ("manifest", "no manifest", lambda files: files.pop(MANIFEST)),
+    ("manifest", "no checksum", text(MANIFEST, b"README.md\n")),
+    ("kubernetes-schema", "autoscaling", engine(lambda c: c["resources"].update(autoscaling={"minReplicas": 1}))),
+    ("kubernetes-schema", "a word", body(FLEET, lambda o: o["spec"].update(replicas="two"))),
+    ("kubernetes-schema", "no kind", body(SERVICE, lambda o: o.pop("kind"))),
+]
+
+
+def write(files: Files, folder: Path, sealed: bool) -> list[Any]:
+    if sealed:
+        files[MANIFEST] = manifest(files)
+    write_bundle(files, folder)
+    return lint(folder)
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_a_clean_export_passes(name: str, tmp_path: Path) -> None:
+    findings = write(dict(CLEAN[name]), tmp_path / "out", sealed=False)
+    assert [f for f in findings if f.severity == "error"] == []
+    waits = [f.rule for f in findings if f.severity == "not_checked"]
+    assert waits == (["references"] if name == "r1-a100-int4" else [])
+    assert {f.rule for f in findings} == {"manifest", *RULES, "kubernetes-schema"}
+
+
+@pytest.mark.parametrize(("rule", "why", "edit"), BAD, ids=[f"{rule}: {why}" for rule, why, _ in BAD])
+def test_a_bad_bundle_is_refused(rule: str, why: str, edit: Edit, tmp_path: Path) -> None:
+    files = dict(CLEAN["r1-h200-vllm"])
+    edit(files)
+    findings = write(files, tmp_path / "out", sealed=rule != "manifest")
+    found = [f for f in findings if f.severity == "error" and f.rule == rule]
+    assert found, f"{why} passed: {[f for f in findings if f.severity != 'ok']}"
+
+
+def test_every_rule_has_a_bad_sample() -> None:
+    assert {rule for rule, _, _ in BAD} | {"references"} == {"manifest", *RULES, "kubernetes-schema"}
+
+
+def test_what_is_created_by_hand_is_told() -> None:
+    found = [f for f in check(CLEAN["r1-a100-int4"]) if f.rule == "references"]
+    assert [f.severity for f in found] == ["not_checked"] and "deepseek-r1-checkpoint" in found[0].message
+
+
+def test_a_budget_in_percent() -> None:
+    files = dict(CLEAN["r1-h200-vllm"])
+    body(BUDGET, lambda o: o.update(spec={**o["spec"], "maxUnavailable": "50%"}))(files)
+    assert not [f for f in check(files) if f.severity == "error"]
+
+
+def test_a_digest_pins() -> None:
+    files = dict(CLEAN["r1-h200-vllm"])
+    engine(lambda c: c.update(image="vllm/vllm-openai@sha256:" + "0" * 64))(files)
+    assert not [f for f in check(files) if f.severity == "error"]
+
+
+def test_another_engine_version_is_told() -> None:
+    files = dict(CLEAN["r1-h200-vllm"])
+    record = json.loads(files["plan.json"])
+    record["engine"]["version"] = "9.9"
+    files["plan.json"] = json.dumps(record).encode()
+    assert [f.severity for f in check(files) if f.rule == "engine-arguments"] == ["not_checked"]
+
+
+def test_without_the_schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kubernetes_validate", None)
+    findings = write(dict(CLEAN["r1-h200-vllm"]), tmp_path / "out", sealed=False)
+    assert [f.severity for f in findings if f.rule == "kubernetes-schema"] == ["not_checked"]
+
+
+def test_validation_says_what_was_not_checked() -> None:
+    checks = json.loads(CLEAN["r1-h200-vllm"]["validation.json"])["checks"]
+    assert {c["rule"] for c in checks if c["verdict"] == "passed"} == set(RULES)
+    assert {c["tool"] for c in checks if c["verdict"] == "not_checked"} >= {"kubernetes-validate", "the engine"}
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(PlannerError, match="is not a folder"):
+        lint(tmp_path / "nowhere")
+
+
+def test_an_empty_folder_is_no_bundle(tmp_path: Path) -> None:
+    assert {f.rule for f in lint(tmp_path) if f.severity == "error"} >= {"manifest", "record"}
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    write(dict(CLEAN["r1-h200-vllm"]), tmp_path / "out", sealed=False)
+    (tmp_path / "out" / "link").symlink_to("/etc")
+    with pytest.raises(PlannerError, match="no regular file"):
+        lint(tmp_path / "out")
+
+
+def test_options_are_read_in_both_forms() -> None:
+    assert options(["m", "--a=1", "--b", "2", "--c", "--d"]) == {"--a": "1", "--b": "2", "--c": "", "--d": ""}
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_yaml_or_a_complaint(content: bytes) -> None:
+    assert isinstance(parse_yaml(content), list | str)
+
+
+def places(node: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every path in a document."""
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [way, *(place for key, child in children for place in places(child, (*way, key)))]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 99) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_no_bundle_breaks_the_checks(data: st.DataObject) -> None:
+    """Anything anywhere: a finding, never an exception."""
+    files = dict(CLEAN["r1-h200-vllm"])
+    names = sorted(n for n in files if n.endswith((".yaml", ".json")))
+    name = data.draw(st.sampled_from(names))
+    found = yaml.safe_load(files[name])
+    way = data.draw(st.sampled_from(places(found)[1:]))
+    here = found
+    for step in way[:-1]:
+        here = here[step]
+    here[way[-1]] = data.draw(ANYTHING)
+    files[name] = (json.dumps(found) if name.endswith("json") else yaml.safe_dump(found)).encode()
+    check(files)
+    list(_kubernetes_schema(Bundle({name: files[name]})))
