@@ -1,55 +1,20 @@
-"""The command line: parse, call, print."""
+"""Commands that answer: plan, estimate, export, lint, validate."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.errors import PlannerError, WorkloadError
+from planner.cli.output import print_table, wrapped
+from planner.errors import WorkloadError
 from planner.i18n import language_from_environment, translator
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    from planner.report.tables import TextTable
     from planner.schema import PlanResult
-
-WIDTH_WHEN_PIPED = 150
-
-
-def main() -> None:
-    """Console entry: expected failures are one message and exit 1; bugs keep their traceback."""
-    try:
-        code = cli.main(prog_name="planner", standalone_mode=False)
-    except PlannerError as error:
-        _stop(str(error), 1)
-    except click.exceptions.Abort:
-        _stop("stopped", 130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _stop(message: str, code: int) -> None:
-    click.echo(f"planner: {message}", err=True)
-    sys.exit(code)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="llm-capacity-planner", prog_name="planner")
-def cli() -> None:
-    """Plan, price and deploy LLM serving: what to buy or rent, what it costs, how sure that is."""
 
 
 def workload_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,7 +80,7 @@ def _value(text: str) -> Any:
         return text
 
 
-@cli.command()
+@click.command()
 @click.argument("workload", default="default")
 @workload_options
 @click.option("--top", type=click.IntRange(1, 50), default=12, show_default=True, help="Plans to return.")
@@ -144,9 +109,9 @@ def _print_plan(result: PlanResult) -> None:
     from planner.report import tables
 
     _ = translator(language_from_environment())
-    click.echo(_wrapped(tables.sentence(result, _)))
-    _print_table(tables.plan_table(result, _))
-    _print_table(tables.rejection_table(result, _))
+    click.echo(wrapped(tables.sentence(result, _)))
+    print_table(tables.plan_table(result, _))
+    print_table(tables.rejection_table(result, _))
     note = _(
         "{n:,} candidates in {s:.2f} s; catalogs of {day}, {hash}. '!' marks prices older than 180 days. "
         "Explain: planner plan --explain"
@@ -171,14 +136,14 @@ def _print_explanations(result: PlanResult, as_json: bool) -> None:
         return
     for one in found:
         click.secho(f"{one.name}: {one.value}", bold=True)
-        click.echo(_wrapped(f"= {one.formula}", "    "))
+        click.echo(wrapped(f"= {one.formula}", "    "))
         for given in one.inputs:
             value = f"{given.value:,.6g}" if isinstance(given.value, float | int) else given.value
-            click.echo(_wrapped(f"{given.name} = {value} {given.unit}: {given.source}", "      "))
-        click.echo(_wrapped(one.band, "    "))
+            click.echo(wrapped(f"{given.name} = {value} {given.unit}: {given.source}", "      "))
+        click.echo(wrapped(one.band, "    "))
 
 
-@cli.command()
+@click.command()
 @click.option("--llm", required=True, help="LLM id or synonym.")
 @click.option("--accelerator", required=True, help="Accelerator id or synonym.")
 @click.option("--gpus", type=int, default=8, show_default=True, help="Accelerators of the replica.")
@@ -207,10 +172,10 @@ def estimate(as_json: bool, **question: Any) -> None:
     if as_json:
         click.echo(answer.model_dump_json(indent=2))
     else:
-        _print_table(estimate_table(answer, translator(language_from_environment())))
+        print_table(estimate_table(answer, translator(language_from_environment())))
 
 
-@cli.command()
+@click.command()
 @click.argument("workload", default="default")
 @workload_options
 @click.option("--plan", "rank", type=click.IntRange(1, 50), default=1, show_default=True, help="Rank of the plan.")
@@ -231,7 +196,7 @@ def export(workload: str, assignments: tuple[str, ...], rank: int, out: Path, fo
     click.echo(f"{result.plans[rank - 1].title}: {len(files)} files in {out}")
 
 
-@cli.command()
+@click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="A check that could not run is a failure.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
@@ -250,7 +215,7 @@ def lint(folder: Path, strict: bool, as_json: bool) -> int:
     return 1 if bad else 0
 
 
-@cli.command()
+@click.command()
 @click.argument("points", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def validate(points: Path, as_json: bool) -> None:
@@ -263,165 +228,10 @@ def validate(points: Path, as_json: bool) -> None:
     if as_json:
         click.echo(result.model_dump_json(indent=2))
         return
-    _print_table(validation_table(result, translator(language_from_environment())))
+    print_table(validation_table(result, translator(language_from_environment())))
     missing = [p for p in result.points if p.reason]
     click.echo(f"{len(result.points) - len(missing)} of {len(result.points)} rows predicted")
     for one in missing[:10]:
-        click.echo(_wrapped(f"{one.id} {one.metric}: {one.reason}", "  "))
+        click.echo(wrapped(f"{one.id} {one.metric}: {one.reason}", "  "))
     if len(missing) > 10:
         click.echo(f"  and {len(missing) - 10} more, see --json")
-
-
-@cli.group()
-def catalog() -> None:
-    """The facts: list, show, check, import."""
-
-
-@catalog.command("ls")
-@click.argument("kind", required=False)
-def catalog_ls(kind: str | None) -> None:
-    """List the rows of KIND (accelerators, llms, engines, prices, sites, …), or the kinds."""
-    from planner.catalog import load_catalog
-    from planner.errors import UnknownName
-
-    everything = load_catalog().everything()
-    if kind is None:
-        for name, rows in everything.items():
-            click.echo(f"{name:<16} {len(rows):>6}")
-        return
-    if kind not in everything:
-        raise UnknownName("catalog", kind, everything, "planner catalog ls")
-    for id, row in everything[kind].items():
-        label = getattr(row, "name", "") or getattr(row, "instance_type", "") or getattr(row, "meaning", "")
-        click.echo(f"{id:<28} {label}  ({row.source_date}, {row.confidence})")
-
-
-@catalog.command("show")
-@click.argument("id")
-@click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
-def catalog_show(id: str, as_json: bool) -> None:
-    """Show a row with the source, date and confidence of each figure."""
-    from planner.catalog import load_catalog
-
-    kind, name, row = load_catalog().find(id)
-    if as_json:
-        click.echo(row.model_dump_json(indent=2))
-        return
-    click.secho(f"{kind} {name}", bold=True)
-    for field, value in row:
-        if field not in ("source", "source_date", "confidence", "unverified", "notes") and value not in (
-            None,
-            "",
-            (),
-            {},
-        ):
-            confidence = row.provenance(name, field).confidence
-            click.echo(f"  {field:<32} {_shown(value):<40} {confidence}")
-    click.echo(_wrapped(f"source: {row.source} ({row.source_date})", "  "))
-    if row.notes:
-        click.echo(_wrapped(f"notes: {row.notes}", "  "))
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float | int) and not isinstance(value, bool):
-        return f"{value:,.6g}"
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {_shown(v)}" for k, v in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-@catalog.command("check")
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
-def catalog_check(folder: Path | None) -> None:
-    """Read and validate every catalog file."""
-    from planner.catalog import load_catalog
-
-    found = load_catalog(folder)
-    rows = sum(len(kind) for kind in found.everything().values())
-    click.echo(f"{len(found.files())} files, {rows} rows, all with source, date and confidence; {found.sha256[:8]}")
-
-
-@catalog.command("import")
-@click.argument("config", type=click.Path(path_type=Path))
-@click.option("--id", "id_", help="Id of the new entry; default: from the file's folder or name.")
-@click.option("--out", type=click.Path(path_type=Path), help="Append to this llms.toml; default: print.")
-def catalog_import(config: Path, id_: str | None, out: Path | None) -> None:
-    """Turn a Hugging Face config.json into an LLM entry."""
-    from planner.catalog import add_llm, load_catalog
-    from planner.huggingface import llm_from_config, llm_to_toml, read_config
-
-    name = id_ or (config.parent.name if config.name == "config.json" else config.stem) or "imported"
-    entry = llm_from_config(read_config(config), name, load_catalog().as_of)
-    text = llm_to_toml(llm_slug(name), entry)
-    if out is None:
-        click.echo(text, nl=False)
-    else:
-        add_llm(out, text)
-        click.echo(f"{llm_slug(name)} added to {out}")
-
-
-def llm_slug(name: str) -> str:
-    """An id from any name: lower case, hyphens.
-
-    Examples
-    --------
-    >>> llm_slug("Qwen/Qwen3_Next 80B")
-    'qwen-qwen3-next-80b'
-    """
-    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")[:64] or "imported"
-
-
-@cli.command()
-@click.argument("name", type=click.Choice(["plan", "estimate", "workload"]))
-def schema(name: str) -> None:
-    """Print the JSON schema of an answer or of a workload file."""
-    from planner import schema as schemas
-
-    models: dict[str, type[BaseModel]] = {
-        "plan": schemas.PlanResult,
-        "estimate": schemas.Estimate,
-        "workload": schemas.Workload,
-    }
-    model = models[name]
-    click.echo(json.dumps(model.model_json_schema(), indent=2))
-
-
-@cli.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port to listen on.")
-def app(port: int) -> None:
-    """Start the dashboard."""
-    from planner.assets import app_file
-
-    click.echo(f"Dashboard: http://localhost:{port}  (Ctrl+C stops it)")
-    sys.stdout.flush()
-    file = app_file()
-    os.chdir(file.parent)
-    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", file.name, "--server.port", str(port)])
-
-
-def _print_table(table: TextTable) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    width = None if sys.stdout.isatty() else WIDTH_WHEN_PIPED
-    grid = Table(
-        title=table.title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0), title_style="bold"
-    )
-    for number, heading in enumerate(table.headings):
-        numeric = number >= table.numeric_from
-        grid.add_column(
-            heading,
-            justify="right" if numeric else "left",
-            overflow="fold",
-            no_wrap=numeric or (number in (0, 1) and len(table.headings) > 3),
-        )
-    for row in table.rows:
-        grid.add_row(*(cell.replace("[", r"\[") for cell in row))
-    click.echo()
-    Console(width=width, highlight=False).print(grid)
-    click.echo()
-
-
-def _wrapped(text: str, indent: str = "") -> str:
-    width = WIDTH_WHEN_PIPED if not sys.stdout.isatty() else None
-    return click.wrap_text(text, width or 100, indent, indent + ("  " if indent else ""))

@@ -1,0 +1,53 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from planner import __version__
+from planner.cli import answers, facts
+from planner.errors import PlannerError
+
+
+def main() -> None:
+    """Console entry: expected failures are one message and exit 1; bugs keep their traceback."""
+    try:
+        code = cli.main(prog_name="planner", standalone_mode=False)
+    except PlannerError as error:
+        _stop(str(error), 1)
+    except click.exceptions.Abort:
+        _stop("stopped", 130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stop(message: str, code: int) -> None:
+    click.echo(f"planner: {message}", err=True)
+    sys.exit(code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="planner")
+def cli() -> None:
+    """Plan, price and deploy LLM serving: what to buy or rent, what it costs, how sure that is."""
+
+
+for command in (
+    answers.plan,
+    answers.estimate,
+    answers.export,
+    answers.lint,
+    answers.validate,
+    facts.catalog,
+    facts.schema,
+    facts.app,
+):
+    cli.add_command(command)

@@ -1,0 +1,160 @@
+"""Commands about what the planner knows: catalog, schema; and the dashboard."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from planner.cli.output import wrapped
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+@click.group()
+def catalog() -> None:
+    """The facts: list, show, check, import."""
+
+
+@catalog.command("ls")
+@click.argument("kind", required=False)
+def catalog_ls(kind: str | None) -> None:
+    """List the rows of KIND (accelerators, llms, engines, prices, sites, …), or the kinds."""
+    from planner.catalog import load_catalog
+    from planner.errors import UnknownName
+
+    everything = load_catalog().everything()
+    if kind is None:
+        for name, rows in everything.items():
+            click.echo(f"{name:<16} {len(rows):>6}")
+        return
+    if kind not in everything:
+        raise UnknownName("catalog", kind, everything, "planner catalog ls")
+    for id, row in everything[kind].items():
+        click.echo(f"{id:<28} {_label(row)}  ({row.source_date}, {row.confidence})")
+
+
+_LABELS = (
+    "name", "meaning", "provider", "item", "accelerator", "instance_type", "model_key", "pool", "metric", "region",
+    "zone", "term", "kind", "owner", "scope", "period",
+)  # fmt: skip
+
+
+def _label(row: Any) -> str:
+    """What tells a row from its neighbours: its name, or who sells what where, and the figure."""
+    parts = [str(value) for field in _LABELS if (value := getattr(row, field, None))]
+    figures = [
+        f"{field} {value:,.6g}"
+        for field, value in row
+        if (isinstance(value, float) and "usd" in field) or field == "value"
+    ]
+    return " ".join([parts[0] if hasattr(row, "name") else ", ".join(parts), *figures])
+
+
+@catalog.command("show")
+@click.argument("id")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+def catalog_show(id: str, as_json: bool) -> None:
+    """Show a row with the source, date and confidence of each figure."""
+    from planner.catalog import load_catalog
+
+    kind, name, row = load_catalog().find(id)
+    if as_json:
+        click.echo(row.model_dump_json(indent=2))
+        return
+    click.secho(f"{kind} {name}", bold=True)
+    for field, value in row:
+        if field not in ("source", "source_date", "confidence", "unverified", "notes") and value not in (
+            None,
+            "",
+            (),
+            {},
+        ):
+            confidence = row.provenance(name, field).confidence
+            click.echo(f"  {field:<32} {_shown(value):<40} {confidence}")
+    click.echo(wrapped(f"source: {row.source} ({row.source_date})", "  "))
+    if row.notes:
+        click.echo(wrapped(f"notes: {row.notes}", "  "))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return f"{value:,.6g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_shown(v)}" for k, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+@catalog.command("check")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
+def catalog_check(folder: Path | None) -> None:
+    """Read and validate every catalog file."""
+    from planner.catalog import load_catalog
+
+    found = load_catalog(folder)
+    rows = sum(len(kind) for kind in found.everything().values())
+    click.echo(f"{len(found.files())} files, {rows} rows, all with source, date and confidence; {found.sha256[:8]}")
+
+
+@catalog.command("import")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--id", "id_", help="Id of the new entry; default: from the file's folder or name.")
+@click.option("--out", type=click.Path(path_type=Path), help="Append to this llms.toml; default: print.")
+def catalog_import(config: Path, id_: str | None, out: Path | None) -> None:
+    """Turn a Hugging Face config.json into an LLM entry."""
+    from planner.catalog import add_llm, load_catalog
+    from planner.huggingface import llm_from_config, llm_to_toml, read_config
+
+    name = id_ or (config.parent.name if config.name == "config.json" else config.stem) or "imported"
+    entry = llm_from_config(read_config(config), name, load_catalog().as_of)
+    text = llm_to_toml(llm_slug(name), entry)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        add_llm(out, text)
+        click.echo(f"{llm_slug(name)} added to {out}")
+
+
+def llm_slug(name: str) -> str:
+    """An id from any name: lower case, hyphens.
+
+    Examples
+    --------
+    >>> llm_slug("Qwen/Qwen3_Next 80B")
+    'qwen-qwen3-next-80b'
+    """
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")[:64] or "imported"
+
+
+@click.command()
+@click.argument("name", type=click.Choice(["plan", "estimate", "workload"]))
+def schema(name: str) -> None:
+    """Print the JSON schema of an answer or of a workload file."""
+    from planner import schema as schemas
+
+    models: dict[str, type[BaseModel]] = {
+        "plan": schemas.PlanResult,
+        "estimate": schemas.Estimate,
+        "workload": schemas.Workload,
+    }
+    model = models[name]
+    click.echo(json.dumps(model.model_json_schema(), indent=2))
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port to listen on.")
+def app(port: int) -> None:
+    """Start the dashboard."""
+    from planner.assets import app_file
+
+    click.echo(f"Dashboard: http://localhost:{port}  (Ctrl+C stops it)")
+    sys.stdout.flush()
+    file = app_file()
+    os.chdir(file.parent)
+    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", file.name, "--server.port", str(port)])
