@@ -30,10 +30,16 @@ def at_least(needed: int, installed: int, availability: float) -> float:
     >>> round(at_least(2, 3, 0.99), 6)
     0.999702
     """
-    return math.fsum(
-        math.comb(installed, i) * availability**i * (1 - availability) ** (installed - i)
-        for i in range(needed, installed + 1)
-    )
+    if availability <= 0 or availability >= 1:
+        return float(availability >= 1 or needed <= 0)
+    log_up, log_down = math.log(availability), math.log1p(-availability)
+    terms = (_log_choose(installed, i) + i * log_up + (installed - i) * log_down for i in range(needed, installed + 1))
+    return min(math.fsum(math.exp(term) for term in terms), 1.0)
+
+
+def _log_choose(n: int, k: int) -> float:
+    """Logarithm of the binomial coefficient: fleets of thousands overflow the number itself."""
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 def spares_for(needed: int, availability: float, target: float, limit: int = 64) -> int | None:
@@ -63,8 +69,9 @@ def at_least_correlated(needed: int, installed: int, availability: float, correl
     scale = 1 / correlation - 1
     a, b = availability * scale, (1 - availability) * scale
     log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
-    return math.fsum(
-        math.comb(installed, i)
-        * math.exp(math.lgamma(a + i) + math.lgamma(b + installed - i) - math.lgamma(a + b + installed) - log_beta)
+    log_all = math.lgamma(a + b + installed)
+    terms = (
+        _log_choose(installed, i) + math.lgamma(a + i) + math.lgamma(b + installed - i) - log_all - log_beta
         for i in range(needed, installed + 1)
     )
+    return min(math.fsum(math.exp(term) for term in terms), 1.0)

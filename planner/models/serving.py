@@ -92,6 +92,7 @@ def operate(
     lengths: Lengths,
     sequences: Array,
     budget_tokens: Array,
+    others: Array | float = 1.0,
 ) -> Point:
     """Steady state of a replica that keeps `sequences` requests running.
 
@@ -102,20 +103,35 @@ def operate(
     ----------
     sequences : running sequences, whole replica. [-]
     budget_tokens : tokens that the engine allows per step and attention rank. [token]
+    others : share of the prompts that belong to somebody else; one of n users never waits for itself. [-]
     """
     context = lengths.mean_context_tokens
-    decode_s = step_s(shape, place, eff, sequences, sequences, context)
-    room = np.maximum(budget_tokens - sequences / place.dp, 1.0)
-    chunk = np.minimum(lengths.new_tokens, room)
-    chunks = np.maximum(lengths.new_tokens / room, 1.0)
-    # Every attention rank carries a prompt of its own: dp prompts share one step.
-    mixed_s = step_s(shape, place, eff, sequences + chunk * place.dp, sequences + place.dp, context)
+    active = np.maximum(sequences, 1.0)  # fewer than one on average: one at times, none at others
+    decode_s = step_s(shape, place, eff, active, active, context)
+    room = np.maximum(budget_tokens - active / place.dp, 1.0)
+    # Prompt tokens that must enter per step to keep so many running; with few, a prompt at a time.
+    # Every attention rank carries prompts of its own: dp of them share one step.
+    prompts = sequences * others / (lengths.output_tokens * place.dp)  # per step and rank
+    needed = prompts * lengths.new_tokens
+    chunk = np.clip(needed, np.minimum(lengths.new_tokens, room), room)
+    mixed_s = step_s(shape, place, eff, active + chunk * place.dp, active + place.dp, context)
     attention_s = prompt_attention_s(shape, place, eff, lengths.new_tokens, lengths.cached_tokens)
-    prompt_s = chunks * mixed_s + attention_s
-    added_s = (chunks * np.maximum(mixed_s - decode_s, 0.0) + attention_s) / place.dp
-    tpot_s = decode_s + sequences * eff.interference_share * added_s / lengths.output_tokens
+    tpot_s = _mean_step_s(decode_s, mixed_s, needed / chunk, eff.interference_share)
+    tpot_s = tpot_s + prompts * attention_s
     rate = sequences / (lengths.output_tokens * tpot_s)
-    return Point(sequences, decode_s, prompt_s, prompt_s / place.dp, tpot_s, rate)
+    prompt_s = np.maximum(lengths.new_tokens / room, 1.0) * mixed_s + attention_s
+    load_s = (lengths.new_tokens / chunk * mixed_s + attention_s) / place.dp
+    return Point(sequences, decode_s, prompt_s, load_s, tpot_s, rate)
+
+
+def _mean_step_s(decode_s: Array, mixed_s: Array, share: Array, interference: float) -> Array:
+    """Mean step of a sequence when `share` of the steps carry prompts; above 1, each token takes several.
+
+    Sequences feel less than all mixed steps while these are rare, as some run before their first
+    token; all of them once every step is mixed. Never less than the mixed steps themselves.
+    """
+    felt = np.minimum(share, 1.0) * (interference + (1 - interference) * np.minimum(share, 1.0))
+    return np.maximum(decode_s * (1 - felt) + mixed_s * felt, share * mixed_s)
 
 
 def mean_ttft_s(point: Point, eff: Efficiency, lengths: Lengths) -> Array:
@@ -160,7 +176,7 @@ def closed_loop(
     concurrency: Array,
     max_sequences: Array,
     budget_tokens: Array,
-    passes: int = 12,
+    passes: int = 24,
 ) -> tuple[Point, Array]:
     """A fixed number of users, each sending the next request when the last one ends.
 
@@ -175,14 +191,15 @@ def closed_loop(
     times at most; users beyond the limit wait for a place.
     """
     limit = np.maximum(np.minimum(concurrency, max_sequences), 1.0)
-    running = limit
+    running, others = limit, (limit - 1) / limit
     for _ in range(passes):
-        point = operate(shape, place, eff, lengths, running, budget_tokens)
+        point = operate(shape, place, eff, lengths, running, budget_tokens, others)
         decode_s = lengths.output_tokens * point.tpot_s
-        before, running = running, limit * decode_s / (decode_s + _loop_ttft_s(point, eff, limit))
-        if np.all(np.abs(running - before) <= 1e-3 * before):
+        before, found = running, limit * decode_s / (decode_s + _loop_ttft_s(point, eff, limit))
+        if np.all(np.abs(found - before) <= 1e-3 * before):
             break
-    point = operate(shape, place, eff, lengths, running, budget_tokens)
+        running = np.sqrt(before * found)  # half way: the map may overshoot
+    point = operate(shape, place, eff, lengths, running, budget_tokens, others)
     ttft_s = _loop_ttft_s(point, eff, limit)
     queue_s = np.maximum(concurrency - limit, 0) / point.rate_per_s
     return point, ttft_s + queue_s

@@ -16,7 +16,9 @@ from planner.models.shape import LlmShape
 from planner.schema import Slo
 from planner.search.columns import Array
 
-BATCHES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024], float)
+BATCHES = np.array(
+    [0.01, 0.03, 0.1, 0.3, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024], float
+)
 REFINEMENT = 6  # steps between two neighbouring batches once the right pair is known
 CHUNK = 4096  # rows evaluated together, so that columns stay in the processor's cache
 MAX_PREFILL_UTILISATION = 0.95  # beyond it waiting times are not predictable
@@ -121,7 +123,7 @@ def _capacity(
         rate_per_s=np.where(never, 0.0, fine.rate_per_s[rows, best]),
         best_ttft_s=promise.ttft_p99_s[:, 0],
         best_tpot_s=promise.tpot_p99_s[:, 0],
-        points=coarse.tpot_s.size + fine.tpot_s.size,
+        points=(coarse.tpot_s.size + fine.tpot_s.size) * (1 if closed else 2),
     )
 
 
@@ -138,17 +140,11 @@ def curve(
 ) -> tuple[Point, Promise]:
     """Operating points of every layout at rising batches, shape (n, m), and the promise there."""
     point = serving.operate(shape, wide, eff, lengths, batches, budget_tokens[:, None])
-    crowd = batches if closed else serving.crowded(batches)
-    promise = judge(point, _at_crowd(point.tpot_s, batches, crowd), crowd, eff, lengths, slo, max_sequences[:, None])
-    return point, promise
-
-
-def _at_crowd(tpot_s: Array, batches: Array, crowd: Array) -> Array:
-    """TPOT at the 99th percentile of running sequences, along the curve's own local slope."""
-    steps = np.maximum(np.diff(batches, axis=1), 1e-9)
-    slope = np.maximum(np.diff(tpot_s, axis=1) / steps, 0)
-    slope = np.concatenate([slope, slope[:, -1:]], axis=1)
-    return np.asarray(tpot_s + slope * (crowd - batches))
+    if closed:
+        return point, judge(point, point.tpot_s, batches, eff, lengths, slo, max_sequences[:, None])
+    crowd = serving.crowded(batches)
+    crowded = serving.operate(shape, wide, eff, lengths, crowd, budget_tokens[:, None])
+    return point, judge(point, crowded.tpot_s, crowd, eff, lengths, slo, max_sequences[:, None])
 
 
 def judge(
@@ -179,11 +175,12 @@ def running_sequences(
     budget_tokens: Array,
     passes: int = 18,
 ) -> Array:
-    """Mean running sequences at a request rate: bisection on the rising rate(B) curve. [-]"""
-    low, high = np.zeros_like(most), np.maximum(most, 1.0)
+    """Mean running sequences at a request rate: bisection in logarithms on the rising rate(B) curve. [-]"""
+    high = np.maximum(most, 1e-3)
+    low = high * 1e-7
     for _ in range(passes):
-        middle = (low + high) / 2
-        point = serving.operate(shape, place, eff, lengths, np.maximum(middle, 1e-3), budget_tokens)
+        middle = np.sqrt(low * high)
+        point = serving.operate(shape, place, eff, lengths, middle, budget_tokens)
         enough = point.rate_per_s >= rate_per_s
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return np.asarray(np.maximum(high, 1e-3))
+    return high

@@ -1,0 +1,74 @@
+"""Intervals around the headline numbers, from the bands and ranges that the catalogs state."""
+
+from __future__ import annotations
+
+import math
+
+from planner.catalog import Catalog
+from planner.models.availability import at_least, replica_availability
+from planner.schema import Plan, Workload
+
+Range = tuple[float, float]
+
+
+def ttft_p99_s(plan: Plan) -> Range:
+    """80 % interval of the mean TTFT, carried over to the 99th percentile in proportion. [s]"""
+    return _scaled(plan.slo.ttft_p99_s, plan.band.ttft_s, plan.serving.ttft_s)
+
+
+def tpot_p99_s(plan: Plan) -> Range:
+    """80 % interval of the mean TPOT, carried over to the 99th percentile in proportion. [s]"""
+    return _scaled(plan.slo.tpot_p99_s, plan.band.tpot_s, plan.serving.tpot_s)
+
+
+def cost_usd_per_million(plan: Plan, workload: Workload, catalog: Catalog) -> Range:
+    """Cost per million output tokens if throughput errs as its band says. [USD/Mtoken]
+
+    A replica that holds less means more replicas, in whole numbers, and the other way round;
+    spares and prices stay. Equal ends mean that the same fleet serves over the whole band.
+    """
+    serving = plan.serving
+    low, high = plan.band.output_tokens_per_s
+    used = serving.utilisation * _busy_over_mean(workload, catalog) / catalog.parameter("headroom").value
+    best, worst = (_fleet(plan, used * serving.output_tokens_per_s / throughput) for throughput in (high, low))
+    unit = plan.cost.usd_per_million_output_tokens / (plan.replicas + plan.spares)
+    return unit * min(best, plan.replicas + plan.spares), unit * max(worst, plan.replicas + plan.spares)
+
+
+def availability(plan: Plan, catalog: Catalog) -> Range | None:
+    """Availability over the stated range of repair times; None for spot, whose model is another. [-]"""
+    option = plan.supply[0].option
+    repair = catalog.parameter("repair_hours", "own" if option == "own" else "cloud")
+    if option == "spot" or repair.low is None or repair.high is None:
+        return None
+    between = catalog.parameter("interruption_gpu_hours").value
+    slow, quick = (
+        at_least(
+            plan.replicas,
+            plan.replicas + plan.spares,
+            float(replica_availability(plan.gpus_per_replica, between, hours)),
+        )
+        for hours in (repair.high, repair.low)
+    )
+    return slow, quick
+
+
+def power_basis(plan: Plan, catalog: Catalog) -> str:
+    """`calibrated` where this generation's power was fitted, else `roofline`."""
+    family = catalog.accelerators[plan.accelerator].architecture.split()[0]
+    return "calibrated" if ("power_base", family) in catalog.calibration else "roofline"
+
+
+def _scaled(value: float, band: Range, middle: float) -> Range:
+    return value * band[0] / middle, value * band[1] / middle
+
+
+def _busy_over_mean(workload: Workload, catalog: Catalog) -> float:
+    if workload.traffic.concurrency is not None:
+        return 1.0
+    return workload.traffic.burst_factor or catalog.parameter("burst_factor").value
+
+
+def _fleet(plan: Plan, used: float) -> int:
+    """Replicas and spares when the serving replicas are used to the share `used` of their headroom."""
+    return math.ceil(plan.replicas * used - 1e-9) + plan.spares

@@ -1,0 +1,171 @@
+"""Times of a step by hand: perfect software on 1 TB/s, 1 PFLOP/s and links of 100 GB/s."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.models import operators
+from planner.models.operators import Efficiency, Placement
+from planner.models.shape import LlmShape
+
+Placed = Callable[..., Placement]
+ONE = np.ones(1)
+
+
+def test_smooth_maximum() -> None:
+    # Far apart the larger one; where they meet the cube root of 2.
+    assert float(operators.smooth_max(np.array(2.0), np.array(0.0))) == 2
+    assert float(operators.smooth_max(np.array(1.0), np.array(1.0))) == pytest.approx(2 ** (1 / 3))
+
+
+@given(a=st.floats(1e-12, 1e3), b=st.floats(1e-12, 1e3))
+def test_smooth_maximum_is_never_below_either(a: float, b: float) -> None:
+    assert float(operators.smooth_max(np.array(a), np.array(b))) >= max(a, b) * (1 - 1e-12)
+
+
+def test_one_row_reads_a_matrix_and_many_compute(placed: Placed) -> None:
+    # 1e9 parameters x 2 B / 1 TB/s = 2 ms; 2 x 1e9 FLOP a row / 1 PFLOP/s = 2 us: equal at 1,000 rows.
+    place, peak = placed(), np.array([1e15])
+    rows = np.array([1.0, 1e3, 1e6])
+    times = operators.matmul_s(np.array(1e9), rows, 2 * ONE, place, peak, ONE, ONE, 0.0)
+    assert times == pytest.approx([2e-3, 2e-3 * 2 ** (1 / 3), 2.0], rel=1e-6)
+
+
+def test_tiles_cost_rows_only_where_there_is_work(placed: Placed) -> None:
+    place, peak = placed(bandwidth_bytes_per_s=1e30), np.array([1e15])
+    times = operators.matmul_s(np.array(1e9), np.array([0.0, 50.0]), 2 * ONE, place, peak, ONE, ONE, 50.0)
+    assert times == pytest.approx([0.0, 2e-4])  # (50 + 50) x 2 us
+
+
+@pytest.mark.parametrize(
+    ("experts", "per_token", "rows", "expected"),
+    [
+        (8, 2, 1, 2.0),
+        (8, 2, 2, 8 * (1 - 0.75**2)),  # 3.5: the second token meets 1.5 new ones
+        (256, 8, 64, 256 * (1 - (31 / 32) ** 64)),  # 222.4
+        (256, 8, 1e9, 256.0),
+        (8, 8, 3, 8.0),  # every expert for every token
+        (8, 2, 0, 0.0),
+    ],
+)
+def test_expected_experts(sparse: LlmShape, experts: int, per_token: int, rows: float, expected: float) -> None:
+    shape = replace(sparse, experts=experts, experts_per_token=per_token)
+    assert float(operators.touched_experts(shape, np.array(rows))) == pytest.approx(expected)
+
+
+def test_experts_are_read_as_often_as_touched(sparse: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    # 2 tokens touch 3.5 experts in each of 2 layers: 7 M x 2 B / 1 TB/s = 14 us; half of that on two ranks.
+    found = operators.experts_s(sparse, placed(tp=[1, 2]), ideal, np.array([2.0]))
+    assert found.ravel() == pytest.approx([14e-6, 7e-6], rel=1e-3)
+
+
+def test_the_busiest_expert_rank_decides(sparse: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    # 8 experts on 4 ranks, 16 visits: the busiest computes 1 + sqrt(2 / 16) times the mean of 4 rows.
+    uneven = replace(ideal, moe_imbalance=1.0)
+    place = placed(tp=4, ep=4, bandwidth_bytes_per_s=1e30)
+    found = operators.experts_s(sparse, place, uneven, np.array([8.0]))
+    assert float(found[0]) == pytest.approx(2 * 2e6 * 4 * (1 + 0.125**0.5) / 1e15)
+
+
+def test_a_dense_llm_has_no_experts(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    assert float(operators.experts_s(small, placed(), ideal, ONE)[0]) == 0
+
+
+def test_decode_attention_reads_the_cache(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    # 10 sequences x 1,000 tokens x 2 layers x 500 values x 2 B = 20 MB: 20 us; the arithmetic is 80 ns.
+    # tp 4 cannot split 2 key-value heads further than tp 2.
+    found = operators.decode_attention_s(small, placed(tp=[1, 2, 4]), ideal, np.array([10.0]), np.array([1000.0]))
+    assert found.ravel() == pytest.approx([20e-6, 10e-6, 10e-6], rel=1e-3)
+
+
+def test_a_sliding_layer_reads_its_window(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    # One of two layers stops at 100 of 1,000 tokens: 1,100 instead of 2,000.
+    windowed = replace(small, full_layers=1, sliding_layers=1, window_tokens=100)
+    found = operators.decode_attention_s(windowed, placed(), ideal, np.array([10.0]), np.array([1000.0]))
+    assert float(found[0]) == pytest.approx(11e-6, rel=1e-3)
+
+
+def test_sparse_attention_reads_the_best_tokens(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    chosen = replace(small, sparse_topk_tokens=100.0)
+    found = operators.decode_attention_s(chosen, placed(), ideal, np.array([10.0]), np.array([1000.0]))
+    assert float(found[0]) == pytest.approx(2e-6, rel=1e-3)
+
+
+def test_prompt_attention_is_half_a_square(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    # 1,000 tokens see 500 earlier ones on average: 2 layers x 1,000 x 500 x 4,000 FLOP = 4 GFLOP: 4 us.
+    alone = operators.prompt_attention_s(small, placed(), ideal, np.array([1000.0]), np.array([0.0]))
+    # Behind 500 cached ones they see 1,000: twice that. Two ranks share the heads.
+    behind = operators.prompt_attention_s(small, placed(tp=2), ideal, np.array([1000.0]), np.array([500.0]))
+    assert float(alone[0]) == pytest.approx(4e-6)
+    assert float(behind[0]) == pytest.approx(4e-6)
+
+
+def test_step_of_one_sequence_is_its_bytes(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    # (4 M attention + 6 M FFN + 1 M head) x 2 B = 22 MB, and 1,000 cached tokens x 2,000 B = 2 MB: 24 us.
+    place, context = placed(), np.array([1000.0])
+    assert float(operators.decode_bytes_per_gpu(small, place, ONE, context)[0]) == 24e6
+    assert float(operators.step_s(small, place, ideal, ONE, ONE, context)[0]) == pytest.approx(24e-6, rel=1e-6)
+
+
+def test_host_time_comes_on_top(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    slow = replace(ideal, host_layer_s=1e-3, host_step_s=5e-4, host_sequence_s=1e-4)
+    found = operators.step_s(small, placed(), slow, ONE, 3 * ONE, np.array([0.0]))
+    assert float(found[0]) == pytest.approx(2e-3 + 5e-4 + 3e-4 + 22e-6, rel=1e-3)
+
+
+def test_streaming_is_a_floor(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    found = operators.step_s(small, placed(stream_sequence_s=1e-3), ideal, ONE, 7 * ONE, np.array([0.0]))
+    assert float(found[0]) == pytest.approx(7e-3)
+
+
+def test_slow_software_takes_longer_everywhere(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    tokens, context = np.array([500.0]), np.array([100.0])
+    plain, slow = placed(), placed(time_factor=1.8)
+    for name, arguments in {"step_s": (tokens, ONE, context), "prompt_attention_s": (tokens, context)}.items():
+        function = getattr(operators, name)
+        ratio = function(small, slow, ideal, *arguments) / function(small, plain, ideal, *arguments)
+        assert float(ratio[0]) == pytest.approx(1.8)
+
+
+@given(
+    sequences=st.floats(1, 4096),
+    context=st.floats(1, 1e5),
+    tp=st.sampled_from([1, 2, 4, 8]),
+    dp=st.sampled_from([1, 2, 4]),
+    pp=st.sampled_from([1, 2]),
+)
+def test_no_step_beats_the_memory_or_the_arithmetic(
+    sparse: LlmShape,
+    placed: Placed,
+    ideal: Efficiency,
+    sequences: float,
+    context: float,
+    tp: int,
+    dp: int,
+    pp: int,
+) -> None:
+    place, batch, tokens = placed(tp=tp, dp=dp, pp=pp), np.array([sequences]), np.array([context])
+    step_s = float(operators.step_s(sparse, place, ideal, batch, batch, tokens)[0])
+    read_s = float(operators.decode_bytes_per_gpu(sparse, place, batch, tokens)[0]) / 1e12
+    compute_s = float(operators.token_flops_per_gpu(sparse, place, tokens)[0]) * sequences / 1e15
+    assert step_s >= read_s * (1 - 1e-9)
+    assert step_s >= compute_s * (1 - 1e-9)
+
+
+def test_flops_of_a_token(sparse: LlmShape, placed: Placed) -> None:
+    # 2 x (4 M attention + 2 x 2 M experts + 1 M head) + 100 tokens x 2 layers x 4,000, over 4 accelerators
+    place = placed(tp=2, dp=2)
+    assert float(operators.token_flops_per_gpu(sparse, place, np.array([100.0]))[0]) == (18e6 + 0.8e6) / 4
+
+
+def test_columns_give_what_rows_give(sparse: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    batches, context = np.array([1.0, 7.0, 300.0]), np.array([500.0])
+    together = operators.step_s(sparse, placed(), ideal, batches, batches, context)
+    apart = [float(operators.step_s(sparse, placed(), ideal, b * ONE, b * ONE, context)[0]) for b in batches]
+    assert together.tolist() == apart

@@ -1,0 +1,202 @@
+"""Findings, bands, tables and charts of an answer, without a page."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import math
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pytest
+
+from planner.catalog import Catalog
+from planner.i18n import LANGUAGES, translator
+from planner.report import bands, charts, findings, frames, words
+from planner.report.labels import place
+from planner.schema import PlanResult
+from planner.search.plan import plan
+from planner.search.reject import NEAREST_FIRST
+from planner.workloads import load_workload, presets
+
+CONFIG = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml"
+
+
+@pytest.fixture(scope="module", params=["default", "article", "2000-concurrent"])
+def result(request: pytest.FixtureRequest, catalog: Catalog) -> PlanResult:
+    return plan(load_workload(request.param), catalog)
+
+
+# ---- findings
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_plan_has_its_sentences(result: PlanResult, language: str) -> None:
+    _ = translator(language)
+    for one in result.plans:
+        texts = [
+            findings.headline(one, _),
+            findings.reasons(result, one, _),
+            findings.memory_finding(one, _),
+            findings.curve_finding(result, one, _),
+        ]
+        assert not [text for text in texts if "{" in text or "nan" in text.lower()]
+        assert findings.short_name(findings.accelerator_name(one)) in texts[0]
+    assert all(findings.reason(rejection, language, _) for rejection in result.rejections)
+
+
+def test_alternatives_lead_in_what_their_heading_says(result: PlanResult) -> None:
+    found = {one.heading: one.plan for one in findings.alternatives(result, str)}
+    ranks = [one.rank for one in found.values()]
+    assert len(found) == min(3, len(result.plans)) and len(set(ranks)) == len(ranks)
+    assert found["Cheapest"].rank == 1
+    if "Fastest" in found:
+        assert found["Fastest"].serving.tpot_s == min(p.serving.tpot_s for p in result.plans)
+    if "Fewest accelerators" in found:
+        assert found["Fewest accelerators"].gpus_total == min(p.gpus_total for p in result.plans)
+
+
+def test_speed_at_cost_lies_on_the_curve(result: PlanResult) -> None:
+    points = [p for p in result.curves if p.chosen]
+    slowest = min(points, key=lambda p: p.tokens_per_s_per_user)
+    for point in points:
+        found = findings.speed_at_cost(points, point.usd_per_million_output_tokens, 0.0)
+        assert found is None or found >= slowest.tokens_per_s_per_user
+    assert findings.speed_at_cost(points, 1e12, 0.0) is None
+
+
+def test_availability_is_never_rounded_up() -> None:
+    assert findings.ready_text(0.9999999) == "99.99 %"
+    assert findings.ready_text(0.999) == "99.90 %"
+
+
+def test_every_word_of_the_results_is_known(result: PlanResult) -> None:
+    assert set(NEAREST_FIRST) <= words.limit_words(str).keys()
+    assert {p.supply[0].option for p in result.plans} <= words.supply_words(str).keys()
+    assert {p.supply[0].term for p in result.plans} <= words.term_words(str).keys()
+    assert {p.basis for p in result.plans} <= words.basis_words(str).keys()
+    assert presets().keys() == words.preset_words(str).keys()
+
+
+# ---- bands
+
+
+def test_bands_hold_their_number(result: PlanResult, catalog: Catalog) -> None:
+    for one in result.plans:
+        unit = one.cost.usd_per_million_output_tokens
+        cost = bands.cost_usd_per_million(one, result.workload, catalog)
+        assert cost[0] <= unit * (1 + 1e-9) and unit <= cost[1] * (1 + 1e-9)
+        for low_high, value in (
+            (bands.ttft_p99_s(one), one.slo.ttft_p99_s),
+            (bands.tpot_p99_s(one), one.slo.tpot_p99_s),
+            (bands.availability(one, catalog), one.availability),
+        ):
+            assert low_high is None or low_high[0] <= value <= low_high[1]
+
+
+def test_the_cost_band_starts_from_the_replicas_of_the_plan(result: PlanResult, catalog: Catalog) -> None:
+    """With throughput as predicted, the fleet that the band computes is the fleet of the plan."""
+    for one in result.plans:
+        through = one.serving.output_tokens_per_s
+        certain = one.model_copy(
+            update={"band": one.band.model_copy(update={"output_tokens_per_s": (through, through)})}
+        )
+        cost = bands.cost_usd_per_million(certain, result.workload, catalog)
+        assert cost == pytest.approx((one.cost.usd_per_million_output_tokens,) * 2)
+
+
+# ---- tables
+
+
+def test_the_csv_holds_si_figures_of_every_plan(result: PlanResult) -> None:
+    table = frames.plans(result)
+    assert list(table["rank"]) == [p.rank for p in result.plans]
+    assert table["tpot_p99_s"].max() < 1
+    assert table["price_source"].str.len().min() > 0
+
+
+def test_parts_of_the_memory_add_up_to_the_accelerator(result: PlanResult) -> None:
+    for one in result.plans:
+        table = frames.memory(one, str)
+        assert math.isclose(table["bytes"].sum(), one.memory.memory_bytes_per_gpu, rel_tol=1e-6)
+        assert (table["bytes"] >= 0).all()
+
+
+# ---- charts
+
+
+def both_charts(result: PlanResult, palette: charts.Palette) -> list[dict[str, Any]]:
+    best = result.plans[0]
+    parts, refused = frames.memory(best, str), frames.refused_memory(result)
+    point = frames.shown_point(best, "chosen")
+    return [
+        charts.memory_chart(parts.to_dict("records"), refused.to_dict("records"), palette, str),
+        charts.curve_chart(frames.curves(result, best).to_dict("records"), point, 20.0, palette, str),
+    ]
+
+
+@pytest.mark.parametrize("palette", [charts.LIGHT, charts.DARK])
+def test_charts_are_valid_vega_lite(result: PlanResult, palette: charts.Palette) -> None:
+    for spec in both_charts(result, palette):
+        alt.Chart.from_dict(spec).to_dict(validate=True)
+        json.dumps(spec, allow_nan=False)
+
+
+def test_axes_carry_units(result: PlanResult) -> None:
+    memory, curve = both_charts(result, charts.LIGHT)
+    assert "GB" in memory["layer"][0]["encoding"]["x"]["title"]
+    assert "second" in curve["encoding"]["x"]["title"]
+    assert "$" in json.dumps(curve["layer"][2]["encoding"]["y"]["title"])
+
+
+def test_chart_paper_is_the_theme(request: pytest.FixtureRequest) -> None:
+    theme = tomllib.loads(CONFIG.read_text())["theme"]
+    assert charts.LIGHT.paper == theme["light"]["backgroundColor"]
+    assert charts.DARK.paper == theme["dark"]["backgroundColor"]
+
+
+@pytest.mark.parametrize("palette", [charts.LIGHT, charts.DARK])
+def test_lines_differ_for_every_colour_vision(palette: charts.Palette) -> None:
+    """Any two lines differ visibly in CIE Lab for normal, red-blind and green-blind eyes."""
+    for blindness in (np.eye(3), PROTAN, DEUTAN):
+        colours = [lab(blindness @ linear_rgb(colour)) for colour in palette.lines]
+        nearest = min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(colours, 2))
+        assert nearest > 15, f"{nearest:.1f}"
+
+
+# Machado, Oliveira & Fernandes (2009), severity 1.0; they act on linear RGB.
+PROTAN = np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]])
+DEUTAN = np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]])
+TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
+WHITE = TO_XYZ @ np.ones(3)
+
+
+def linear_rgb(colour: str) -> np.ndarray:
+    channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+def lab(linear: np.ndarray) -> np.ndarray:
+    """CIE 1976 L*a*b* under D65."""
+    ratio = np.clip(TO_XYZ @ np.clip(linear, 0, 1) / WHITE, 1e-9, None)
+    f = np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def test_names_keep_off_each_other() -> None:
+    lines = {f"line {n}": np.array([[0.0, 0.0], [0.8, 0.9 - n / 100]]) for n in range(4)}
+    boxes = list(place(lines, 0.012, 0.07, 1.0).values())
+    for one, other in itertools.combinations(boxes, 2):
+        apart = abs(one.middle - other.middle) >= one.height * 0.99
+        assert apart or one.left > other.left + other.width or other.left > one.left + one.width
+
+
+def test_palettes_name_the_same_meanings() -> None:
+    for light, dark in zip(dataclasses.astuple(charts.LIGHT), dataclasses.astuple(charts.DARK), strict=True):
+        assert type(light) is type(dark) and len(light) == len(dark)
