@@ -29,7 +29,8 @@ def annuity_usd(cost_usd: ArrayLike, residual_usd: ArrayLike, years: float, disc
     if discount_rate == 0:
         return np.asarray((cost - residual) / years)
     left = residual / (1 + discount_rate) ** years
-    return np.asarray((cost - left) * discount_rate / (1 - (1 + discount_rate) ** -years))
+    # 1 - (1 + r)^-n without losing digits at small r
+    return np.asarray((cost - left) * discount_rate / -np.expm1(-years * np.log1p(discount_rate)))
 
 
 def npv_usd(cash_now_usd: ArrayLike, monthly_usd: ArrayLike, years: float, discount_rate: float) -> Array:
