@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from planner.report.labels import place
+from planner.report.frames import COST, SPEED
+from planner.report.labels import Box, place
 from planner.report.tables import Translate
 
 Spec = dict[str, Any]
@@ -25,7 +26,6 @@ BAR_PX, BELOW_BARS_PX, CURVE_PX = 62, 112, 290  # heights; below the bars stand 
 TEXT_PX = 12
 ROOM_FOR_NAMES = 1.2  # of the fastest speed: how far the speed axis goes
 PLOT_PX, PLOT_HEIGHT_PX, CHARACTER_PX = 500, 215, 7.3  # on a laptop: names of lines are placed for it
-SPEED, COST = "tokens_per_s_per_user", "usd_per_million_output_tokens"
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,7 @@ def curve_chart(curves: Rows, shown: Mapping[str, Any], least_speed: float, pale
     """
     everything = [*curves, shown]
     most = max(row[SPEED] for row in everything)
+    promise = {SPEED: least_speed, "text": _("promise: at least {speed:.3g}").format(speed=least_speed)}
     x = _quantity(
         SPEED,
         _("tokens per second for one user"),
@@ -139,8 +140,8 @@ def curve_chart(curves: Rows, shown: Mapping[str, Any], least_speed: float, pale
         "height": CURVE_PX,
         "encoding": {"x": x},
         "layer": [
-            *_promise_layers(least_speed, palette, _),
-            *_line_layers(curves, everything, palette, _),
+            *_promise_layers(promise, palette),
+            *_line_layers(curves, _line_names(curves, shown, promise), _cost_axis(everything, _), palette, _),
             *_point_layers(shown, most, palette),
         ],
     }
@@ -154,10 +155,9 @@ def _cost_axis(everything: Rows, _: Translate) -> Spec:
     return _quantity(COST, _("$ per million output tokens"), scale={"type": "log", "nice": False}, axis=axis)
 
 
-def _line_layers(curves: Rows, everything: Rows, palette: Palette, _: Translate) -> list[Spec]:
+def _line_layers(curves: Rows, placed: Rows, y: Spec, palette: Palette, _: Translate) -> list[Spec]:
     names = list(dict.fromkeys(row["series"] for row in curves))
     scale = {"domain": names, "range": list(palette.lines[: len(names)])}
-    y = _cost_axis(everything, _)
     colour = {"field": "series", "type": "nominal", "scale": scale, "legend": None}
     width = {"condition": {"test": "datum.chosen", "value": 3.5}, "value": 1.8}
     tooltip = [
@@ -165,7 +165,7 @@ def _line_layers(curves: Rows, everything: Rows, palette: Palette, _: Translate)
         _tip(SPEED, _("tokens/s per user"), ".1f"),
         _tip(COST, _("$/M out"), "$,.2f"),
     ]
-    placed, text = _line_names(curves, everything), {**_text("left"), "fontWeight": 600}
+    text = {**_text("left"), "fontWeight": 600}
     halo = {**text, "stroke": palette.paper, "strokeWidth": 4}
     spell = {"y": y, "text": {"field": "series"}}
     drawn = {"type": "line", "interpolate": "monotone"}
@@ -177,8 +177,9 @@ def _line_layers(curves: Rows, everything: Rows, palette: Palette, _: Translate)
     ]
 
 
-def _line_names(curves: Rows, everything: Rows) -> list[Spec]:
+def _line_names(curves: Rows, shown: Mapping[str, Any], promise: Mapping[str, Any]) -> list[Spec]:
     """Name of each line with a place beside its fast end, in the units of the axes."""
+    everything = [*curves, shown]
     heights = [math.log(row[COST]) for row in everything]
     least, span = min(heights), max(heights) - min(heights) or 1.0
     widest = max(row[SPEED] for row in everything) * ROOM_FOR_NAMES
@@ -186,15 +187,20 @@ def _line_names(curves: Rows, everything: Rows) -> list[Spec]:
     for row in curves:
         lines.setdefault(row["series"], []).append((row[SPEED] / widest, (math.log(row[COST]) - least) / span))
     scaled = {name: np.array(sorted(points)) for name, points in lines.items()}
-    places = place(scaled, CHARACTER_PX / PLOT_PX, (TEXT_PX + 3) / PLOT_HEIGHT_PX, 1.0)
+    character, height = CHARACTER_PX / PLOT_PX, (TEXT_PX + 3) / PLOT_HEIGHT_PX
+    texts = [
+        Box(promise[SPEED] / widest, 1 - height, (len(promise["text"]) + 1) * character, height),
+        Box(shown[SPEED] / widest, (math.log(shown[COST]) - least) / span - height, character, height),
+    ]
+    places = place(scaled, character, height, 1.0, texts)
     return [
         {"series": name, SPEED: box.left * widest, COST: math.exp(least + box.middle * span)}
         for name, box in places.items()
     ]
 
 
-def _promise_layers(least_speed: float, palette: Palette, _: Translate) -> list[Spec]:
-    rows = [{SPEED: least_speed, "text": _("promise: at least {speed:.3g}").format(speed=least_speed)}]
+def _promise_layers(promise: Mapping[str, Any], palette: Palette) -> list[Spec]:
+    rows = [promise]
     text = {**_text("left"), "dx": 5, "color": palette.refused, "y": 10}
     return [
         _layer(rows, {"type": "rule", "strokeDash": [4, 4], "color": palette.refused, "opacity": 0.8}, {}),

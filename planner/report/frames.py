@@ -18,7 +18,8 @@ from planner.report.words import basis_words, limit_words, part_words
 from planner.schema import Plan, PlanResult
 from planner.units import GB
 
-DEAREST = 60
+SPEED, COST = "tokens_per_s_per_user", "usd_per_million_output_tokens"
+DEAREST, STILL_FASTER = 60, 0.98  # times the plan's cost; share of the fastest speed of a line
 
 
 def plans(result: PlanResult) -> pd.DataFrame:
@@ -129,7 +130,7 @@ def refused_memory(result: PlanResult) -> pd.DataFrame:
 def curves(result: PlanResult, plan: Plan) -> pd.DataFrame:
     """Operating points of each accelerator: speed for one user against cost, the chosen one first.
 
-    Points that cost `DEAREST` times what the plan does are left out: nobody runs a fleet nearly empty.
+    Left out is the fleet that runs nearly empty: far dearer than the plan, and no longer any faster.
     """
     names = {one.accelerator: short_name(accelerator_name(one)) for one in result.plans}
     several = len({point.weights for point in result.curves}) > 1
@@ -137,15 +138,17 @@ def curves(result: PlanResult, plan: Plan) -> pd.DataFrame:
     rows = [
         {
             "series": names[point.accelerator] + (f" {point.weights.upper()}" if several else ""),
-            "tokens_per_s_per_user": point.tokens_per_s_per_user,
-            "usd_per_million_output_tokens": point.usd_per_million_output_tokens,
+            SPEED: point.tokens_per_s_per_user,
+            COST: point.usd_per_million_output_tokens,
             "chosen": point.chosen,
         }
         for point in result.curves
         if point.usd_per_million_output_tokens <= most
     ]
-    columns = ["series", "tokens_per_s_per_user", "usd_per_million_output_tokens", "chosen"]
-    table = pd.DataFrame(rows, columns=columns)
+    columns = ["series", SPEED, COST, "chosen"]
+    table = pd.DataFrame(rows, columns=columns).sort_values(["series", SPEED], kind="stable")
+    slower = table.groupby("series")[SPEED].shift(1, fill_value=0.0)
+    table = table[slower <= STILL_FASTER * table.groupby("series")[SPEED].transform("max")]
     return table.sort_values("chosen", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -153,8 +156,8 @@ def shown_point(plan: Plan, label: str) -> dict[str, str | float]:
     """Where a plan lies in the chart of cost against speed."""
     return {
         "label": label,
-        "tokens_per_s_per_user": 1 / plan.serving.tpot_s,
-        "usd_per_million_output_tokens": plan.cost.usd_per_million_output_tokens,
+        SPEED: 1 / plan.serving.tpot_s,
+        COST: plan.cost.usd_per_million_output_tokens,
     }
 
 

@@ -34,7 +34,9 @@ class Box(NamedTuple):
     height: float
 
 
-def place(lines: Mapping[str, Line], character: float, height: float, right: float) -> dict[str, Box]:
+def place(
+    lines: Mapping[str, Line], character: float, height: float, right: float, taken: Sequence[Box] = ()
+) -> dict[str, Box]:
     """A box for the name of each line near its right end.
 
     Parameters
@@ -42,6 +44,7 @@ def place(lines: Mapping[str, Line], character: float, height: float, right: flo
     lines : points of each line by its name; x and y scaled to 0..1.
     character, height : size of a character in that scale.
     right : where the space for names ends.
+    taken : boxes of other texts.
 
     Returns
     -------
@@ -51,8 +54,8 @@ def place(lines: Mapping[str, Line], character: float, height: float, right: flo
     placed: dict[str, Box] = {}
     for name, line in sorted(lines.items(), key=lambda item: -item[1][-1, 1]):
         boxes = [_box(line[-1], place, len(name) * character, height) for place in _PLACES]
-        far = [0.3 * abs(up) for _, up in _PLACES]  # three lines of text away are as bad as covering a point
-        crowds = [_crowd(box, list(lines.values()), list(placed.values()), right) for box in boxes]
+        far = [0.8 * abs(up) for _, up in _PLACES]  # a line of text away is almost as bad as covering a point
+        crowds = [_crowd(box, list(lines.values()), [*taken, *placed.values()], right) for box in boxes]
         placed[name] = boxes[int(np.argmin(np.add(crowds, far)))]
     return placed
 

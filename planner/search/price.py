@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -55,7 +56,8 @@ def price(study: Study, rows: Index, at: Index, offer: Offer, replicas: Index, l
     if not len(at) or (offer.option == "own" and not _power_known(study, load, at)):
         return None
     needed = replicas[at]
-    answers = [_availability(study, offer.option, int(g), int(n)) for g, n in zip(gpus, needed, strict=True)]
+    ready_with = _readiness(study, offer.option)
+    answers = [ready_with(g, n) for g, n in zip(gpus.tolist(), needed.tolist(), strict=True)]
     ready = np.array([a[0] for a in answers])
     reached = np.array([a[1] is not None for a in answers])
     spares = np.array([a[1] or 0 for a in answers], np.int64)
@@ -77,14 +79,15 @@ def _units(offer: Offer, replicas: Index, gpus: Index) -> Index:
     )
 
 
-def _availability(study: Study, option: SupplyOption, gpus: int, replicas: int) -> tuple[float, int | None]:
-    """Availability with the fewest spares that reach the target; None where none do."""
+def _readiness(study: Study, option: SupplyOption) -> Callable[[int, int], tuple[float, int | None]]:
+    """Function of GPUs and replicas: availability with the fewest spares that reach the target; None where none do."""
     catalog, target = study.catalog, study.workload.slo.availability
     if option == "spot":
         correlation, one = catalog.parameter("spot_correlation").value, _spot_share(study)
-        return _spot_availability(replicas, target, correlation, one)
+        return lambda gpus, replicas: _spot_availability(replicas, target, correlation, one)
     repair = catalog.parameter("repair_hours", "own" if option == "own" else "cloud").value
-    return _firm_availability(replicas, gpus, target, catalog.parameter("interruption_gpu_hours").value, repair)
+    between = catalog.parameter("interruption_gpu_hours").value
+    return lambda gpus, replicas: _firm_availability(replicas, gpus, target, between, repair)
 
 
 def _spot_share(study: Study) -> float:
