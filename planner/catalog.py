@@ -7,7 +7,6 @@ A file is read when it is first asked for, so a plan pays only for what it uses;
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
@@ -18,6 +17,7 @@ from planner.errors import CatalogError, MissingFact, OutputError, UnknownName
 from planner.schema import (
     Accelerator,
     ApiPrice,
+    CatalogInfo,
     Cpu,
     Drive,
     Engine,
@@ -35,7 +35,7 @@ from planner.schema import (
     SpotAdvice,
     SpotRecord,
 )
-from planner.tabular import read_csv, read_toml
+from planner.tabular import read_csv, read_table, read_toml
 
 FILES: dict[str, type[Sourced]] = {
     "accelerators.toml": Accelerator,
@@ -79,18 +79,14 @@ class Catalog:
         self.folder = folder
 
     @cached_property
-    def _about(self) -> dict[str, object]:
-        return tomllib.loads((self.folder / "catalog.toml").read_text(encoding="utf-8"))
+    def about(self) -> CatalogInfo:
+        """When the catalogs were closed, and their version."""
+        return read_table(self.folder / "catalog.toml", CatalogInfo)
 
     @property
     def as_of(self) -> date:
         """Day on which the catalogs were closed; ages of prices count from here."""
-        return date.fromisoformat(str(self._about["as_of"]))
-
-    @property
-    def version(self) -> str:
-        """Version of the catalogs."""
-        return str(self._about["version"])
+        return self.about.as_of
 
     @cached_property
     def sha256(self) -> str:
@@ -183,6 +179,7 @@ class Catalog:
 
     def everything(self) -> dict[str, Mapping[str, Sourced]]:
         """Every row of every file by kind, keyed for people; reads all files."""
+        _ = self.about
         keyed: dict[str, Mapping[str, Sourced]] = {
             "accelerators": self.accelerators,
             "llms": self.llms,

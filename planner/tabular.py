@@ -32,6 +32,26 @@ def read_toml(path: Path, record: type[Record]) -> dict[str, Record]:
     return {id: _toml_record(path, text, id, table, record) for id, table in tables.items()}
 
 
+def read_table(path: Path, record: type[Record]) -> Record:
+    """Read a whole TOML file as one record.
+
+    Raises
+    ------
+    CatalogError
+        Naming file, key, value and what is allowed.
+    """
+    try:
+        return record.model_validate(tomllib.loads(_text(path)))
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogError(f"{path.name}: not valid TOML: {error}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0]) if first["loc"] else ""
+        lines = _text(path).splitlines()
+        line = next((n for n, text in enumerate(lines, 1) if text.split("=")[0].strip() == key), 1)
+        raise _complaint(path, line, key or "-", first) from None
+
+
 def _toml_record(path: Path, text: str, id: str, table: object, record: type[Record]) -> Record:
     try:
         return record.model_validate(table)

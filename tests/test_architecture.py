@@ -100,9 +100,7 @@ def test_relative_imports_resolve() -> None:
 
 
 def test_every_module_has_a_layer() -> None:
-    offenders = [
-        f"{path.relative_to(ROOT)}: no layer" for part, path in parts_of_the_planner() if part not in RANK
-    ]
+    offenders = [f"{path.relative_to(ROOT)}: no layer" for part, path in parts_of_the_planner() if part not in RANK]
     assert not offenders, "\n".join([*offenders, "Add the module to LAYERS in tests/test_architecture.py."])
 
 
@@ -126,9 +124,7 @@ def test_no_circle_between_parts() -> None:
     except graphlib.CycleError as error:
         circle = error.args[1]
         places = [
-            f.place
-            for f in all_imports()
-            if f.part in circle and imported_part(f.module) in set(circle) - {f.part}
+            f.place for f in all_imports() if f.part in circle and imported_part(f.module) in set(circle) - {f.part}
         ]
         pytest.fail(f"parts import each other: {' <- '.join(circle)}\n" + "\n".join(places))
 
@@ -158,13 +154,9 @@ def test_heavy_packages_stay_in_the_shells() -> None:
 
 def test_modules_stay_short() -> None:
     scripts = [path for folder in ("planner", "tests", "bench") for path in (ROOT / folder).rglob("*.py")]
-    lengths = {
-        path: len(path.read_text(encoding="utf-8").splitlines()) for path in [*scripts, *ROOT.glob("*.py")]
-    }
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in [*scripts, *ROOT.glob("*.py")]}
     offenders = [
-        f"{path.relative_to(ROOT)}:{n}: past {MAX_LINES} lines"
-        for path, n in lengths.items()
-        if n > MAX_LINES
+        f"{path.relative_to(ROOT)}:{n}: past {MAX_LINES} lines" for path, n in lengths.items() if n > MAX_LINES
     ]
     assert not offenders, "\n".join(offenders)
 
@@ -180,6 +172,4 @@ def test_start_up_is_light(module: str, unwanted: set[str]) -> None:
     code = f"import sys, {module}; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    assert not unwanted & set(run.stdout.split()), (
-        f"`import {module}` loads {unwanted & set(run.stdout.split())}"
-    )
+    assert not unwanted & set(run.stdout.split()), f"`import {module}` loads {unwanted & set(run.stdout.split())}"

@@ -321,9 +321,7 @@ BAD: list[tuple[Callable[..., dict[str, Any]], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("make", "changes", "message"), BAD, ids=[message for _, _, message in BAD])
-def test_refusal_names_the_key(
-    make: Callable[..., dict[str, Any]], changes: dict[str, Any], message: str
-) -> None:
+def test_refusal_names_the_key(make: Callable[..., dict[str, Any]], changes: dict[str, Any], message: str) -> None:
     with pytest.raises(CatalogError, match=re.escape("config.json of somebody/model: ")) as caught:
         imported(make(**changes))
     assert message in str(caught.value)

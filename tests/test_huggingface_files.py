@@ -129,11 +129,7 @@ def test_any_damage_to_a_config(id: str, damage: dict[str, Any]) -> None:
 @settings(max_examples=150, deadline=None)
 @given(
     JSON,
-    st.dictionaries(
-        st.sampled_from(["quant_method", "bits", "config_groups", "ignore", "quant_algo"]), VALUES
-    ),
+    st.dictionaries(st.sampled_from(["quant_method", "bits", "config_groups", "ignore", "quant_algo"]), VALUES),
 )
 def test_any_quantisation_and_tower(tower: Any, quantised: dict[str, Any]) -> None:
-    row_or_refusal(
-        {**PLAIN, "vision_config": tower, "quantization_config": {"quant_method": "modelopt", **quantised}}
-    )
+    row_or_refusal({**PLAIN, "vision_config": tower, "quantization_config": {"quant_method": "modelopt", **quantised}})

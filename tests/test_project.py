@@ -56,9 +56,7 @@ def test_no_file_names_a_path_outside_the_repository() -> None:
     offenders = []
     for path in own_files():
         for number, line in enumerate(path.read_bytes().splitlines(), 1):
-            offenders += [
-                f"{path.relative_to(ROOT)}:{number}: {m.group()!r}" for m in FOREIGN_PATHS.finditer(line)
-            ]
+            offenders += [f"{path.relative_to(ROOT)}:{number}: {m.group()!r}" for m in FOREIGN_PATHS.finditer(line)]
     assert not offenders, "\n".join(offenders)
 
 
@@ -112,9 +110,7 @@ def test_assets_are_found_in_a_checkout() -> None:
     assert assets.streamlit_config_dir() == ROOT / ".streamlit"
 
 
-def test_installed_assets_come_before_those_of_a_checkout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_installed_assets_come_before_those_of_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "planner"
     for folder in (package / "catalogs", tmp_path / "catalogs"):
         folder.mkdir(parents=True)
@@ -142,9 +138,7 @@ def po_file(code: str) -> Path:
 
 def translations(code: str) -> dict[str, str]:
     with po_file(code).open("rb") as file:
-        return {
-            str(m.id): str(m.string) for m in read_po(file, locale=code) if m.id and m.string and not m.fuzzy
-        }
+        return {str(m.id): str(m.string) for m in read_po(file, locale=code) if m.id and m.string and not m.fuzzy}
 
 
 def fields(message: str) -> set[str | None]:
@@ -155,9 +149,7 @@ def fields(message: str) -> set[str | None]:
 def test_every_message_is_translated(code: str) -> None:
     missing = marked_messages().keys() - translations(code).keys()
     lines = sorted(f"{marked_messages()[message]}: {message!r}" for message in missing)
-    assert not missing, "\n".join(
-        [*lines, f"Run `make messages`, then fill in {po_file(code)}, then run it again."]
-    )
+    assert not missing, "\n".join([*lines, f"Run `make messages`, then fill in {po_file(code)}, then run it again."])
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -180,10 +172,7 @@ def test_messages_are_literals() -> None:
         (path, node)
         for path in SOURCES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "_"
-        and node.args
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_" and node.args
     ]
     offenders = [
         f"{path.relative_to(ROOT)}:{node.lineno}: mark the literal, fill it in afterwards"
@@ -207,9 +196,7 @@ def test_translator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert i18n.translator("zh-CN")("{count} spares").format(count=2) == "2 个备件"
     assert i18n.translator("zh")("a message that nobody marked") == "a message that nobody marked"
     assert i18n.translator("zh")("") == ""
-    assert (
-        i18n.translator("en")("{count} spares") == i18n.translator("fr")("{count} spares") == "{count} spares"
-    )
+    assert i18n.translator("en")("{count} spares") == i18n.translator("fr")("{count} spares") == "{count} spares"
 
 
 # ---- scripts, theme, and CI's own rule
@@ -233,16 +220,12 @@ def test_streamlit_knows_every_option() -> None:
 def test_theme_is_readable(mode: str) -> None:
     """Text stands out by 4.5 : 1, the accent of controls by 3 : 1 (WCAG 2.2, criteria 1.4.3 and 1.4.11)."""
     theme = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["theme"][mode]
-    backgrounds = [
-        s[key] for s in (theme, theme["sidebar"]) for key in ("backgroundColor", "secondaryBackgroundColor")
-    ]
+    backgrounds = [s[key] for s in (theme, theme["sidebar"]) for key in ("backgroundColor", "secondaryBackgroundColor")]
     pairs = [(theme[ink], paper, 4.5) for ink in ("textColor", "linkColor") for paper in backgrounds]
     pairs += [(theme["primaryColor"], theme["backgroundColor"], 3.0)]
     pairs += [("#ffffff", theme["primaryColor"], 4.5)]  # Streamlit's label on a primary button
     offenders = [
-        f"{ink} on {paper}: {contrast(ink, paper):.2f}"
-        for ink, paper, least in pairs
-        if contrast(ink, paper) < least
+        f"{ink} on {paper}: {contrast(ink, paper):.2f}" for ink, paper, least in pairs if contrast(ink, paper) < least
     ]
     assert not offenders, f"{mode}: {offenders}"
 
@@ -260,9 +243,7 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize(
-    ("ci", "outcomes"), [("1", {"failed": 1, "xfailed": 1}), ("", {"skipped": 1, "xfailed": 1})]
-)
+@pytest.mark.parametrize(("ci", "outcomes"), [("1", {"failed": 1, "xfailed": 1}), ("", {"skipped": 1, "xfailed": 1})])
 def test_ci_fails_a_skipped_test(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ci: str, outcomes: dict[str, int]
 ) -> None:

@@ -15,7 +15,12 @@ from planner.errors import PlannerError
 def main() -> None:
     """Console entry: expected failures are one message and exit 1; bugs keep their traceback."""
     try:
-        code = cli.main(prog_name="planner", standalone_mode=False)
+        # Not `cli.main`: that answers a reader who left (`planner plan | head`) with exit 1.
+        with cli.make_context("planner", sys.argv[1:]) as context:
+            code = cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
     except PlannerError as error:
         _stop(str(error), 1)
     except click.exceptions.Abort:

@@ -76,7 +76,7 @@ def _changes(options: dict[str, Any], assignments: tuple[str, ...]) -> dict[str,
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return text
 
 

@@ -41,7 +41,7 @@ def npv_usd(cash_now_usd: ArrayLike, monthly_usd: ArrayLike, years: float, disco
     >>> float(npv_usd(0, 100, 1, 0.0))
     1200.0
     """
-    months = np.arange(1, round(years * 12) + 1)
+    months = np.arange(1, max(round(years * 12), 1) + 1)
     factor = float(np.sum((1 + discount_rate) ** (-months / 12)))
     return np.asarray(np.asarray(cash_now_usd, float) + np.asarray(monthly_usd, float) * factor)
 

@@ -127,7 +127,7 @@ def mla_attention_params(
     Examples
     --------
     >>> mla_attention_params(61, 7168, 128, 1536, 512, 128, 64, 128)
-    (10489954304, 923172864)
+    (10489954304, 923467776)
     """
     query_in = q_lora_rank or hidden_size
     query = query_in * heads * (nope_dim + rope_dim)

@@ -71,4 +71,4 @@ def _busy_over_mean(workload: Workload, catalog: Catalog) -> float:
 
 def _fleet(plan: Plan, used: float) -> int:
     """Replicas and spares when the serving replicas are used to the share `used` of their headroom."""
-    return math.ceil(plan.replicas * used - 1e-9) + plan.spares
+    return math.ceil(plan.replicas * used - 1e-3) + plan.spares

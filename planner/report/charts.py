@@ -25,7 +25,7 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 BAR_PX, BELOW_BARS_PX, CURVE_PX = 62, 112, 290  # heights; below the bars stand axis and legend
 TEXT_PX = 12
 ROOM_FOR_NAMES = 1.2  # of the fastest speed: how far the speed axis goes
-PLOT_PX, PLOT_HEIGHT_PX, CHARACTER_PX = 500, 215, 7.3  # on a laptop: names of lines are placed for it
+PLOT_PX, PLOT_HEIGHT_PX, CHARACTER_PX = 500, 215, 6.4  # on a laptop: names of lines are placed for it
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def _line_names(curves: Rows, shown: Mapping[str, Any], promise: Mapping[str, An
     scaled = {name: np.array(sorted(points)) for name, points in lines.items()}
     character, height = CHARACTER_PX / PLOT_PX, (TEXT_PX + 3) / PLOT_HEIGHT_PX
     texts = [
-        Box(promise[SPEED] / widest, 1 - height, (len(promise["text"]) + 1) * character, height),
+        Box(promise[SPEED] / widest, 1 - height, len(promise["text"]) * 0.85 * character, height),
         Box(shown[SPEED] / widest, (math.log(shown[COST]) - least) / span - height, character, height),
     ]
     places = place(scaled, character, height, 1.0, texts)

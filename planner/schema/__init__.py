@@ -1,6 +1,6 @@
 """Every record that crosses an edge of the program: catalog rows, questions, answers."""
 
-from planner.schema.base import Confidence, Provenance, Sourced, Strict
+from planner.schema.base import CatalogInfo, Confidence, Provenance, Sourced, Strict
 from planner.schema.facts import (
     Accelerator,
     Cpu,
@@ -59,6 +59,7 @@ __all__ = [
     "Assumption",
     "Band",
     "Basis",
+    "CatalogInfo",
     "Confidence",
     "Cost",
     "Cpu",

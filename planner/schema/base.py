@@ -26,6 +26,13 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, defer_build=True)
 
 
+class CatalogInfo(Strict):
+    """The catalogs as a whole."""
+
+    as_of: date = Field(description="day on which the catalogs were closed")
+    version: Text = Field(description="version of the catalogs")
+
+
 class Provenance(Strict):
     """Where one figure comes from."""
 

@@ -130,7 +130,9 @@ def _promise(study: Study, choice: Choice) -> SloResult:
         study.shape, take(study.place, rows), study.eff, study.lengths, crowd, study.fit.budget_tokens[rows]
     )
     tpot = float(point.tpot_s[0])
-    return SloResult(ttft_p99_s=ttft, tpot_p99_s=tpot, met=ttft <= slo.ttft_p99_s and tpot <= slo.tpot_p99_s)
+    whole = ttft + float(study.lengths.output_tokens) * tpot
+    kept = ttft <= slo.ttft_p99_s and tpot <= slo.tpot_p99_s and whole <= (slo.e2e_p99_s or math.inf)
+    return SloResult(ttft_p99_s=ttft, tpot_p99_s=tpot, met=kept)
 
 
 def _supply(study: Study, offer: Offer, units: int) -> SupplyUnit:

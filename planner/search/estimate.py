@@ -133,7 +133,7 @@ def _resolve(catalog: Catalog, q: Question) -> tuple[str, str, str, int, str]:
                 accelerator_id, field, "an estimate", "Add it with its source to catalogs/accelerators.toml."
             )
     weights = q.weights or llm.weights
-    tp = q.tp or max(q.gpus // (q.dp * q.pp), 1)
+    tp = max(q.gpus // max(q.dp * q.pp, 1), 1) if q.tp is None else q.tp
     _check_sizes(q, tp)
     _check_shape(llm.heads, llm.layers, llm.moe.experts if llm.moe else 0, q, tp)
     if weights not in possible_weights(llm):

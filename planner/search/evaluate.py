@@ -173,7 +173,7 @@ def running_sequences(
     rate_per_s: Array,
     most: Array,
     budget_tokens: Array,
-    passes: int = 14,
+    passes: int = 18,
 ) -> Array:
     """Mean running sequences at a request rate: bisection in logarithms on the rising rate(B) curve. [-]"""
     high = np.maximum(most, 1e-3)

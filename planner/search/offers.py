@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import WorkloadError
+from planner.errors import UnknownName, WorkloadError
 from planner.models import finance
 from planner.schema import Accelerator, Price, Purchase, Site, Sourced, SupplyOption, Workload
 from planner.search.columns import Array
@@ -60,6 +60,7 @@ def offers(catalog: Catalog, workload: Workload, accelerator_ids: Iterable[str])
     WorkloadError
         If the workload's own price names an accelerator that no cloud unit describes.
     """
+    _refuse_unknown_places(catalog, workload)
     wanted = set(accelerator_ids)
     rented = _rented(catalog, workload, wanted)
     own = {catalog.accelerator_id(k, "prices"): v for k, v in workload.prices.items()}
@@ -71,6 +72,21 @@ def offers(catalog: Catalog, workload: Workload, accelerator_ids: Iterable[str])
             found = [_user_price(row, own[id], catalog, o) for o in workload.supply.options if o == "on_demand"]
         result[id] = found + ([o] if "own" in workload.supply.options and (o := _owned(catalog, workload, id)) else [])
     return result
+
+
+def _refuse_unknown_places(catalog: Catalog, workload: Workload) -> None:
+    """A misspelt provider or region would silently leave only owned plans.
+
+    Raises
+    ------
+    UnknownName
+    """
+    asked = {"provider": workload.supply.providers, "region": workload.supply.regions}
+    for kind, names in asked.items():
+        known = {getattr(price, kind) for price in catalog.prices} if names else set()
+        for name in names:
+            if name not in known:
+                raise UnknownName(kind, name, known, "planner catalog ls prices", f"supply.{kind}s")
 
 
 def refuse_unpriced(workload: Workload, found: dict[str, list[Offer]]) -> None:

@@ -1,0 +1,114 @@
+"""How fast the dashboard answers: printed, never asserted.
+
+The server's part needs only the run-time packages. The browser's part, which is what a person waits for,
+needs Playwright (`pip install '.[dev]'`) and a Chromium on the path; without them it is left out and said so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RATES_PER_S = (6.0, 7.0, 8.0, 9.0, 11.0)
+HEALTH_TRIES = 240
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def say(what: str, value: float) -> None:
+    print(f"{what:<58} {value:6.2f} s")
+
+
+def server_part() -> None:
+    """Script runs without a browser, in a process that has loaded nothing of the planner yet."""
+    from streamlit.testing.v1 import AppTest
+
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    say("server: first answer of a fresh process", seconds(app.run))
+    changed = []
+    for rate in RATES_PER_S:
+        app.number_input(key="rate.0").set_value(rate)
+        changed.append(seconds(app.run))
+    say("server: changed input, median", statistics.median(changed))
+    say("server: same question again", seconds(app.run))
+
+
+def browser_part() -> None:
+    """From opening the address, or pressing Enter, to the sentence with the answer."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        chromium = None
+    if chromium is None:
+        print("browser: not measured; needs Playwright and Chromium")
+        return
+    server, address = start_server()
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+            measure(browser, address)
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def start_server() -> tuple[subprocess.Popen[bytes], str]:
+    """Dashboard on a free port, once it says that it is well."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", address.rsplit(":", 1)[1]]
+    server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
+    for _ in range(HEALTH_TRIES):
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=5).close()
+            return server, address
+        except OSError:
+            time.sleep(0.25)
+    server.terminate()
+    raise SystemExit("the dashboard did not start")
+
+
+def measure(browser: object, address: str) -> None:
+    from playwright.sync_api import Browser, expect
+
+    assert isinstance(browser, Browser)
+
+    def first_paint() -> None:
+        page.goto(address)
+        expect(page.locator("h1")).to_be_visible(timeout=120_000)
+
+    for who in ("first visitor of a fresh server", "next visitor"):
+        page = browser.new_context(viewport={"width": 1366, "height": 768}).new_page()
+        say(f"browser: first paint solved, {who}", seconds(first_paint))
+    page.wait_for_timeout(3000)
+    changed = []
+    for rate in (20.0, 60.0, 120.0):
+        before, field = page.locator("h1").inner_text(), page.get_by_label("Requests/s")
+        field.fill(f"{rate:g}")
+        start = time.perf_counter()
+        field.press("Enter")
+        expect(page.locator("h1")).not_to_have_text(before, timeout=120_000)
+        changed.append(time.perf_counter() - start)
+    say("browser: changed input answered, median", statistics.median(changed))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    server_part()
+    browser_part()

@@ -1,0 +1,272 @@
+"""The first screen: the question, its answer in one sentence, how sure that is, and what else was weighed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import pandas as pd
+import streamlit as st
+
+from planner.errors import PlannerError
+from planner.report import charts, findings, frames
+from planner.report.explain import Explanation, explain
+from planner.report.numbers import numbers
+from planner.report.words import basis_words, explanation_words
+from planner.schema import Plan, PlanResult
+from planner.ui import inputs
+from planner.ui.session import Refusal, Translate, blue, catalog, dark, language, plain, solve, translate
+from planner.units import si, usd
+
+BADGES: dict[str, Literal["green", "orange", "gray"]] = {
+    "measured": "green",
+    "calibrated": "orange",
+    "roofline": "gray",
+    "assumed": "gray",
+}
+REJECTIONS_SHOWN = 6
+
+
+def page() -> None:
+    """Ask, solve, tell."""
+    _ = translate()
+    try:
+        workload = inputs.ask(catalog(), _)
+    except PlannerError as error:
+        _box(_("This question cannot be answered."), str(error))
+        return
+    answer = solve(workload)
+    if isinstance(answer, Refusal):
+        unanswered = _("This question cannot be answered.")
+        _box(_("Nothing keeps this promise.") if answer.nothing_serves else unanswered, answer.message)
+    else:
+        _show(answer, _)
+
+
+def _box(title: str, message: str) -> None:
+    """An expected failure as a friendly box: what was asked, what is allowed, what to do next."""
+    first, *rest = message.splitlines()
+    lines = [f"**{title}** {plain(first)}", "", *(f"- {plain(line.strip())}" for line in rest)]
+    st.warning("\n".join(lines), icon=":material/block:")
+
+
+def _show(result: PlanResult, _: Translate) -> None:
+    plan = _shown_plan(result)
+    st.markdown(f"# {findings.headline(plan, _, blue)}", anchors=False)
+    st.markdown(f":gray[{plain(findings.reasons(result, plan, _))}]")
+    _numbers(result, plan, _)
+    _charts(result, plan, _)
+    _alternatives(result, plan, _)
+    _table(result, plan, _)
+    _rejections(result, _)
+    _explanations(result, plan, _)
+    _bundle(result, plan, _)
+    _downloads(result, _)
+
+
+def _shown_plan(result: PlanResult) -> Plan:
+    """The plan that the reader chose, or the best; a new question starts from the best."""
+    question = result.workload.model_dump_json()
+    if st.session_state.get("answered") != question:
+        st.session_state["answered"], st.session_state["rank"] = question, 1
+    rank: int = min(st.session_state["rank"], len(result.plans))
+    return result.plans[rank - 1]
+
+
+def _choose(rank: int) -> None:
+    st.session_state["rank"] = rank
+
+
+def _numbers(result: PlanResult, plan: Plan, _: Translate) -> None:
+    """Five cards: a badge above each number, its interval below."""
+    with st.grid(5, min_column_width=160):
+        for one in numbers(result, plan, catalog(), _):
+            with st.container(border=True, height="stretch", gap="xxsmall"):
+                with st.container(horizontal=True, horizontal_alignment="distribute", gap="xsmall"):
+                    st.caption(plain(one.label), width="content")
+                    st.badge(basis_words(_)[one.basis], color=BADGES[one.basis], help=one.meaning)
+                st.metric(one.label, plain(one.value), label_visibility="collapsed")
+                st.caption(plain(one.below))
+
+
+# ---- charts
+
+
+def _charts(result: PlanResult, plan: Plan, _: Translate) -> None:
+    left, right = st.columns([5, 6])
+    with left.container(border=True, height="stretch"):
+        parts = _memory(result, plan, _)
+    with right.container(border=True, height="stretch"):
+        curves = _curves(result, plan, _)
+    with st.expander(_("The tables behind these charts")):
+        one, two = st.columns([5, 6])
+        one.dataframe(parts[["part", "gb", "share"]], hide_index=True)
+        two.dataframe(curves, hide_index=True, height=210)
+
+
+def _memory(result: PlanResult, plan: Plan, _: Translate) -> pd.DataFrame:
+    parts, refused = frames.memory(plan, _), frames.refused_memory(result)
+    title, rejection = findings.memory_finding(plan, _), findings.nearest_memory_rejection(result)
+    st.markdown(f"**{plain(title)}**")
+    st.vega_lite_chart(charts.memory_chart(_rows(parts), _rows(refused), _palette(), _), alt=title)
+    if rejection is not None:
+        st.caption(plain(findings.memory_rejection_finding(rejection, _)))
+    return parts
+
+
+def _curves(result: PlanResult, plan: Plan, _: Translate) -> pd.DataFrame:
+    curves, title = frames.curves(result, plan), findings.curve_finding(result, plan, _)
+    label = _("chosen: {plan}") if plan.rank == 1 else _("shown: {plan}")
+    shown = frames.shown_point(plan, label.format(plan=findings.plan_name(plan)))
+    least = 1 / result.workload.slo.tpot_p99_s
+    st.markdown(f"**{plain(title)}**")
+    st.vega_lite_chart(charts.curve_chart(_rows(curves), shown, least, _palette(), _), alt=title)
+    return curves
+
+
+def _palette() -> charts.Palette:
+    return charts.DARK if dark() else charts.LIGHT
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+# ---- what else was weighed
+
+
+def _alternatives(result: PlanResult, plan: Plan, _: Translate) -> None:
+    with st.grid(3, min_column_width=240):
+        for one in findings.alternatives(result, _):
+            with st.container(border=True, gap="xxsmall", height="stretch"):
+                shown = one.plan.rank == plan.rank
+                heading = f"{one.heading} · {findings.plan_name(one.plan)}"
+                st.markdown(f"**{blue(heading) if shown else plain(heading)}**")
+                st.caption(plain(_in_short(one.plan, _)))
+                st.button(
+                    _("Shown above") if shown else _("Show this plan"),
+                    key=f"alternative-{one.plan.rank}",
+                    disabled=shown,
+                    on_click=_choose,
+                    args=(one.plan.rank,),
+                    type="tertiary",
+                )
+
+
+def _in_short(plan: Plan, _: Translate) -> str:
+    return _("{cost}/month · {tpot} per token · {ready} · {supply}").format(
+        cost=usd(plan.cost.usd_per_month),
+        tpot=si(plan.serving.tpot_s, "s"),
+        ready=findings.ready_text(plan.availability),
+        supply=findings.supply_line(plan, _),
+    )
+
+
+def _table(result: PlanResult, plan: Plan, _: Translate) -> None:
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    key = f"ranking-{plan.rank}-{result.catalog_sha256[:8]}"
+    st.dataframe(
+        frames.ranking(result, _),
+        hide_index=True,
+        key=key,
+        on_select=lambda: _choose_row(key),
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": [plan.rank - 1]}},
+        height="content",
+        column_config={
+            "plan": text(_("Plan"), pinned=True, width=150),
+            "gpus": number(_("GPUs"), width=48),
+            "layout": text(_("Layout"), width=100),
+            "replicas": text(_("Replicas"), help=_("serving + spare"), width=66),
+            "supply": text(_("Supply"), width=142),
+            "ttft_s": number("P99 TTFT", format="%.2f s", width=70),
+            "tpot_ms": number("P99 TPOT", format="%.0f ms", width=70),
+            "usd_per_month": number(_("$/month"), format="$%,.0f", width=72),
+            "usd_per_million": number(_("$/M out"), format="$%.2f", width=62),
+            "kw": number("kW", format="%.1f", help=_("facility power of the serving replicas"), width=46),
+            "ready": text(_("Available"), width=66),
+            "basis": text(_("Basis"), width=76),
+            "priced": text(_("Priced"), help=_("! marks a price older than 180 days"), width=86),
+        },
+    )
+
+
+def _choose_row(key: str) -> None:
+    """Show the plan of the selected row; without one, the best."""
+    rows = st.session_state[key]["selection"]["rows"]
+    _choose(rows[0] + 1 if rows else 1)
+
+
+def _rejections(result: PlanResult, _: Translate) -> None:
+    table = frames.rejections(result, language(), _)
+    if table.empty:
+        return
+    st.markdown("  \n".join(_crossed(table["limit"][:REJECTIONS_SHOWN], table["message"][:REJECTIONS_SHOWN])))
+    if len(table) > REJECTIONS_SHOWN:
+        with st.expander(_("{n} more that were ruled out").format(n=len(table) - REJECTIONS_SHOWN)):
+            st.markdown("  \n".join(_crossed(table["limit"][REJECTIONS_SHOWN:], table["message"][REJECTIONS_SHOWN:])))
+
+
+def _crossed(limits: Iterable[str], messages: Iterable[str]) -> list[str]:
+    return [f":gray[✕ **{plain(limit)}** {plain(text)}]" for limit, text in zip(limits, messages, strict=True)]
+
+
+# ---- where each number comes from, and files
+
+
+def _explanations(result: PlanResult, plan: Plan, _: Translate) -> None:
+    found, words = explain(result, catalog(), plan.rank), explanation_words(_)
+    with st.expander(_("How each number comes about")):
+        for tab, one in zip(st.tabs([words.get(one.name, one.name) for one in found]), found, strict=True):
+            tab.markdown(_explanation(one, _))
+
+
+def _explanation(one: Explanation, _: Translate) -> str:
+    """Value, formula, band, and each input with its source, as Markdown."""
+    lines = [f"**{blue(one.value)}** = {plain(one.formula)}", "", f":gray[{plain(one.band)}]", ""]
+    lines += [
+        f"- **{plain(given.name)}** = {plain(frames.spelled(given.value))} {plain(_unit(given.unit))}  \n"
+        f"  :gray[{plain(given.source)}]"
+        for given in one.inputs
+    ]
+    return "\n".join(lines)
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "-" else unit
+
+
+def _downloads(result: PlanResult, _: Translate) -> None:
+    with st.container(horizontal=True):
+        _file("plan.json", lambda: result.model_dump_json(indent=2), "plan.json", "application/json")
+        _file(_("Plans as CSV"), lambda: frames.plans(result).to_csv(index=False), "plans.csv", "text/csv")
+    st.caption(
+        _("{n} candidates in {s:.2f} s; catalogs of {day}, {hash}.").format(
+            n=f"{result.candidates_evaluated:,}",
+            s=result.wall_s,
+            day=result.catalog_as_of,
+            hash=result.catalog_sha256[:8],
+        )
+    )
+
+
+def _file(label: str, data: Callable[[], str | bytes] | bytes, name: str, kind: str) -> None:
+    """A file to download; a function makes it when somebody asks for it."""
+    st.download_button(label, data, name, kind, on_click="ignore", icon=":material/download:")
+
+
+def _bundle(result: PlanResult, plan: Plan, _: Translate) -> None:
+    """The bundle, made when its box is opened; what cannot be bundled says why."""
+    box = st.expander(_("Bundle of this plan: the files that start it"), on_change="rerun", key=f"bundle-{plan.rank}")
+    if not box.open:
+        return
+    from planner.bundle.write import bundle_name, bundle_zip
+
+    with box:
+        try:
+            content = bundle_zip(result, plan.rank, catalog())
+        except PlannerError as error:
+            _box(_("This plan makes no bundle."), str(error))
+            return
+        st.caption(_("What deploys, watches and explains this plan; `planner lint` checks it."))
+        _file(_("Download the ZIP"), content, f"{bundle_name(result, plan.rank)}.zip", "application/zip")

@@ -1,0 +1,91 @@
+"""What every page shares: the catalogs, one cached answer per question, the language, text that is safe to show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from planner.catalog import Catalog, load_catalog
+from planner.errors import NoPlan, PlannerError
+from planner.i18n import LANGUAGES, language_code, translator
+from planner.schema import PlanResult, Workload
+from planner.search.plan import plan
+
+Translate = Callable[[str], str]
+ANSWERS_KEPT = 64
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A question without an answer: whether nothing serves it, or it cannot be read."""
+
+    message: str
+    nothing_serves: bool
+
+
+@st.cache_resource(show_spinner=False)
+def catalog() -> Catalog:
+    """The catalogs, read once for all sessions."""
+    return load_catalog()
+
+
+def solve(workload: Workload) -> PlanResult | Refusal:
+    """Answer a question; the same question on the same catalogs is answered from memory."""
+    return _solve(workload.model_dump_json(), catalog().sha256)
+
+
+@st.cache_data(max_entries=ANSWERS_KEPT, show_spinner=False)
+def _solve(workload_json: str, catalog_sha256: str) -> PlanResult | Refusal:
+    """Cached on the workload's JSON and the catalogs' hash; expected failures are answers, too."""
+    try:
+        return plan(Workload.model_validate_json(workload_json), catalog())
+    except PlannerError as error:
+        return Refusal(str(error), isinstance(error, NoPlan))
+
+
+def language() -> str:
+    """Code of the reader's language: the switch, else the link, else the browser."""
+    asked = st.session_state.get("lang") or st.query_params.get("lang") or st.context.locale or "en"
+    return language_code(asked)
+
+
+def translate() -> Translate:
+    """Function from English to the reader's language."""
+    return translator(language())
+
+
+def language_switch() -> None:
+    """English or Chinese; the choice stays in the link."""
+    st.session_state.setdefault("lang", language())
+    st.segmented_control(
+        "Language / 语言",
+        list(LANGUAGES),
+        format_func=LANGUAGES.__getitem__,
+        key="lang",
+        required=True,
+        label_visibility="collapsed",
+    )
+
+
+def plain(text: str) -> str:
+    """Text with the characters escaped that Markdown, Streamlit's directives or its formulas would read.
+
+    Examples
+    --------
+    >>> plain("$1.29 [USD]")
+    '\\\\$1.29 \\\\[USD\\\\]'
+    """
+    return re.sub(r"([\\`*_{}\[\]<>#~$|:])", r"\\\1", text)
+
+
+def blue(text: str) -> str:
+    """Plain text in the colour of the answer."""
+    return f":blue[{plain(text)}]"
+
+
+def dark() -> bool:
+    """Whether the reader looks at a dark page."""
+    return st.context.theme.type == "dark"

@@ -1,0 +1,151 @@
+"""The dashboard as a program sees it: it opens solved, answers changes, and refuses in plain words."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from planner.assets import app_file
+from planner.ui import link
+from planner.workloads import load_workload, presets
+
+TIMEOUT_S = 60  # a busy machine with one core
+
+
+def opened(**parameters: str) -> AppTest:
+    """The dashboard as somebody sees it who follows a link."""
+    app = AppTest.from_file(str(app_file()), default_timeout=TIMEOUT_S)
+    app.query_params.update({name.replace("__", "."): value for name, value in parameters.items()})
+    app.run()
+    assert not app.exception
+    return app
+
+
+def headline(app: AppTest) -> str:
+    return next(m.value for m in app.markdown if m.value.startswith("# "))
+
+
+def text(app: AppTest) -> str:
+    return "\n".join(str(element.value) for element in (*app.markdown, *app.caption))
+
+
+def set_number(app: AppTest, name: str, value: float) -> AppTest:
+    app.number_input(key=f"{name}.0").set_value(value).run()
+    assert not app.exception
+    return app
+
+
+def test_opens_solved() -> None:
+    app = opened()
+    assert "a month" in headline(app) and "$" in headline(app)
+    assert [metric.label for metric in app.metric][:2] == ["P99 TTFT", "P99 TPOT"]
+    assert len(app.metric) == 5 and all(metric.value not in ("", "–") for metric in app.metric)
+    ranking = app.dataframe[-1].value
+    assert len(ranking) > 3 and ranking["usd_per_month"].is_monotonic_increasing
+    assert "✕" in text(app)
+    assert not app.warning and not app.error
+
+
+def test_the_page_shows_what_the_library_says() -> None:
+    from planner import load_catalog, plan
+
+    best = plan(load_workload(), load_catalog()).plans[0]
+    row = opened().dataframe[-1].value.iloc[0]
+    assert row["usd_per_month"] == pytest.approx(best.cost.usd_per_month)
+    assert row["gpus"] == best.gpus_total
+
+
+def test_a_changed_number_changes_the_answer() -> None:
+    app = opened()
+    before = app.dataframe[-1].value.iloc[0]["usd_per_month"]
+    set_number(app, "rate", 200.0)
+    assert app.dataframe[-1].value.iloc[0]["usd_per_month"] > 2 * before
+    assert app.query_params["traffic.rate_per_s"] == "200"
+
+
+def test_an_impossible_promise_says_why() -> None:
+    app = set_number(opened(), "ttft", 0.01)
+    (box,) = app.warning
+    assert box.value.startswith("**Nothing keeps this promise.**")
+    assert "P99 TTFT" in box.value
+    assert not app.metric
+    assert len(set_number(app, "ttft", 2.0).metric) == 5
+
+
+def test_a_question_without_supply_is_refused() -> None:
+    app = opened()
+    app.button_group(key="supply.0").set_value([]).run()
+    assert not app.exception
+    assert "supply.options" in app.warning[0].value
+
+
+def test_speaks_chinese() -> None:
+    app = opened()
+    app.button_group(key="lang").set_value("zh").run()
+    assert not app.exception
+    assert "每月" in headline(app) and "每月" not in headline(opened())
+    assert app.query_params["lang"] == "zh"
+    assert "每月" in headline(opened(lang="zh-CN"))
+
+
+@pytest.mark.parametrize("name", list(presets()))
+def test_every_preset_opens(name: str) -> None:
+    app = opened(preset=name)
+    assert len(app.metric) == 5
+    assert app.radio(key="preset").value == name
+
+
+def test_a_preset_replaces_the_form_and_undo_brings_it_back() -> None:
+    app = set_number(opened(), "tokens_in", 777)
+    app.radio(key="preset").set_value("rag").run()
+    assert app.number_input(key="tokens_in.1").value == 8000
+    app.number_input(key="tokens_in.1").set_value(4000).run()
+    app.run()
+    next(button for button in app.button if button.label == "Undo my changes").click().run()
+    assert app.number_input(key="tokens_in.2").value == 8000
+    assert not app.exception
+
+
+def test_users_can_stand_in_for_a_rate() -> None:
+    app = opened()
+    app.button_group(key="load.0").set_value("users").run()
+    app.number_input(key="users.0").set_value(300).run()
+    assert not app.exception
+    assert app.query_params["traffic.concurrency"] == "300"
+    assert len(app.metric) == 5
+
+
+def test_alternatives_are_different_plans_and_can_be_shown() -> None:
+    app = opened()
+    offered = [button for button in app.button if str(button.key).startswith("alternative-")]
+    assert len({button.key for button in offered}) == 3
+    before = headline(app)
+    next(button for button in offered if not button.disabled).click().run()
+    assert not app.exception
+    assert headline(app) != before
+    set_number(app, "rate", 6.0)
+    assert app.session_state["rank"] == 1  # a new question starts from its best plan
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"llm": "deepsek-r1"}, {"preset": "nonsense"}, {"slo__ttft_p99": "1"}, {"traffic__rate_per_s": "-3"}],
+)
+def test_a_broken_link_falls_back_to_the_default(parameters: dict[str, str]) -> None:
+    app = opened(**parameters)
+    assert "cannot be read" in app.error[0].value
+    assert len(app.metric) == 5
+    assert not app.query_params
+
+
+def test_a_link_carries_what_differs_from_the_preset() -> None:
+    preset, table = link.question_of({"preset": "rag", "traffic.rate_per_s": "4", "limits.weights": '["fp8"]'})
+    parameters = link.parameters_of(preset, table, "zh")
+    assert parameters == {
+        "preset": "rag",
+        "traffic.rate_per_s": "4",
+        "limits.weights": '["fp8"]',
+        "lang": "zh",
+    }
+    assert link.question_of(parameters) == (preset, table)
+    assert link.parameters_of("default", load_workload().model_dump(mode="json"), "en") == {}

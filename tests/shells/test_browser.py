@@ -1,0 +1,184 @@
+"""The first screen in a real browser: solved, quiet, within the width of a laptop and of a phone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from planner.assets import app_file
+
+START_S, PAINT_MS = 60, 30_000  # of a busy machine with one core
+CHROMIUM = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+class Visit(NamedTuple):
+    """A page and what it complained about."""
+
+    page: Page
+    complaints: list[str]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A dashboard on a free port of this machine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", app_file().name, "--server.port", str(port)]
+    server = subprocess.Popen(command, cwd=app_file().parent, env={**os.environ, "PYTHONPATH": str(app_file().parent)})
+    try:
+        wait_until_healthy(f"http://127.0.0.1:{port}/_stcore/health", server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(START_S * 4):
+        assert server.poll() is None, "the dashboard's server stopped"
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.25)
+    pytest.fail(f"no answer from {url} within {START_S} s")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
+        yield running
+        running.close()
+
+
+def visit(browser: Browser, url: str, width: int, height: int, scheme: str = "light") -> Visit:
+    """Open a page and wait for its answer and its charts."""
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    page, complaints = context.new_page(), []
+    page.set_default_timeout(PAINT_MS)
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: complaints.append(request.url) if leaves(request.url) else None)
+    page.goto(url)
+    expect(page.locator("h1")).to_be_visible(timeout=PAINT_MS)
+    expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg.marks")).to_have_count(2, timeout=PAINT_MS)
+    return Visit(page, complaints)
+
+
+def field(page: Page, label: str) -> Locator:
+    """A field of the form, once the one that it replaces has faded away."""
+    found = page.get_by_label(label)
+    expect(found).to_have_count(1, timeout=PAINT_MS)
+    return found
+
+
+def leaves(url: str) -> bool:
+    """Whether a request would go to another machine."""
+    return not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:"))
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "scheme", "query", "words"),
+    [
+        (1366, 768, "light", "", "a month"),
+        (390, 800, "light", "", "a month"),
+        (1366, 768, "dark", "?lang=zh", "每月"),
+        (1920, 1080, "light", "?preset=article", "a month"),
+    ],
+)
+def test_first_screen(
+    browser: Browser,
+    address: str,
+    tmp_path: Path,
+    width: int,
+    height: int,
+    scheme: str,
+    query: str,
+    words: str,
+) -> None:
+    page, complaints = visit(browser, f"{address}/{query}", width, height, scheme)
+    expect(page.locator("h1")).to_contain_text(words)
+    expect(page.get_by_test_id("stMetric")).to_have_count(5)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    page.screenshot(path=tmp_path / "first-screen.png")
+    assert (tmp_path / "first-screen.png").stat().st_size > 20_000
+    for part in ("document.documentElement", "document.querySelector('[data-testid=stMain]')"):
+        assert page.evaluate(f"{part}.scrollWidth") <= width, f"{part} scrolls sideways"
+    assert not complaints, "\n".join(complaints)
+    page.context.close()
+
+
+def test_question_and_answer_stand_on_one_laptop_screen(browser: Browser, address: str) -> None:
+    page, _ = visit(browser, address, 1366, 768)
+    tops = {name: page.get_by_label(name).first.bounding_box() for name in ("Requests/s", "Available, %")}
+    assert len({round(box["y"]) for box in tops.values() if box}) == 1, "the question takes two rows"
+    for chart in page.get_by_test_id("stVegaLiteChart").all():
+        box = chart.bounding_box()
+        assert box and box["y"] + 200 < 768
+    page.context.close()
+
+
+def test_a_change_is_answered_and_kept_in_the_link(browser: Browser, address: str) -> None:
+    page, complaints = visit(browser, address, 1366, 768)
+    before = page.locator("h1").inner_text()
+    rate = field(page, "Requests/s")
+    rate.fill("200")
+    rate.press("Enter")
+    expect(page.locator("h1")).not_to_have_text(before, timeout=PAINT_MS)
+    after = page.locator("h1").inner_text()
+    assert "traffic.rate_per_s=200" in page.url
+    page.goto(page.url)
+    expect(page.locator("h1")).to_have_text(after, timeout=PAINT_MS)
+    assert not complaints, "\n".join(complaints)
+    page.context.close()
+
+
+def test_a_preset_forgets_what_closed_boxes_held(browser: Browser, address: str) -> None:
+    """A browser sends the old value of a widget that is out of sight, unless the widget is a new one."""
+    page, _ = visit(browser, address, 1366, 768)
+    page.get_by_role("button", name="More…").click()
+    page.get_by_text("users at once", exact=True).click()
+    expect(page.get_by_label("Users at once")).to_be_visible(timeout=PAINT_MS)
+    page.keyboard.press("Escape")
+    page.get_by_text("Chat trace").click()
+    page.wait_for_url("**preset=chat*", timeout=PAINT_MS)
+    expect(field(page, "Requests/s")).to_have_value("5.53", timeout=PAINT_MS)
+    field(page, "Tokens in").fill("1200")
+    field(page, "Tokens in").press("Enter")
+    page.wait_for_url("**input_tokens=1200*", timeout=PAINT_MS)
+    assert "concurrency" not in page.url
+    page.context.close()
+
+
+def test_bundle_downloads(browser: Browser, address: str, tmp_path: Path) -> None:
+    page, _ = visit(browser, address, 1366, 768)
+    page.get_by_text("Bundle of this plan").click()
+    with page.expect_download(timeout=PAINT_MS) as download:
+        page.get_by_role("button", name="Download the ZIP").click()
+    download.value.save_as(tmp_path / "bundle.zip")
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as bundle:
+        assert any(name.endswith("/plan.json") for name in bundle.namelist())
+        assert bundle.testzip() is None
+    page.context.close()
