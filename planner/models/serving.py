@@ -192,13 +192,16 @@ def closed_loop(
     """
     limit = np.maximum(np.minimum(concurrency, max_sequences), 1.0)
     running, others = limit, (limit - 1) / limit
+    weight, last = np.ones_like(limit), np.zeros_like(limit)
     for _ in range(passes):
         point = operate(shape, place, eff, lengths, running, budget_tokens, others)
         decode_s = lengths.output_tokens * point.tpot_s
         before, found = running, limit * decode_s / (decode_s + _loop_ttft_s(point, eff, limit))
         if np.all(np.abs(found - before) <= 1e-3 * before):
             break
-        running = np.sqrt(before * found)  # half way: the map may overshoot
+        step = np.log(found / before)
+        weight = np.where(step * last < 0, weight / 2, weight)  # overshot: go half as far from now on
+        running, last = before * np.exp(weight * step), step
     point = operate(shape, place, eff, lengths, running, budget_tokens, others)
     ttft_s = _loop_ttft_s(point, eff, limit)
     queue_s = np.maximum(concurrency - limit, 0) / point.rate_per_s

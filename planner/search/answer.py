@@ -120,7 +120,7 @@ def _utilisation(study: Study, choice: Choice) -> float:
 
 def _promise(study: Study, choice: Choice) -> SloResult:
     """Percentiles at the busy rate of each replica."""
-    busy, slo, at = choice.busy.point, study.workload.slo, choice.at
+    busy, slo, at = choice.busy.point, study.workload.slo, choice.busy_at
     ttft = float(serving.p99_ttft_s(busy, study.eff, study.lengths)[at])
     sequences = busy.sequences[at : at + 1]
     closed = study.workload.traffic.concurrency is not None

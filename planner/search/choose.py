@@ -26,12 +26,13 @@ class Choice:
     Attributes
     ----------
     row : position in the study's candidates
-    at : position in `load` and `busy`: the candidate at the mean and at the busy rate
+    at, busy_at : positions in `load` and `busy`: the candidate at the mean and at the busy rate
     parts_usd_per_month : what the month costs, by part
     """
 
     row: int
     at: int
+    busy_at: int
     offer: Offer
     replicas: int
     spares: int
@@ -61,32 +62,26 @@ def choose(study: Study) -> tuple[list[Choice], tuple[Rejection, ...]]:
     if not len(rows):
         return [], ()
     replicas = replicas_needed(study, rows)
-    load, busy = _at_load(study, rows, replicas)
+    load = _at_rate(study, rows, replicas, study.workload.traffic.rate_per_s or 0.0)
     priced = _priced(study, rows, replicas, load)
-    choices = [_choice(study, rows, p, i, load, busy, front) for p, i, front in _kept(study, rows, priced, load)]
+    kept = _kept(study, rows, priced, load)
+    at = np.array([p.at[i] for p, i, _ in kept], np.int64)
+    busy = _at_rate(study, rows[at], replicas[at], busy_rate(study))
+    choices = [_choice(study, rows, p, i, load, busy, n, front) for n, (p, i, front) in enumerate(kept)]
     return choices, _unavailable(study, rows, priced)
 
 
-def _at_load(study: Study, rows: Index, replicas: Index) -> tuple[Load, Load]:
-    """Candidates at the mean rate and at the busy rate of each replica."""
-    place, budget, most = (
-        take(study.place, rows),
-        study.fit.budget_tokens[rows],
-        study.capacity.sequences[rows],
-    )
-    traffic, candidates = study.workload.traffic, study.candidates.take(rows)
-    loads = []
-    for rate in (traffic.rate_per_s or 0.0, busy_rate(study)):
-        if traffic.concurrency is not None:
-            running = np.minimum(traffic.concurrency / replicas, most)
-        else:
-            running = running_sequences(study.shape, place, study.eff, study.lengths, rate / replicas, most, budget)
-        point = serving.operate(study.shape, place, study.eff, study.lengths, running, budget)
-        ttft = serving.mean_ttft_s(point, study.eff, study.lengths)
-        loads.append(
-            metrics.observe(study.catalog, study.shape, candidates, place, study.eff, study.lengths, point, ttft)
-        )
-    return loads[0], loads[1]
+def _at_rate(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> Load:
+    """Candidates when their replicas share a rate; in a closed loop, when they share the users."""
+    place, budget, most = take(study.place, rows), study.fit.budget_tokens[rows], study.capacity.sequences[rows]
+    users, shape, eff, lengths = study.workload.traffic.concurrency, study.shape, study.eff, study.lengths
+    if users is not None:
+        running = np.minimum(users / replicas, most)
+    else:
+        running = running_sequences(shape, place, eff, lengths, rate_per_s / replicas, most, budget)
+    point = serving.operate(shape, place, eff, lengths, running, budget)
+    ttft = serving.mean_ttft_s(point, eff, lengths)
+    return metrics.observe(study.catalog, shape, study.candidates.take(rows), place, eff, lengths, point, ttft)
 
 
 def _priced(study: Study, rows: Index, replicas: Index, load: Load) -> list[Priced]:
@@ -131,7 +126,9 @@ def _join(parts: list[Any]) -> Array:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _choice(study: Study, rows: Index, priced: Priced, i: int, load: Load, busy: Load, front: bool) -> Choice:
+def _choice(
+    study: Study, rows: Index, priced: Priced, i: int, load: Load, busy: Load, busy_at: int, front: bool
+) -> Choice:
     at, offer = int(priced.at[i]), priced.offer
     parts = {name: float(v) for name, v in zip(PARTS, priced.parts[:, i], strict=True) if v}
     running = sum(v for name, v in parts.items() if name != "capital")
@@ -140,6 +137,7 @@ def _choice(study: Study, rows: Index, priced: Priced, i: int, load: Load, busy:
     return Choice(
         int(rows[at]),
         at,
+        busy_at,
         offer,
         int(priced.replicas[i]),
         int(priced.spares[i]),

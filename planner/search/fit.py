@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.catalog import Catalog
 from planner.models import memory
@@ -28,6 +30,11 @@ class Fit:
     capacity_tokens: Array
     max_sequences: Array
     budget_tokens: Array
+
+
+def take_fit(fit: Fit, rows: NDArray[Any]) -> Fit:
+    """The memory of some candidates."""
+    return Fit(**{f.name: getattr(fit, f.name)[rows] for f in fields(Fit)})
 
 
 def fit_memory(

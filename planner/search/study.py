@@ -15,7 +15,7 @@ from planner.schema import Llm, Workload
 from planner.search import metrics
 from planner.search.columns import Candidates, Index, efficiency, place
 from planner.search.evaluate import CAPACITY_COLUMNS, Capacity, find_capacity, take
-from planner.search.fit import Fit, fit_memory
+from planner.search.fit import Fit, fit_memory, take_fit
 from planner.search.offers import Offer, offers, refuse_unpriced
 from planner.search.space import Space, enumerate_space
 from planner.shapes import llm_shape
@@ -53,8 +53,26 @@ def evaluate(workload: Workload, catalog: Catalog) -> Study:
     candidates = space.possible
     placed, eff = place(catalog, shape, llm, candidates), efficiency(catalog)
     fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens)
+    keep = _distinct(candidates, fit)
+    candidates, placed, fit = candidates.take(keep), take(placed, keep), take_fit(fit, keep)
     capacity = _capacity(shape, placed, eff, lengths, workload, fit)
     return Study(catalog, workload, llm_id, llm, shape, eff, lengths, space, candidates, placed, fit, capacity, found)
+
+
+def _distinct(candidates: Candidates, fit: Fit) -> Index:
+    """Candidates less those that only another engine tells apart: the same layout with no more room.
+
+    Engines share one step-time model; less than 2 % more sequences than an engine further up the
+    catalog is a smaller difference than the memory model knows.
+    """
+    c = candidates
+    keys = np.stack([c.accelerator, c.weights, c.kv, c.tp, c.dp, c.pp, c.ep, fit.budget_tokens.astype(np.int64)])
+    order = np.lexsort((c.engine, *keys[::-1]))
+    new = np.ones(len(c), bool)
+    new[1:] = (np.diff(keys[:, order], axis=1) != 0).any(axis=0)
+    first = order[np.maximum.accumulate(np.where(new, np.arange(len(c)), 0))]
+    more = fit.max_sequences[order] > 1.02 * fit.max_sequences[first]
+    return np.sort(order[new | more])
 
 
 def _capacity(
