@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,6 +76,20 @@ def set_field(table: dict[str, Any], field: str, value: Any) -> None:
     if way == ["traffic"] and last in rivals:
         here.pop(rivals[last], None)
     here[last] = value
+
+
+def field_value(text: str) -> Any:
+    """Value of a field as written in an option or a link: JSON where it is, else the text itself.
+
+    Examples
+    --------
+    >>> field_value("2.5"), field_value('["own"]'), field_value("deepseek-r1")
+    (2.5, ['own'], 'deepseek-r1')
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # a number of thousands of digits is a ValueError too
+        return text
 
 
 def _find(name: str) -> Path:

@@ -12,6 +12,7 @@ import click
 from planner.cli.output import print_table, wrapped
 from planner.errors import WorkloadError
 from planner.i18n import language_from_environment, translator
+from planner.workloads import field_value
 
 if TYPE_CHECKING:
     from planner.schema import PlanResult
@@ -69,15 +70,8 @@ def _changes(options: dict[str, Any], assignments: tuple[str, ...]) -> dict[str,
         field, equals, text = assignment.partition("=")
         if not equals or not field:
             raise WorkloadError(f"--set {assignment}: give FIELD=VALUE, such as traffic.rate_per_s=20.")
-        changes[field] = _value(text)
+        changes[field] = field_value(text)
     return changes
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
 
 
 @click.command()

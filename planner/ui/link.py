@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from planner.workloads import DEFAULT, load_workload
+from planner.workloads import DEFAULT, field_value, load_workload
 
 PRESET, LANGUAGE = "preset", "lang"
 
@@ -23,7 +23,7 @@ def question_of(parameters: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
         For a preset that does not exist, or a field or value that a workload cannot have.
     """
     preset = parameters.get(PRESET, DEFAULT)
-    fields = {name: _value(text) for name, text in parameters.items() if name not in (PRESET, LANGUAGE)}
+    fields = {name: field_value(text) for name, text in parameters.items() if name not in (PRESET, LANGUAGE)}
     return preset, load_workload(preset, fields).model_dump(mode="json")
 
 
@@ -51,10 +51,3 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
-        return text

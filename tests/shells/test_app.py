@@ -129,7 +129,13 @@ def test_alternatives_are_different_plans_and_can_be_shown() -> None:
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"llm": "deepsek-r1"}, {"preset": "nonsense"}, {"slo__ttft_p99": "1"}, {"traffic__rate_per_s": "-3"}],
+    [
+        {"traffic__rate_per_s": "9" * 5000},
+        {"llm": "deepsek-r1"},
+        {"preset": "nonsense"},
+        {"slo__ttft_p99": "1"},
+        {"traffic__rate_per_s": "-3"},
+    ],
 )
 def test_a_broken_link_falls_back_to_the_default(parameters: dict[str, str]) -> None:
     app = opened(**parameters)
