@@ -42,7 +42,6 @@ class Point:
 
     Attributes
     ----------
-    spread : lengths vary uniformly between 0.8 and 1.0 of a nominal length whose mean is given
     kind : `closed` (a number of users), `saturated` (all that fits), `burst` (n at once) or `open` (a rate)
     load : users, burst size or requests per second; infinite when saturated
     replicas : independent copies behind the measured total
@@ -72,7 +71,6 @@ class Point:
     value: float
     unit_scale: float
     curve: str
-    spread: bool
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,6 @@ def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
         ep=tp * dp if _size(row, "ep", 1) > 1 else 1, replicas=replicas, input_tokens=inputs, output_tokens=outputs,
         kind=kind, load=load, metric=metric, per_gpu=row["metric"].endswith("per_gpu"),
         statistic=row["metric"].rsplit("_", 1)[-1], value=value, unit_scale=scale, curve=row.get("curve", ""),
-        spread="range ratio 0.8" in row.get("notes", ""),
     )  # fmt: skip
 
 
