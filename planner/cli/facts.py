@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -151,10 +150,8 @@ def schema(name: str) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port to listen on.")
 def app(port: int) -> None:
     """Start the dashboard."""
-    from planner.assets import app_file
+    from planner.ui.launch import serve
 
     click.echo(f"Dashboard: http://localhost:{port}  (Ctrl+C stops it)")
     sys.stdout.flush()
-    file = app_file()
-    os.chdir(file.parent)
-    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", file.name, "--server.port", str(port)])
+    serve(port)

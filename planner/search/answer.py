@@ -11,11 +11,14 @@ from planner.schema import Cost, CurvePoint, Layout, Plan, SloResult, SupplyUnit
 from planner.search import metrics
 from planner.search.choose import Choice
 from planner.search.columns import KV, WEIGHTS
-from planner.search.evaluate import BATCHES, as_columns, take
+from planner.search.evaluate import as_columns, take
 from planner.search.offers import Offer
 from planner.search.study import Study
 from planner.units import HOURS_PER_MONTH
 
+CURVE_BATCHES = np.array(
+    [0.01, 0.03, 0.1, 0.3, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024], float
+)
 SOURCES = (
     ("burst_factor", ""),
     ("headroom", ""),
@@ -189,7 +192,7 @@ def curves(study: Study, choices: list[Choice], most: int = 5) -> tuple[CurvePoi
 def _curve(study: Study, choice: Choice, accelerator_id: str, chosen: bool) -> list[CurvePoint]:
     i = choice.row
     rows = np.array([i])
-    batches = BATCHES[max(study.fit.max_sequences[i], 1) >= BATCHES]
+    batches = CURVE_BATCHES[max(study.fit.max_sequences[i], 1) >= CURVE_BATCHES]
     point = serving.operate(
         study.shape,
         as_columns(take(study.place, rows)),

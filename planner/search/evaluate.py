@@ -16,10 +16,8 @@ from planner.models.shape import LlmShape
 from planner.schema import Slo
 from planner.search.columns import Array
 
-BATCHES = np.array(
-    [0.01, 0.03, 0.1, 0.3, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024], float
-)
-REFINEMENT = 6  # steps between two neighbouring batches once the right pair is known
+BATCHES = np.array([0.01, 0.1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])
+HALVINGS = 5  # of the ratio between two neighbouring batches once the right pair is known: 2 % of a batch
 CHUNK = 4096  # rows evaluated together, so that columns stay in the processor's cache
 MAX_PREFILL_UTILISATION = 0.95  # beyond it waiting times are not predictable
 
@@ -80,7 +78,7 @@ def find_capacity(
     budget_tokens: Array,
     closed: bool,
 ) -> Capacity:
-    """Scan batches, then refine between the last that keeps the promise and the next.
+    """Scan batches, then halve the way between the last that keeps the promise and the next.
 
     Parameters
     ----------
@@ -108,22 +106,24 @@ def _capacity(
     budget_tokens: Array,
     closed: bool,
 ) -> Capacity:
-    wide, rows = as_columns(place), np.arange(len(max_sequences))
-    batches = np.broadcast_to(BATCHES, (len(rows), len(BATCHES)))
-    coarse, promise = curve(shape, wide, eff, lengths, slo, batches, max_sequences, budget_tokens, closed)
-    last = np.where(promise.kept.any(axis=1), promise.kept.shape[1] - 1 - promise.kept[:, ::-1].argmax(axis=1), -1)
-    low = np.maximum(last, 0)
-    ratio = BATCHES[np.minimum(low + 1, len(BATCHES) - 1)] / BATCHES[low]
-    between = BATCHES[low][:, None] * ratio[:, None] ** (np.arange(REFINEMENT + 1) / REFINEMENT)
-    fine, kept = curve(shape, wide, eff, lengths, slo, between, max_sequences, budget_tokens, closed)
-    best = np.where(kept.kept.any(axis=1), REFINEMENT - kept.kept[:, ::-1].argmax(axis=1), 0)
-    never = last < 0
+    wide, room = as_columns(place), np.asarray(max_sequences)
+    batches = np.broadcast_to(BATCHES, (len(room), len(BATCHES)))
+    scan, promise = curve(shape, wide, eff, lengths, slo, batches, room, budget_tokens, closed)
+    ever = promise.kept.any(axis=1)
+    last = np.where(ever, len(BATCHES) - 1 - promise.kept[:, ::-1].argmax(axis=1), 0)[:, None]
+    low, rate = BATCHES[last], np.take_along_axis(scan.rate_per_s, last, axis=1)
+    high = BATCHES[np.minimum(last + 1, len(BATCHES) - 1)]
+    for _ in range(HALVINGS):
+        middle = np.sqrt(low * high)
+        point, found = curve(shape, wide, eff, lengths, slo, middle, room, budget_tokens, closed)
+        low, high = np.where(found.kept, middle, low), np.where(found.kept, high, middle)
+        rate = np.where(found.kept, point.rate_per_s, rate)
     return Capacity(
-        sequences=np.where(never, 0.0, between[rows, best]),
-        rate_per_s=np.where(never, 0.0, fine.rate_per_s[rows, best]),
+        sequences=np.where(ever, low[:, 0], 0.0),
+        rate_per_s=np.where(ever, rate[:, 0], 0.0),
         best_ttft_s=promise.ttft_p99_s[:, 0],
         best_tpot_s=promise.tpot_p99_s[:, 0],
-        points=(coarse.tpot_s.size + fine.tpot_s.size) * (1 if closed else 2),
+        points=len(room) * (len(BATCHES) + HALVINGS) * (1 if closed else 2),
     )
 
 

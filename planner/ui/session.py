@@ -37,9 +37,12 @@ def solve(workload: Workload) -> PlanResult | Refusal:
     return _solve(workload.model_dump_json(), catalog().sha256)
 
 
-@st.cache_data(max_entries=ANSWERS_KEPT, show_spinner=False)
+@st.cache_resource(max_entries=ANSWERS_KEPT, show_spinner=False)
 def _solve(workload_json: str, catalog_sha256: str) -> PlanResult | Refusal:
-    """Cached on the workload's JSON and the catalogs' hash; expected failures are answers, too."""
+    """Cached on the workload's JSON and the catalogs' hash; expected failures are answers, too.
+
+    Answers are frozen, so visitors share them; a copy for each would take longer than the page.
+    """
     try:
         return plan(Workload.model_validate_json(workload_json), catalog())
     except PlannerError as error:
