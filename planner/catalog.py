@@ -21,6 +21,7 @@ from planner.schema import (
     Cpu,
     Drive,
     Engine,
+    Harness,
     Instance,
     Llm,
     NetworkItem,
@@ -41,6 +42,7 @@ FILES: dict[str, type[Sourced]] = {
     "accelerators.toml": Accelerator,
     "llms.toml": Llm,
     "engines.toml": Engine,
+    "harnesses.csv": Harness,
     "cpus.csv": Cpu,
     "drives.csv": Drive,
     "network.csv": NetworkItem,
@@ -111,6 +113,10 @@ class Catalog:
     @cached_property
     def engines(self) -> dict[str, Engine]:
         return read_toml(self.folder / "engines.toml", Engine)
+
+    @cached_property
+    def harnesses(self) -> dict[str, Harness]:
+        return {row.id: row for row in read_csv(self.folder / "harnesses.csv", Harness)}
 
     @cached_property
     def cpus(self) -> dict[str, Cpu]:
@@ -184,6 +190,7 @@ class Catalog:
             "accelerators": self.accelerators,
             "llms": self.llms,
             "engines": self.engines,
+            "harnesses": self.harnesses,
             "cpus": self.cpus,
             "drives": self.drives,
             "network": self.network,

@@ -13,6 +13,7 @@ from pathlib import Path
 from planner.catalog import Catalog
 from planner.errors import PlannerError, UnknownName, WorkloadError
 from planner.models.precision import compute_dtype
+from planner.schema import Harness
 from planner.search.space import possible_weights
 
 COLUMNS = (
@@ -45,6 +46,8 @@ class Point:
     kind : `closed` (a number of users), `saturated` (all that fits), `burst` (n at once) or `open` (a rate)
     load : users, burst size or requests per second; infinite when saturated
     replicas : independent copies behind the measured total
+    requests_per_user, length_spread, held_steps : how the run was driven, see `planner.models.loop.Loop`
+    profile : software generation and tuning, empty where it is tuned
     """
 
     id: str
@@ -71,6 +74,10 @@ class Point:
     value: float
     unit_scale: float
     curve: str
+    requests_per_user: float
+    length_spread: float
+    held_steps: float
+    profile: str
 
 
 @dataclass(frozen=True)
@@ -148,14 +155,16 @@ def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
     dp, replicas = _data_parallel(row, gpus, tp, pp, catalog.llms[llm].moe is not None)
     tp = tp // dp if dp > 1 and tp * pp * dp > gpus else tp
     kind, load = _load(row)
-    inputs, outputs = _lengths(row)
+    inputs, outputs, spread = _lengths(row)
+    harness = harness_of(catalog, row.get("source", ""), engine, llm, tp, inputs, outputs)
     return Point(
         id=row["id"], source=row.get("source", ""), llm=llm, weights=weights,
-        kv=_kv(row, catalog, accelerator), engine=engine,
+        kv=_kv(row, catalog, accelerator, harness), engine=engine,
         version=row.get("framework_version", ""), accelerator=accelerator, gpus=gpus, tp=tp, dp=dp, pp=pp,
         ep=tp * dp if _size(row, "ep", 1) > 1 else 1, replicas=replicas, input_tokens=inputs, output_tokens=outputs,
         kind=kind, load=load, metric=metric, per_gpu=row["metric"].endswith("per_gpu"),
         statistic=row["metric"].rsplit("_", 1)[-1], value=value, unit_scale=scale, curve=row.get("curve", ""),
+        requests_per_user=harness.requests_per_user, length_spread=spread, held_steps=harness.held_steps, profile=harness.profile,
     )  # fmt: skip
 
 
@@ -194,9 +203,27 @@ def _weights(row: Mapping[str, str], catalog: Catalog, llm: str, accelerator: st
     return weights
 
 
-def _kv(row: Mapping[str, str], catalog: Catalog, accelerator: str) -> str:
-    """KV cache precision; where a Blackwell run does not say, fp8 is the custom there."""
-    written = row.get("precision_kv", "")
+def harness_of(
+    catalog: Catalog, source: str, engine: str, llm: str, tp: int, input_tokens: float, output_tokens: float
+) -> Harness:
+    """The last rule of harnesses.csv that matches a run."""
+
+    def matches(rule: Harness) -> bool:
+        return (
+            source.startswith(rule.match_source)
+            and rule.match_engine in ("", engine)
+            and rule.match_llm in ("", llm)
+            and tp <= (rule.match_max_tp or tp)
+            and input_tokens <= (rule.match_max_input_tokens or input_tokens)
+            and output_tokens <= (rule.match_max_output_tokens or output_tokens)
+        )
+
+    return [rule for rule in catalog.harnesses.values() if matches(rule)][-1]
+
+
+def _kv(row: Mapping[str, str], catalog: Catalog, accelerator: str, harness: Harness) -> str:
+    """KV cache precision; where neither the run nor its harness says, fp8 is the custom on Blackwell."""
+    written = row.get("precision_kv", "") or harness.kv or ""
     unsaid = not written and catalog.accelerators[accelerator].architecture.startswith("Blackwell")
     return "fp8" if written.startswith("fp8") or unsaid else "bf16"
 
@@ -234,8 +261,11 @@ def _load(row: Mapping[str, str]) -> tuple[str, float]:
     return ("open" if rate else "closed"), load
 
 
-def _lengths(row: Mapping[str, str]) -> tuple[float, float]:
-    """Prompt and answer tokens; a prompt length that the source withholds counts as a short question."""
+def _lengths(row: Mapping[str, str]) -> tuple[float, float, float]:
+    """Mean prompt and answer tokens, and how far they spread below the nominal.
+
+    A prompt length that the source withholds counts as a short question.
+    """
     notes = row.get("notes", "")
     inputs = _number(row, "isl") if row.get("isl") else 256.0
     if not row.get("osl"):
@@ -243,8 +273,10 @@ def _lengths(row: Mapping[str, str]) -> tuple[float, float]:
     outputs = _number(row, "osl")
     if not (1 <= inputs <= 1e7 and 1 <= outputs <= 1e7):
         raise WorkloadError(f"isl {inputs:g} or osl {outputs:g} is not between 1 and 1e7")
-    mean = 0.9 if "range ratio 0.8" in notes else 1.0
-    return max(inputs * mean, 1.0), max(outputs * mean, 1.0)
+    ratio = re.search(r"range ratio (0?\.\d+)", notes)
+    shortest = float(ratio[1]) if ratio else 1.0
+    mean = (1 + shortest) / 2
+    return max(inputs * mean, 1.0), max(outputs * mean, 1.0), round(1 - shortest, 6)
 
 
 def _size(row: Mapping[str, str], column: str, default: int | None = None) -> int:

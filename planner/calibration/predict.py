@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from planner.calibration.points import Point
 from planner.catalog import Catalog
-from planner.models import serving
+from planner.models.loop import Loop, closed_loop
 from planner.models.operators import Efficiency
 from planner.models.serving import Lengths
 from planner.search import metrics
 from planner.search.columns import KV, WEIGHTS, Candidates, efficiency, place
 from planner.search.fit import Fit, fit_memory
+from planner.search.loops import loop
 from planner.shapes import llm_shape
 
 Array = NDArray[np.float64]
@@ -32,17 +33,18 @@ def predict(points: list[Point], catalog: Catalog, eff: Efficiency | None = None
     return found
 
 
-def generation(engine: str, version: str) -> str:
-    """Engine generation with figures of its own: `vllm-old` before 0.13, else the pinned one.
+def profile(point: Point) -> str:
+    """Software generation with figures of its own: `old` for vLLM before 0.13, else what the harness says.
 
     Examples
     --------
-    >>> generation("vllm", "0.11.1"), generation("vllm", "0.18.0"), generation("vllm", "")
-    ('vllm-old', '', '')
+    >>> from types import SimpleNamespace as Run
+    >>> profile(Run(engine="vllm", version="0.11.1", profile="")), profile(Run(engine="vllm", version="", profile=""))
+    ('old', '')
     """
-    number = re.match(r"v?(\d+)\.(\d+)", version)
-    old = engine == "vllm" and number is not None and (int(number[1]), int(number[2])) < (0, 13)
-    return "vllm-old" if old else ""
+    number = re.match(r"v?(\d+)\.(\d+)", point.version)
+    old = point.engine == "vllm" and number is not None and (int(number[1]), int(number[2])) < (0, 13)
+    return "old" if old else point.profile
 
 
 def columns(points: list[Point], catalog: Catalog) -> tuple[Candidates, Lengths]:
@@ -74,11 +76,13 @@ def _predict_llm(llm_id: str, points: list[Point], catalog: Catalog, eff: Effici
     llm = catalog.llms[llm_id]
     shape = llm_shape(llm_id, llm)
     candidates, lengths = columns(points, catalog)
-    placed = place(catalog, shape, llm, candidates, [generation(p.engine, p.version) for p in points])
+    placed = place(catalog, shape, llm, candidates, [profile(p) for p in points])
     fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens)
     users = np.array([p.load / p.replicas if p.kind != "open" else 1.0 for p in points])
     most = np.maximum(_room(catalog, fit, candidates, users, lengths), 1.0)
-    point, ttft = serving.closed_loop(shape, placed, eff, lengths, np.minimum(users, 1e9), most, fit.budget_tokens)
+    users = np.minimum(users, 1e9)
+    driven = _driven(points, catalog)
+    point, ttft = closed_loop(shape, placed, eff, lengths, users, most, fit.budget_tokens, driven)
     load = metrics.observe(catalog, shape, candidates, placed, eff, lengths, point, ttft)
     totals = point.rate_per_s * lengths.output_tokens
     found = np.full(len(points), np.nan)
@@ -88,6 +92,14 @@ def _predict_llm(llm_id: str, points: list[Point], catalog: Catalog, eff: Effici
         else:
             found[i] = {"ttft": ttft, "tpot": point.tpot_s, "power": load.gpu_w}[p.metric][i]
     return np.where(_answerable(points, fit), found, np.nan)
+
+
+def _driven(points: list[Point], catalog: Catalog) -> Loop:
+    """How each run was driven."""
+    per_user, spread, held = (
+        np.array([getattr(p, name) for p in points]) for name in ("requests_per_user", "length_spread", "held_steps")
+    )
+    return loop(catalog, [p.engine for p in points], per_user, spread, held)
 
 
 def _room(catalog: Catalog, fit: Fit, candidates: Candidates, users: Array, lengths: Lengths) -> Array:

@@ -38,7 +38,7 @@ class Efficiency:
     interference_share: float
     ingest_s: float
     prompt_overhead: float
-    wave_share: float
+    first_token_steps: float
 
 
 @dataclass(frozen=True)

@@ -135,13 +135,16 @@ def _mean_step_s(decode_s: Array, mixed_s: Array, share: Array, interference: fl
 
 
 def mean_ttft_s(point: Point, eff: Efficiency, lengths: Lengths) -> Array:
-    """Mean time to first token: ingestion, rest of the running step, queue of prompts, own prompt. [s]
+    """Mean time to first token: ingestion, a few steps around it, queue of prompts, own prompt. [s]
+
+    The steps are the rest of the running one, and those that the engine works ahead of what it sends.
 
     References
     ----------
     .. [1] Pollaczek–Khinchine mean wait of M/G/1; per attention rank.
     """
-    return eff.ingest_s + point.decode_s / 2 + _mean_wait_s(point, lengths) + eff.prompt_overhead * point.prompt_s
+    around_s = eff.ingest_s + eff.first_token_steps * point.tpot_s
+    return around_s + _mean_wait_s(point, lengths) + eff.prompt_overhead * point.prompt_s
 
 
 def _mean_wait_s(point: Point, lengths: Lengths) -> Array:
@@ -166,49 +169,3 @@ def p99_ttft_s(point: Point, eff: Efficiency, lengths: Lengths) -> Array:
 def crowded(sequences: Array) -> Array:
     """99th percentile of running sequences around a mean, Poisson. [-]"""
     return np.asarray(sequences + Z99 * np.sqrt(sequences))
-
-
-def closed_loop(
-    shape: LlmShape,
-    place: Placement,
-    eff: Efficiency,
-    lengths: Lengths,
-    concurrency: Array,
-    max_sequences: Array,
-    budget_tokens: Array,
-    passes: int = 24,
-) -> tuple[Point, Array]:
-    """A fixed number of users, each sending the next request when the last one ends.
-
-    Returns
-    -------
-    (Point, ndarray)
-        State at the mean running sequences, and the mean TTFT. [s]
-
-    Notes
-    -----
-    B = limit · O·TPOT / (O·TPOT + TTFT), iterated until B moves by less than a thousandth, `passes`
-    times at most; users beyond the limit wait for a place.
-    """
-    limit = np.maximum(np.minimum(concurrency, max_sequences), 1.0)
-    running, others = limit, (limit - 1) / limit
-    weight, last = np.ones_like(limit), np.zeros_like(limit)
-    for _ in range(passes):
-        point = operate(shape, place, eff, lengths, running, budget_tokens, others)
-        decode_s = lengths.output_tokens * point.tpot_s
-        before, found = running, limit * decode_s / (decode_s + _loop_ttft_s(point, eff, limit))
-        if np.all(np.abs(found - before) <= 1e-3 * before):
-            break
-        step = np.log(found / before)
-        weight = np.where(step * last < 0, weight / 2, weight)  # overshot: go half as far from now on
-        running, last = before * np.exp(weight * step), step
-    point = operate(shape, place, eff, lengths, running, budget_tokens, others)
-    ttft_s = _loop_ttft_s(point, eff, limit)
-    queue_s = np.maximum(concurrency - limit, 0) / point.rate_per_s
-    return point, ttft_s + queue_s
-
-
-def _loop_ttft_s(point: Point, eff: Efficiency, users: Array) -> Array:
-    """TTFT among a fixed number of users, whose answers of one length end and restart in waves."""
-    ahead_s = eff.wave_share * (users - 1) * point.prompt_load_s
-    return np.asarray(eff.ingest_s + point.decode_s / 2 + ahead_s + eff.prompt_overhead * point.prompt_s)

@@ -155,6 +155,10 @@ class Engine(Sourced):
     admission: Literal["reserve", "optimistic"] = Field(
         description="reserve: a sequence enters when its longest possible cache fits; optimistic: when its prompt fits"
     )
+    schedule: Literal["mixed", "prompt_first"] = Field(
+        description="mixed: every running sequence decodes in each step, prompts fill the rest of its budget; "
+        "prompt_first: steps of prompts alone go before decoding"
+    )
     max_batched_tokens: Count = Field(description="default token budget of one step")
     max_sequences: Count = Field(description="default limit of running sequences")
     start_s: Positive | None = Field(None, description="start-up without reading weights [s]")
@@ -168,6 +172,24 @@ class Engine(Sourced):
     )
     expert_parallel: bool = Field(description="can place whole experts on ranks")
     pipeline_parallel: bool = Field(description="can split layers over stages")
+
+
+class Harness(Sourced):
+    """How a published benchmark drove its server, for the measured points that it made."""
+
+    id: Id = Field(description="name of the rule; the last one that matches a point holds")
+    match_source: str = Field("", description="how the point's source begins; empty: any")
+    match_engine: str = Field("", description="engine; empty: any")
+    match_llm: str = Field("", description="LLM; empty: any")
+    match_max_tp: Count | None = Field(None, description="largest tensor parallel size")
+    match_max_input_tokens: Count | None = Field(None, description="longest mean prompt [token]")
+    match_max_output_tokens: Count | None = Field(None, description="longest mean answer [token]")
+    requests_per_user: Positive = Field(description="requests that each concurrent user sends in a run")
+    held_steps: NonNegative = Field(description="decode steps for which the server holds prompts to batch them")
+    kv: KvPrecision | None = Field(None, description="KV cache precision where the points do not say")
+    profile: Literal["", "default", "old"] = Field(
+        "", description="software: empty: tuned for the accelerator; default: an engine's defaults; old: before tuning"
+    )
 
 
 class MlaShape(Strict):

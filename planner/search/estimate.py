@@ -10,11 +10,13 @@ import numpy as np
 from planner.catalog import Catalog
 from planner.errors import MissingFact, WorkloadError
 from planner.models import serving
+from planner.models.loop import closed_loop
 from planner.models.precision import compute_dtype
 from planner.schema import Estimate, Memory
 from planner.search import metrics
 from planner.search.columns import KV, WEIGHTS, Candidates, efficiency, place
 from planner.search.fit import fit_memory
+from planner.search.loops import loop
 from planner.search.space import FACTS, possible_weights
 from planner.shapes import llm_shape
 
@@ -25,7 +27,7 @@ SOURCES = (
     ("host_layer_s", ""),
     ("interference_share", ""),
     ("prompt_overhead", ""),
-    ("wave_share", ""),
+    ("first_token_steps", ""),
     ("driver_reserve_bytes", ""),
     ("host_power_w_per_gpu", ""),
 )
@@ -88,7 +90,8 @@ def estimate(catalog: Catalog, question: Question) -> Estimate:
     if not memory.fits:
         raise WorkloadError(_too_small(catalog, question, candidates, fit.usable_bytes[0], memory))
     users = np.array([float(question.concurrency)])
-    point, ttft_s = serving.closed_loop(shape, placed, eff, lengths, users, fit.max_sequences, fit.budget_tokens)
+    driven = loop(catalog, [engine_id], catalog.harnesses["plain"].requests_per_user)
+    point, ttft_s = closed_loop(shape, placed, eff, lengths, users, fit.max_sequences, fit.budget_tokens, driven)
     load = metrics.observe(catalog, shape, candidates, placed, eff, lengths, point, ttft_s)
     served = metrics.serving_answer(
         lengths, load, question.gpus, 0, min(1.0, question.concurrency / memory.max_sequences)
