@@ -92,6 +92,12 @@ def choose_preset(catalog: Catalog, _: Translate) -> None:
     )
 
 
+def keep_preset() -> None:
+    """Remember the chosen preset on a page without the list; a widget out of sight would forget it."""
+    if "preset" in st.session_state:
+        st.session_state["preset"] = st.session_state["preset"]
+
+
 def offer_undo(catalog: Catalog, _: Translate) -> None:
     """A way back to the preset as it was, once something differs from it."""
     if set(st.query_params) - {link.PRESET, link.LANGUAGE}:
