@@ -17,9 +17,7 @@ accuracy = st.Page(accuracy_page.page, title=_("Accuracy"), icon=":material/scat
 page = st.navigation([plan, accuracy])
 with st.sidebar:
     st.markdown("### Planner", anchors=False)
-    if page is accuracy:
-        inputs.keep_preset()  # nothing is asked there
-    else:
+    if page is not accuracy:  # nothing is asked there
         inputs.choose_preset(catalog, _)
     undo = st.container()
     session.language_switch()

@@ -97,22 +97,26 @@ def _columns(_: Translate) -> dict[str, Any]:
         "error": _("error"),
     }
     return {
-        **{name: number(title, format="%.1f %%") for name, title in shares.items()},
-        **{name: number(title, format="%d") for name, title in _counts(_).items()},
-        **{name: number(title, format="%.4g") for name, title in _values(_).items()},
+        **{name: number(_heading(title), format="%.1f %%") for name, title in shares.items()},
+        **{name: number(_heading(title), format="%d") for name, title in _counts(_).items()},
+        **{name: number(_heading(title), format="%.4g") for name, title in _values(_).items()},
         "metric": text(_("Metric")),
         "engine": text(_("Engine")),
         "accelerator": text(_("Accelerator")),
         "llm": text(_("LLM")),
         "source": text(_("Source")),
-        "setup": text(_("set-up")),
+        "setup": text(_heading(_("set-up"))),
         "basis": text(_("Basis")),
-        "group": text(_("group")),
-        "unit": text(_("unit")),
-        "score": text(_("score"), width=260),
-        "excluded": text(_("left out of the fit")),
-        "reason": text(_("reason"), width=560),
+        "group": text(_heading(_("group"))),
+        "unit": text(_heading(_("unit"))),
+        "score": text(_heading(_("score")), width=260),
+        "excluded": text(_heading(_("left out of the fit"))),
+        "reason": text(_heading(_("reason")), width=560),
     }
+
+
+def _heading(title: str) -> str:
+    return title[:1].upper() + title[1:]
 
 
 def _counts(_: Translate) -> dict[str, str]:

@@ -200,3 +200,17 @@ def test_accuracy_scores_a_file(browser: Browser, address: str, tmp_path: Path, 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert not complaints, "\n".join(complaints)
     page.context.close()
+
+
+def test_the_question_survives_another_page(browser: Browser, address: str) -> None:
+    page, _ = visit(browser, f"{address}/?preset=rag&traffic.rate_per_s=4", 1366, 768)
+    before = page.url
+    page.get_by_role("link", name="Accuracy").click()
+    page.wait_for_url("**/accuracy*", timeout=PAINT_MS)
+    expect(page.get_by_text("Retrieval (RAG)")).to_have_count(0, timeout=PAINT_MS)
+    page.get_by_role("link", name="Plan", exact=True).click()
+    page.wait_for_url(before, timeout=PAINT_MS)
+    expect(field(page, "Requests/s")).to_have_value("4", timeout=PAINT_MS)
+    chosen = "input => input.checked && input.closest('label').innerText.includes('RAG')"
+    assert any(one.evaluate(chosen) for one in page.get_by_test_id("stRadio").locator("input").all())
+    page.context.close()
