@@ -6,16 +6,19 @@ from pathlib import Path
 
 import streamlit as st
 
-from planner.ui import inputs, plan_page, session
+from planner.ui import accuracy_page, inputs, plan_page, session
 
 beside = Path(session.__file__).parent
 st.set_page_config(page_title="Planner", page_icon=beside / "icon.svg", layout="wide", initial_sidebar_state=200)
 st.html(beside / "page.css")
 _, catalog = session.translate(), session.catalog()
-page = st.navigation([st.Page(plan_page.page, title=_("Plan"), icon=":material/calculate:", default=True)])
+plan = st.Page(plan_page.page, title=_("Plan"), icon=":material/calculate:", default=True)
+accuracy = st.Page(accuracy_page.page, title=_("Accuracy"), icon=":material/scatter_plot:", url_path="accuracy")
+page = st.navigation([plan, accuracy])
 with st.sidebar:
     st.markdown("### Planner", anchors=False)
-    inputs.choose_preset(catalog, _)
+    if page is not accuracy:  # nothing is asked there
+        inputs.choose_preset(catalog, _)
     undo = st.container()
     session.language_switch()
     st.caption(_("Prices and facts as of {day}, catalogs {hash}").format(day=catalog.as_of, hash=catalog.sha256[:8]))

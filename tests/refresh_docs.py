@@ -1,7 +1,8 @@
 """Bring the generated parts of the documentation up to date: `make docs`.
 
 Console blocks of README.md start with `$ planner …`; their output is made anew. Tables of
-catalogs/README.md come from the schema and the catalogs.
+catalogs/README.md come from the schema and the catalogs. docs/ACCURACY.md and its charts come from the
+measured points and the cross-validated predictions that `make calibrate` leaves beside them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import sys
 from pathlib import Path
 
 from planner.catalog import load_catalog
+from planner.errors import PlannerError
+from planner.report.accuracy_doc import documents
 from planner.report.reference import refresh
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,6 +52,18 @@ def main() -> None:
         page.write_text(refreshed(page), encoding="utf-8")
     for page in (*PAGES, ROOT / "catalogs" / "README.md"):
         page.write_text(refresh(page, load_catalog()), encoding="utf-8")
+    write_accuracy()
+
+
+def write_accuracy() -> None:
+    """docs/ACCURACY.md and its charts; a report that cannot be made ends the run with the reason."""
+    try:
+        found = documents(load_catalog())
+    except PlannerError as error:
+        sys.exit(f"docs/ACCURACY.md is not made: {error}")
+    for name, text in found.items():
+        (ROOT / name).parent.mkdir(exist_ok=True)
+        (ROOT / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

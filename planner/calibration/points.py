@@ -6,8 +6,9 @@ import csv
 import gzip
 import math
 import re
+import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from planner.catalog import Catalog
@@ -78,6 +79,7 @@ class Point:
     length_spread: float
     held_steps: float
     profile: str
+    row: int = 0  # line of the file, as an editor counts; 0 outside a file
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Refusal:
     metric: str
     value: float | None
     reason: str
+    row: int = 0
 
 
 def read_points(path: Path, catalog: Catalog) -> tuple[list[Point], list[Refusal]]:
@@ -101,24 +104,24 @@ def read_points(path: Path, catalog: Catalog) -> tuple[list[Point], list[Refusal
     points: list[Point] = []
     refused: list[Refusal] = []
     seen: set[str] = set()
-    for row in _rows(path):
+    for line, row in _rows(path):
         id = row.get("id", "")
         try:
-            if id in seen:
-                raise WorkloadError(f"id {id} stands more than once")
-            points.append(resolve(row, catalog))
+            if id and id in seen:
+                raise WorkloadError(f"id {id[:40]!r} stands more than once; its first row is the one that counts")
+            points.append(replace(resolve(row, catalog), row=line))
         except PlannerError as error:
-            refused.append(Refusal(id, row.get("metric", ""), _number_or_none(row.get("value", "")), str(error)))
+            refused.append(Refusal(id, row.get("metric", ""), _number_or_none(row.get("value", "")), str(error), line))
         seen.add(id)
     return points, refused
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise WorkloadError(f"{path.name} is larger than {MAX_BYTES:,} bytes.")
         opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rt", encoding="utf-8", newline="") as stream:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             missing = [c for c in NEEDED if c not in (reader.fieldnames or ())]
             if missing:
@@ -126,8 +129,9 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
                     f"{path.name} lacks the columns {', '.join(missing)}.\n  Columns: {', '.join(COLUMNS)}."
                 )
             for row in reader:
-                yield {k: (v or "").strip() for k, v in row.items() if k is not None and isinstance(v, str | None)}
-    except (OSError, UnicodeDecodeError, csv.Error, EOFError) as error:
+                cells = {k: (v or "").strip() for k, v in row.items() if k is not None and isinstance(v, str | None)}
+                yield reader.line_num, cells
+    except (OSError, UnicodeDecodeError, csv.Error, EOFError, zlib.error) as error:
         raise WorkloadError(f"cannot read {path.name}: {error}.") from None
 
 
@@ -252,13 +256,13 @@ def _load(row: Mapping[str, str]) -> tuple[str, float]:
     if text in ("inf", "infinity"):
         return "saturated", math.inf
     burst = re.fullmatch(r"inf\((\d+)[^)]*\)", text)
-    if burst:
-        return "burst", float(burst[1])
-    rate = re.fullmatch(r"qps=([\d.]+)", text)
-    load = float(rate[1]) if rate else _number(row, "concurrency_or_qps")
+    rate = re.fullmatch(r"qps=(.*)", text)
+    load = _number_or_none((burst or rate or [text, text])[1])
+    if load is None:
+        raise WorkloadError(f"concurrency_or_qps {text[:40]!r} is none of: users (64), qps=RATE, inf, inf(REQUESTS)")
     if not 0 < load <= 1e6:
-        raise WorkloadError(f"concurrency_or_qps {text} is not between 0 and 1e6")
-    return ("open" if rate else "closed"), load
+        raise WorkloadError(f"concurrency_or_qps {text[:40]} must be above 0 and at most 1e6")
+    return ("burst" if burst else "open" if rate else "closed"), load
 
 
 def _lengths(row: Mapping[str, str]) -> tuple[float, float, float]:
@@ -280,9 +284,7 @@ def _lengths(row: Mapping[str, str]) -> tuple[float, float, float]:
 
 
 def _size(row: Mapping[str, str], column: str, default: int | None = None) -> int:
-    if not row.get(column) or row[column] in ("0", "0.0"):
-        if default is None:
-            raise WorkloadError(f"{column} missing")
+    if default is not None and row.get(column, "") in ("", "0", "0.0"):
         return default
     size = _number(row, column)
     if size != int(size) or not 1 <= size <= 4096:

@@ -116,6 +116,16 @@ class Parameter(Sourced):
     n: int | None = Field(None, ge=1, description="points that it was fitted on")
 
 
+class PublishedScore(Sourced):
+    """Errors that another tool reaches on public points, to stand beside our own."""
+
+    tool: Text = Field(description="its name")
+    headline: str = Field(description="key of the headline score that it compares with")
+    n: int | None = Field(None, ge=1, description="points that it was scored on")
+    mape: NonNegative = Field(description="mean absolute relative error [-]")
+    median_ape: NonNegative = Field(description="median absolute relative error [-]")
+
+
 class SpotRecord(Sourced):
     """Derived availability of one spot pool."""
 

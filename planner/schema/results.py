@@ -202,6 +202,7 @@ class ScoredPoint(Strict):
     """One measurement against its prediction, in the unit of the measurement."""
 
     id: str
+    row: int = Field(description="line of the file, as an editor counts")
     metric: str
     measured: float | None
     predicted: float | None

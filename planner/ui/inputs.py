@@ -19,7 +19,7 @@ from planner.report.words import preset_words, supply_words
 from planner.schema import Workload
 from planner.ui import link
 from planner.ui.session import Translate, language
-from planner.workloads import load_workload, parse_workload, presets, set_field
+from planner.workloads import DEFAULT, load_workload, parse_workload, presets, set_field
 
 WEIGHTS = ("bf16", "fp8", "int8", "int4", "nvfp4", "mxfp4")
 CACHES = ("bf16", "fp8")
@@ -109,6 +109,8 @@ def _start(catalog: Catalog) -> None:
             preset, table = link.question_of({})
             _fill(table, catalog)
         st.session_state["preset"] = preset
+    st.session_state.setdefault("preset", st.session_state.get("preset_before", DEFAULT))
+    st.session_state["preset_before"] = st.session_state["preset"]
     for name, value in _values(st.session_state["question"], catalog).items():
         st.session_state.setdefault(key(name), value)
 

@@ -182,3 +182,35 @@ def test_bundle_downloads(browser: Browser, address: str, tmp_path: Path) -> Non
         assert any(name.endswith("/plan.json") for name in bundle.namelist())
         assert bundle.testzip() is None
     page.context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (390, "dark")])
+def test_accuracy_scores_a_file(browser: Browser, address: str, tmp_path: Path, width: int, scheme: str) -> None:
+    page, complaints = visit(browser, f"{address}/", width, 800, scheme)
+    if width < 640:
+        page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name="Accuracy").click()
+    page.wait_for_url("**/accuracy*", timeout=PAINT_MS)
+    head = "id,model,precision_weights,framework,accelerator,tp,isl,osl,concurrency_or_qps,metric,value\n"
+    row = "{},llama-3.1-8b,fp8,vllm,{},1,512,128,16,tpot_ms_p50,9\n"
+    (tmp_path / "mine.csv").write_text(head + row.format("a", "h100") + row.format("b", "h999"))
+    page.locator("input[type=file]").set_input_files(tmp_path / "mine.csv")
+    expect(page.get_by_text("1 of 2 rows are scored, 1 are refused")).to_be_visible(timeout=PAINT_MS)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not complaints, "\n".join(complaints)
+    page.context.close()
+
+
+def test_the_question_survives_another_page(browser: Browser, address: str) -> None:
+    page, _ = visit(browser, f"{address}/?preset=rag&traffic.rate_per_s=4", 1366, 768)
+    before = page.url
+    page.get_by_role("link", name="Accuracy").click()
+    page.wait_for_url("**/accuracy*", timeout=PAINT_MS)
+    expect(page.get_by_text("Retrieval (RAG)")).to_have_count(0, timeout=PAINT_MS)
+    page.get_by_role("link", name="Plan", exact=True).click()
+    page.wait_for_url(before, timeout=PAINT_MS)
+    expect(field(page, "Requests/s")).to_have_value("4", timeout=PAINT_MS)
+    chosen = "input => input.checked && input.closest('label').innerText.includes('RAG')"
+    assert any(one.evaluate(chosen) for one in page.get_by_test_id("stRadio").locator("input").all())
+    page.context.close()

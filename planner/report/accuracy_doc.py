@@ -1,0 +1,202 @@
+"""docs/ACCURACY.md and its charts, made from the measured points and their cross-validated predictions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from planner.calibration.accuracy import COVERAGE, LEAST_ROWS, METRICS, Accuracy, Group, Headline, accuracy, in_promise
+from planner.catalog import Catalog
+from planner.report.accuracy import (
+    PLOT_UNITS,
+    WORST_SHOWN,
+    by_key,
+    headline_words,
+    metric_words,
+    rows_score,
+    scatter_finding,
+    share,
+)
+from planner.report.svg import Panel, scatter_svg
+from planner.units import percent
+
+_HEAD = """# Accuracy
+
+Generated from catalogs/measured by `make docs`; do not edit. The dashboard's page *Accuracy* shows the same."""
+_SCORED = """## How it was scored
+
+{n:,} public measurements, each with its source, are in
+[catalogs/measured](../catalogs/measured/README.md). The scalars of the step-time model are fitted to them by
+`make calibrate`; a curve is one accelerator, LLM family and engine together. For the scores below the curves are dealt
+into folds, and every row is predicted by a fit that has not seen any row of its curve. Intervals are cross-validated in
+the same way.
+
+Error is predicted over measured, less one. *Mean* and *median* are of its absolute value; *bias* is its median with the
+sign; *in interval* is the share of measurements inside the interval that should hold 80 % of them. Rows that the fit
+leaves out by a written rule are scored all the same; *without excluded* leaves them out of the score, too."""
+_YOURS = """## Score your own measurements
+
+`planner validate POINTS.csv` predicts every row of a file with the columns of catalogs/measured/points.csv.gz, or
+refuses it with a reason; the dashboard's page takes the same file."""
+
+
+def documents(catalog: Catalog) -> dict[str, str]:
+    """Path under the repository and content of every generated file.
+
+    Raises
+    ------
+    MissingFact, CatalogError
+        If the cross-validated predictions are not there or cannot be read.
+    """
+    found = accuracy(catalog)
+    charts = {f"docs/accuracy-{metric}.svg": _chart(found, metric) for metric in METRICS if _answered(found, metric)}
+    return {"docs/ACCURACY.md": _page(found, list(charts)), **charts}
+
+
+def _page(found: Accuracy, charts: Sequence[str]) -> str:
+    images = [f"![Predicted against measured](./{name.removeprefix('docs/')})" for name in charts]
+    parts = [
+        _HEAD,
+        _headlines(found),
+        _reached(found),
+        f"## The worst {min(WORST_SHOWN, len(found.groups))} of {len(found.groups)} groups\n",
+        f"A metric, an engine, an accelerator and an LLM with at least {LEAST_ROWS} predicted rows.\n",
+        _groups(found.groups[:WORST_SHOWN]),
+        _SCORED.format(n=len(found.rows) + found.refused),
+        "## Predicted against measured\n",
+        *images,
+        "## By engine and accelerator\n",
+        _by_accelerator(found),
+        _excluded(found),
+        _YOURS,
+    ]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _headlines(found: Accuracy) -> str:
+    head = (
+        "| score | rows | answered | mean | median | bias | within 20 % | in interval | mean without excluded (rows) "
+        "| AIConfigurator: mean / median |\n| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |"
+    )
+    return "\n".join([head, *(_headline(one) for one in found.headlines)])
+
+
+def _headline(one: Headline) -> str:
+    found, peer = one.score, one.peer
+    cells = [
+        headline_words(str)[one.key],
+        f"{found.n:,}",
+        percent(found.predicted_share, 1),
+        *(share(value) for value in (found.mape, found.median_ape, found.bias, found.within_20, found.band_coverage)),
+        f"{share(one.counted.mape)} ({one.counted.n:,})",
+        f"{share(peer.mape)} / {share(peer.median_ape)}" if peer else "",
+    ]
+    return _row(cells)
+
+
+def _reached(found: Accuracy) -> str:
+    """Where the figures fall short, said as plainly as where they do not."""
+    lines = [_against_peer(one) for one in found.headlines if one.peer and one.score.mape is not None]
+    within, of = in_promise(group.score for group in found.by_accelerator)
+    everything = by_key(found)["everything"].score
+    held = everything.band_coverage is not None and COVERAGE[0] <= everything.band_coverage <= COVERAGE[1]
+    lines.append(
+        f"- The 80 % intervals hold {share(everything.band_coverage)} of all answered rows, "
+        f"{'within' if held else '**outside**'} the promised {percent(COVERAGE[0], 0)} to {percent(COVERAGE[1], 0)}; "
+        f"{within} of {of} groups by engine and accelerator with at least 50 rows keep it on their own."
+    )
+    if everything.predicted_share < 1:
+        lines.append(f"- {share(1 - everything.predicted_share)} of the rows have no prediction; see the end.")
+    peers = {one.peer.source: one.peer for one in found.headlines if one.peer}
+    lines += [
+        f"- Figures of {peer.tool}: {source}, on public points of the same kind ({peer.source_date})."
+        for source, peer in peers.items()
+    ]
+    return "\n".join(lines)
+
+
+def _against_peer(one: Headline) -> str:
+    assert one.peer is not None
+    figures = (("mean", one.score.mape, one.peer.mape), ("median", one.score.median_ape, one.peer.median_ape))
+    told = [
+        f"{name} {share(ours)} is {'better than' if (ours or 0.0) < theirs else '**not** better than'} {share(theirs)}"
+        for name, ours, theirs in figures
+    ]
+    return f"- {headline_words(str)[one.key]}: " + ", ".join(told) + f" of {one.peer.tool}."
+
+
+def _groups(groups: Iterable[Group], llm: bool = True) -> str:
+    names = ["metric", "engine", "accelerator", *(["LLM"] if llm else [])]
+    names += ["rows", "mean", "median", "bias", "within 20 %", "in interval", "left out of the fit"]
+    lines = [_row(names), _row(["---" if name not in _NUMERIC else "--:" for name in names])]
+    for one in groups:
+        found = one.score
+        shares = (found.mape, found.median_ape, found.bias, found.within_20, found.band_coverage)
+        keys = [one.metric, one.engine, one.accelerator, *([one.llm] if llm else [])]
+        lines.append(_row([*keys, f"{found.n:,}", *(share(value) for value in shares), one.excluded]))
+    return "\n".join(lines)
+
+
+_NUMERIC = {"rows", "mean", "median", "bias", "within 20 %", "in interval"}
+
+
+def _by_accelerator(found: Accuracy) -> str:
+    parts = []
+    for metric in METRICS:
+        chosen = [group for group in found.by_accelerator if group.metric == metric]
+        if chosen:
+            parts.append(f"### {metric_words(str)[metric].capitalize()}\n\n{_groups(chosen, llm=False)}")
+    return "\n\n".join(parts)
+
+
+def _excluded(found: Accuracy) -> str:
+    lines = [
+        "## What the fit leaves out, and what has no prediction\n",
+        "The rules are `excluded` in planner/calibration/fit.py.\n",
+        _row(["rule", "metric", "rows"]),
+        "| --- | --- | --: |",
+        *(_row([reason, metric, str(n)]) for reason, metric, n in found.exclusions),
+    ]
+    missing = Counter((row.point.source, f"{row.point.kind} load") for row in found.rows if not row.answered)
+    if missing or found.refused:
+        lines += ["", _row(["without a prediction", "load", "rows"]), "| --- | --- | --: |"]
+        lines += [_row([source, kind, str(n)]) for (source, kind), n in missing.most_common()]
+    if found.refused:
+        lines.append(_row(["refused when read", "", str(found.refused)]))
+    return "\n".join(lines)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+# ---- charts
+
+
+def _answered(found: Accuracy, metric: str) -> bool:
+    return any(row.answered and row.point.metric == metric for row in found.rows)
+
+
+def _chart(found: Accuracy, metric: str) -> str:
+    """A panel for each engine and accelerator with enough rows, most rows first; the rest together."""
+    members: dict[str, list[tuple[float, float, bool]]] = {}
+    scale = PLOT_UNITS[metric][1]
+    rows = [row for row in found.rows if row.answered and row.point.metric == metric]
+    counts = Counter((row.point.engine, row.point.accelerator) for row in rows)
+    for row in rows:
+        key = (row.point.engine, row.point.accelerator)
+        name = " · ".join(key) if counts[key] >= LEAST_ROWS else "fewer rows each"
+        outside = row.point.value < row.low or row.point.value > row.high
+        members.setdefault(name, []).append((row.point.value * scale, row.predicted * scale, outside))
+    ordered = sorted(members.items(), key=lambda item: (item[0] == "fewer rows each", -len(item[1])))
+    panels = [_panel(name, np.array(values, float)) for name, values in ordered]
+    return scatter_svg(scatter_finding(metric, rows_score(rows), str), PLOT_UNITS[metric][0], panels)
+
+
+def _panel(name: str, table: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> Panel:
+    measured, predicted, outside = table.T
+    error = predicted / measured - 1
+    below = f"n = {len(error)}, median {np.median(np.abs(error)):.0%}, bias {np.median(error):+.0%}"
+    return Panel(name, below, measured, predicted, outside.astype(bool))
