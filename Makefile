@@ -32,8 +32,8 @@ format: $(VENV)/.installed-dev ## Format the code and mend what the linter can
 	$(PYTHON_IN) -m ruff check --fix --exit-zero .
 	$(PYTHON_IN) -m ruff format .
 
-calibrate: $(VENV)/.installed ## Fit the step-time model to the measured points, write catalogs/calibration.csv
-	$(PYTHON_IN) -m planner.calibration.fit
+calibrate: $(VENV)/.installed ## Fit the step-time model to the measured points, write catalogs/calibration.csv, held_out.csv.gz
+	$(PYTHON_IN) -m planner.calibration.publish
 
 docs: $(VENV)/.installed-dev ## Bring the generated parts of the documentation up to date
 	$(PYTHON_IN) tests/refresh_docs.py

@@ -1,31 +1,27 @@
-"""Fit the few scalars of the step-time model to measured points, and say how well they generalise.
-
-`python -m planner.calibration.fit` (or `make calibrate`) fits on catalogs/measured/points.csv.gz,
-scores with whole curves left out, and writes catalogs/calibration.csv.
-"""
+"""Fit the few scalars of the step-time model to measured points, and predict points that a fit has not seen."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from planner.assets import catalogs_dir
-from planner.calibration.points import Point, read_points
-from planner.calibration.predict import Array, predict
-from planner.catalog import Catalog, load_catalog
+from planner.calibration.points import Point
+from planner.calibration.predict import predict
+from planner.calibration.setups import Array
+from planner.catalog import Catalog
 
 Key = tuple[str, str]
 Values = dict[Key, float]
 
-FOLDS = 6
+FOLD_ROWS = 12  # curves of fewer rows are left out together with others
+ROUNDS, ROUNDS_AGAIN = 12, 5  # steps of the optimiser from the priors, and from another fit
 # Log error beyond which a point counts less (soft L1): what repeats of one set-up and unstated flags explain.
 ERROR_SCALE = {"tpot": 0.2, "output": 0.2, "ttft": 0.4}
 
@@ -50,7 +46,8 @@ class Free:
         return [(self.name, scope) for scope in (self.scope, *self.also)]
 
 
-# Priors are medians of kernel timings and of an earlier prototype; tight where physics speaks.
+# Priors are medians of kernel timings (experts: 32 to 128 tokens for memory, 16,384 for arithmetic, by precision)
+# and of an earlier prototype; tight where physics speaks.
 FREE = (
     Free("gemm_memory_efficiency", "bf16", 0.82, 0.02, 0.97),
     Free("gemm_memory_efficiency", "fp8", 0.76, 0.05, 0.97, ("int8",)),
@@ -59,16 +56,16 @@ FREE = (
     Free("gemm_compute_efficiency", "fp8", 0.60, 0.06, 0.97, ("int8",)),
     Free("gemm_compute_efficiency", "fp4", 0.43, 0.10, 0.97),
     Free("gemm_extra_rows", "", 80, 0.4),
-    Free("moe_memory_efficiency", "", 0.65, 0.10, 0.97),
-    Free("moe_compute_efficiency", "", 0.33, 0.20, 0.97),
-    Free("moe_memory_efficiency", "fp8", 0.65, 0.15, 0.97),
-    Free("moe_compute_efficiency", "fp8", 0.33, 0.25, 0.97),
-    Free("moe_memory_efficiency", "nvfp4", 0.65, 0.15, 0.97),
-    Free("moe_compute_efficiency", "nvfp4", 0.33, 0.25, 0.97),
-    Free("moe_memory_efficiency", "mxfp4", 0.65, 0.15, 0.97),
-    Free("moe_compute_efficiency", "mxfp4", 0.33, 0.25, 0.97),
-    Free("moe_memory_efficiency", "int4", 0.65, 0.15, 0.97),
-    Free("moe_compute_efficiency", "int4", 0.33, 0.25, 0.97),
+    Free("moe_memory_efficiency", "", 0.80, 0.12, 0.97),
+    Free("moe_compute_efficiency", "", 0.43, 0.20, 0.97),
+    Free("moe_memory_efficiency", "fp8", 0.72, 0.12, 0.97),
+    Free("moe_compute_efficiency", "fp8", 0.32, 0.20, 0.97),
+    Free("moe_memory_efficiency", "nvfp4", 0.80, 0.12, 0.97),
+    Free("moe_compute_efficiency", "nvfp4", 0.31, 0.20, 0.97),
+    Free("moe_memory_efficiency", "mxfp4", 0.75, 0.12, 0.97),
+    Free("moe_compute_efficiency", "mxfp4", 0.25, 0.20, 0.97),
+    Free("moe_memory_efficiency", "int4", 0.58, 0.12, 0.97),
+    Free("moe_compute_efficiency", "int4", 0.35, 0.20, 0.97),
     Free("moe_extra_rows", "", 20, 0.3),
     Free("moe_imbalance", "", 4.6, 0.1),
     Free("kv_memory_efficiency", "", 0.75, 0.08, 0.97),
@@ -88,6 +85,7 @@ FREE = (
     Free("collective_latency_s", "scale-up", 6e-6, 0.3),
     Free("collective_latency_s", "pcie", 2e-5, 0.3),
     Free("collective_efficiency", "pcie", 0.37, 0.3),
+    Free("collective_efficiency", "pcie5", 0.5, 0.3),
     Free("ingest_s", "", 0.01, 0.7),
     Free("prompt_overhead", "", 1.0, 0.1),
     Free("first_token_steps", "vllm", 3, 0.4, also=("",)),
@@ -123,25 +121,22 @@ def doubtful(point: Point) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class Score:
-    """Errors with whole curves left out."""
-
-    metric: str
-    n: int
-    mape: float
-    median: float
-    low: float
-    high: float
+def fitted(point: Point) -> bool:
+    """Whether the fit may see a point."""
+    return point.metric in ERROR_SCALE and not excluded(point) and not doubtful(point)
 
 
 def fit(
-    points: list[Point], catalog: Catalog, free: tuple[Free, ...], rounds: int = 9, start: Array | None = None
+    points: Sequence[Point], catalog: Catalog, free: tuple[Free, ...], rounds: int = ROUNDS, start: Values | None = None
 ) -> Values:
     """Values that fit the points best, priors included.
 
     Minimises soft-L1 of log errors over their `ERROR_SCALE` plus squared log distances from the
     priors over their sigmas; values above their ceiling are pushed back.
+
+    Parameters
+    ----------
+    start : values to begin with; absent, the priors
     """
     value = np.array([point.value for point in points])
     scale = np.array([ERROR_SCALE[point.metric] for point in points])
@@ -155,7 +150,7 @@ def fit(
         ]
         return np.concatenate([np.nan_to_num(error, nan=0.0) / scale, pull, over])
 
-    first = np.zeros(len(free)) if start is None else start
+    first = [np.log(start[one.keys[0]] / one.prior) if start else 0.0 for one in free]
     found = least_squares(residuals, first, loss="soft_l1", max_nfev=rounds, diff_step=0.02)
     return _values(free, found.x)
 
@@ -164,104 +159,58 @@ def _values(free: tuple[Free, ...], steps: Array) -> Values:
     return {key: one.prior * float(np.exp(step)) for one, step in zip(free, steps, strict=True) for key in one.keys}
 
 
-def cross_validate(points: list[Point], catalog: Catalog, free: tuple[Free, ...]) -> Array:
-    """Prediction of each point by a fit that has not seen its curve. Shape (n,)."""
-    fold = folds([point.curve for point in points])
-    held_out = np.full(len(points), np.nan)
-    for number in range(FOLDS):
-        seen, unseen = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        if len(unseen):
-            values = fit([points[i] for i in seen], catalog, free, rounds=6)
-            held_out[unseen] = predict([points[i] for i in unseen], catalog.calibrated(values))
-    return held_out
+def left_out(
+    points: Sequence[Point],
+    catalog: Catalog,
+    free: tuple[Free, ...],
+    start: Values,
+    fold: NDArray[np.int64],
+    say: Callable[[int, int], None] = lambda done, of: None,
+) -> Array:
+    """Prediction of each point by a fit that has not seen its fold, the other folds' points only. Shape (n,).
 
-
-def folds(curves: list[str], seed: int = 0) -> NDArray[np.int64]:
-    """Fold of each row; a curve is never split."""
-    names = sorted(set(curves))
-    np.random.default_rng(seed).shuffle(names)
-    number = {name: i % FOLDS for i, name in enumerate(names)}
-    return np.array([number[curve] for curve in curves], np.int64)
-
-
-def scores(points: list[Point], predicted: Array) -> list[Score]:
-    """Errors by metric; low and high hold 80 % of measured over predicted."""
-    found = []
-    for metric in dict.fromkeys(point.metric for point in points):
-        rows = [i for i, p in enumerate(points) if p.metric == metric and not np.isnan(predicted[i])]
-        ratio = np.array([points[i].value for i in rows]) / predicted[rows]
-        error = np.abs(1 / ratio - 1)
-        low, high = np.quantile(ratio, [0.1, 0.9])
-        found.append(Score(metric, len(rows), float(error.mean()), float(np.median(error)), float(low), float(high)))
+    Parameters
+    ----------
+    start : values of a fit of all points, from which the optimiser begins
+    fold : fold of each point, shape (n,)
+    say : told how many folds are done, and of how many
+    """
+    numbers = sorted(set(fold.tolist()))
+    found = np.full(len(points), np.nan)
+    with ProcessPoolExecutor() as pool:
+        work = partial(_leave_out, points, catalog, free, start, fold)
+        for done, (number, predicted) in enumerate(zip(numbers, pool.map(work, numbers), strict=True), 1):
+            found[fold == number] = predicted
+            say(done, len(numbers))
     return found
 
 
-def write(
-    file: Path, values: Mapping[Key, float], scored: list[Score], n: Mapping[str, int], dataset: str, day: str
-) -> None:
-    """Set fitted values, bands, errors, counts and date in a calibration.csv; written beside, then renamed."""
-    with file.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    source = _source(scored)
-    bands = {f"band_{'output_tokens_per_s' if s.metric == 'output' else s.metric}": s for s in scored}
-    for row in rows:
-        key = (row["name"], row["scope"])
-        if key in values:
-            count = n["ttft"] if key[0] in ("ingest_s", "wave_share") else n["steps"]
-            row |= {
-                "value": f"{values[key]:.4g}",
-                "source": source,
-                "source_date": day,
-                "dataset": dataset,
-                "n": str(count),
-            }
-        elif key[1] == "calibrated" and key[0] in bands:
-            band = bands[key[0]]
-            row |= {
-                "low": f"{band.low:.3g}",
-                "high": f"{band.high:.3g}",
-                "n": str(band.n),
-                "dataset": dataset,
-                "source_date": day,
-            }
-    beside = file.with_suffix(".new")
-    with beside.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    beside.replace(file)
-
-
-def _source(scored: list[Score]) -> str:
-    errors = ", ".join(f"{s.metric} {s.mape:.1%} / {s.median:.1%} (n = {s.n})" for s in scored)
-    return (
-        f"fit of planner/models on public serving measurements, priors at kernel-measured values; {FOLDS} folds with "
-        f"whole curves left out, mean / median error: {errors}"
+def _leave_out(
+    points: Sequence[Point],
+    catalog: Catalog,
+    free: tuple[Free, ...],
+    start: Values,
+    fold: NDArray[np.int64],
+    number: int,
+) -> Array:
+    seen = [point for point, own in zip(points, fold, strict=True) if own != number and fitted(point)]
+    values = fit(seen, catalog, free, ROUNDS_AGAIN, start)
+    return predict(
+        [point for point, own in zip(points, fold, strict=True) if own == number], catalog.calibrated(values)
     )
 
 
-def main() -> None:
-    """Fit, score, write and print."""
-    folder = catalogs_dir()
-    file = folder / "measured" / "points.csv.gz"
-    catalog = load_catalog(folder)
-    points = [p for p in read_points(file, catalog)[0] if not excluded(p)]
-    steps = [p for p in points if p.metric in ("tpot", "output")]
-    prompts = [p for p in points if p.metric == "ttft" and p.load <= 128]
-    values = fit(steps, catalog, FREE)
-    fitted = catalog.calibrated(values)
-    values |= fit(prompts, fitted, TTFT_FREE)
-    scored = scores(steps, cross_validate(steps, catalog, FREE))
-    scored += scores(prompts, cross_validate(prompts, fitted, TTFT_FREE))
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
-    n = {"steps": len(steps), "ttft": len(prompts)}
-    write(folder / "calibration.csv", values, scored, n, f"measured/points.csv.gz {digest}", catalog.as_of.isoformat())
-    lines = [f"{name:<32} {scope:<12} {value:.4g}" for (name, scope), value in values.items()]
-    for one in scored:
-        errors = f"MAPE {one.mape:.1%}  median {one.median:.1%}  band {one.low:.2f} … {one.high:.2f}"
-        lines.append(f"{one.metric:<8} n = {one.n}  {errors}")
-    sys.stdout.write("\n".join(lines) + "\n")
+def folds(names: Sequence[str], least: int = FOLD_ROWS) -> NDArray[np.int64]:
+    """Fold of each row: rows of one name stay together, and names of few rows share a fold.
 
-
-if __name__ == "__main__":
-    main()
+    Examples
+    --------
+    >>> folds(["a", "b", "a", "c"], least=2).tolist()
+    [0, 1, 0, 1]
+    """
+    number, size, of = 0, 0, {}
+    for name, count in sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])):
+        if size and size + count > least:
+            number, size = number + 1, 0
+        of[name], size = number, size + count
+    return np.array([of[name] for name in names], np.int64)

@@ -168,7 +168,8 @@ def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
         ep=tp * dp if _size(row, "ep", 1) > 1 else 1, replicas=replicas, input_tokens=inputs, output_tokens=outputs,
         kind=kind, load=load, metric=metric, per_gpu=row["metric"].endswith("per_gpu"),
         statistic=row["metric"].rsplit("_", 1)[-1], value=value, unit_scale=scale, curve=row.get("curve", ""),
-        requests_per_user=harness.requests_per_user, length_spread=spread, held_steps=harness.held_steps, profile=harness.profile,
+        requests_per_user=harness.requests_per_user, length_spread=spread,
+        held_steps=harness.held_steps, profile=harness.profile,
     )  # fmt: skip
 
 
@@ -268,7 +269,7 @@ def _load(row: Mapping[str, str]) -> tuple[str, float]:
 def _lengths(row: Mapping[str, str]) -> tuple[float, float, float]:
     """Mean prompt and answer tokens, and how far they spread below the nominal.
 
-    A prompt length that the source withholds counts as a short question.
+    A prompt length that the source withholds counts as a short question. Recorded chats scatter over all lengths.
     """
     notes = row.get("notes", "")
     inputs = _number(row, "isl") if row.get("isl") else 256.0
@@ -278,8 +279,8 @@ def _lengths(row: Mapping[str, str]) -> tuple[float, float, float]:
     if not (1 <= inputs <= 1e7 and 1 <= outputs <= 1e7):
         raise WorkloadError(f"isl {inputs:g} or osl {outputs:g} is not between 1 and 1e7")
     ratio = re.search(r"range ratio (0?\.\d+)", notes)
-    shortest = float(ratio[1]) if ratio else 1.0
-    mean = (1 + shortest) / 2
+    shortest = float(ratio[1]) if ratio else 0.0 if "ShareGPT" in notes else 1.0
+    mean = (1 + shortest) / 2 if ratio else 1.0
     return max(inputs * mean, 1.0), max(outputs * mean, 1.0), round(1 - shortest, 6)
 
 

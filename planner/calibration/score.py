@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from planner.calibration.points import Point, Refusal, read_points
-from planner.calibration.predict import Array, predict
+from planner.calibration.predict import predict
+from planner.calibration.setups import Array
 from planner.catalog import Catalog
 from planner.schema import GroupScore, ScoredPoint, Validation
-from planner.search.metrics import basis_of
+from planner.search.metrics import band_row, basis_of
 
 BANDS = {"ttft": "band_ttft", "tpot": "band_tpot", "output": "band_output_tokens_per_s"}
 
@@ -39,11 +40,7 @@ def _score(point: Point, predicted: float, catalog: Catalog) -> ScoredPoint:
     measured, scale = point.value / point.unit_scale, point.unit_scale
     name = f"{point.metric}_{point.statistic}"
     if np.isnan(predicted):
-        reason = (
-            "does not fit this layout"
-            if point.kind in ("closed", "saturated")
-            else f"{point.kind} load is not modelled"
-        )
+        reason = "does not fit this layout"
         return _bare(point.id, point.row, name, measured, reason)
     basis = basis_of(catalog, point.accelerator, point.weights)
     low, high = _band(point, basis, catalog)
@@ -57,7 +54,7 @@ def _score(point: Point, predicted: float, catalog: Catalog) -> ScoredPoint:
 def _band(point: Point, basis: str, catalog: Catalog) -> tuple[float | None, float | None]:
     if point.metric not in BANDS:
         return None, None
-    row = catalog.parameter(BANDS[point.metric], basis)
+    row = band_row(catalog, BANDS[point.metric].removeprefix("band_"), basis, point.engine)
     return row.low, row.high
 
 

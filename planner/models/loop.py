@@ -92,7 +92,7 @@ def closed_loop(
     for _ in range(passes):
         point = operate(shape, place, eff, lengths, running, budget_tokens, others)
         decode_s = lengths.output_tokens * point.tpot_s
-        before, found = running, limit * decode_s / (decode_s + steady_ttft_s(point, burst, eff, lengths, loop))
+        before, found = running, limit * decode_s / (decode_s + steady_ttft_s(point, burst, eff, lengths, others, loop))
         if np.all(np.abs(found - before) <= 1e-3 * before):
             break
         step = np.log(found / before)
@@ -100,7 +100,7 @@ def closed_loop(
         running, last = before * np.exp(weight * step), step
     point = operate(shape, place, eff, lengths, running, budget_tokens, others)
     queue_s = np.maximum(concurrency - limit, 0) / point.rate_per_s
-    return point, mean_ttft_s(point, burst, eff, lengths, loop) + queue_s
+    return point, mean_ttft_s(point, burst, eff, lengths, others, loop) + queue_s
 
 
 def start_up(
@@ -118,14 +118,14 @@ def start_up(
     return Burst(mean_s, full_s * steps + attention_s * prompts)
 
 
-def steady_ttft_s(point: Point, burst: Burst, eff: Efficiency, lengths: Lengths, loop: Loop) -> Array:
+def steady_ttft_s(point: Point, burst: Burst, eff: Efficiency, lengths: Lengths, others: Array, loop: Loop) -> Array:
     """Mean TTFT after the start-up burst. [s]"""
-    return _around_s(point, eff, loop) + eff.prompt_overhead * _prompts_s(point, burst, lengths, loop)
+    return _around_s(point, eff, loop) + eff.prompt_overhead * _prompts_s(point, burst, lengths, others, loop)
 
 
-def mean_ttft_s(point: Point, burst: Burst, eff: Efficiency, lengths: Lengths, loop: Loop) -> Array:
+def mean_ttft_s(point: Point, burst: Burst, eff: Efficiency, lengths: Lengths, others: Array, loop: Loop) -> Array:
     """Mean TTFT of a whole run, its start-up burst included. [s]"""
-    later_s = _prompts_s(point, burst, lengths, loop)
+    later_s = _prompts_s(point, burst, lengths, others, loop)
     run_s = later_s + (burst.mean_s - later_s) / loop.requests_per_user
     return _around_s(point, eff, loop) + eff.prompt_overhead * run_s
 
@@ -135,14 +135,14 @@ def _around_s(point: Point, eff: Efficiency, loop: Loop) -> Array:
     return np.asarray(eff.ingest_s + np.maximum(loop.first_token_steps, loop.held_steps) * point.tpot_s)
 
 
-def _prompts_s(point: Point, burst: Burst, lengths: Lengths, loop: Loop) -> Array:
-    """One's own prompt, and those of others that it meets. [s]
+def _prompts_s(point: Point, burst: Burst, lengths: Lengths, others: Array, loop: Loop) -> Array:
+    """One's own prompt, and those of the other users (a share of all) that it meets. [s]
 
     Where prompts go first, the decoding of all starts together and ends within the spread of the
     answers' lengths: the next prompts come as a wave of that width.
     """
     alike = np.asarray(loop.length_spread) == 0
-    met_s = np.where(alike, loop.met_prompts, 0.0) * point.prompt_s
+    met_s = np.where(alike, loop.met_prompts, 0.0) * others * point.prompt_s
     width_s = loop.length_spread * lengths.output_tokens * point.tpot_s
     wave_s = loop.prompts_first * np.maximum(burst.all_s - width_s, 0.0) / 2
     return np.asarray(point.prompt_s + met_s + wave_s)

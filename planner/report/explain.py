@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from planner.catalog import Catalog
 from planner.schema import Accelerator, Assumption, Plan, PlanResult, Strict
-from planner.search.metrics import assumptions
+from planner.search.metrics import assumptions, band_row
 from planner.units import percent, si, usd
 
 
@@ -52,7 +52,7 @@ def _ttft(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator) ->
             *_parameters(catalog, "ingest_s", "prompt_overhead", "input_p99_ratio", "input_cv", "burst_factor"),
             _fact(row, plan.accelerator, "peak_flops_per_s", row.peak_flops_per_s.get("bf16"), "FLOP/s, bf16"),
         ),
-        band=_band("measured over predicted mean TTFT", catalog, "band_ttft", plan),
+        band=_band("measured over predicted mean TTFT", catalog, "ttft", plan),
     )
 
 
@@ -76,7 +76,7 @@ def _tpot(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator) ->
                 ("time_factor", row.architecture.split()[0]),
             ),
         ),
-        band=_band("measured over predicted mean TPOT", catalog, "band_tpot", plan),
+        band=_band("measured over predicted mean TPOT", catalog, "tpot", plan),
     )
 
 
@@ -221,6 +221,6 @@ def _scoped(catalog: Catalog, *names: tuple[str, str]) -> tuple[Assumption, ...]
     return assumptions(catalog, names)
 
 
-def _band(what: str, catalog: Catalog, name: str, plan: Plan) -> str:
-    row = catalog.parameter(name, plan.basis)
+def _band(what: str, catalog: Catalog, metric: str, plan: Plan) -> str:
+    row = band_row(catalog, metric, plan.basis, plan.engine)
     return f"80 % of {what}: {row.low:g} to {row.high:g} ({plan.basis}, n = {row.n or 'none'})"

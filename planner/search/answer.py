@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from planner.models import serving
+from planner.models.placements import as_columns, take
 from planner.schema import Cost, CurvePoint, Layout, Plan, SloResult, SupplyUnit
 from planner.search import metrics
 from planner.search.choose import Choice
 from planner.search.columns import KV, WEIGHTS
-from planner.search.evaluate import as_columns, take
 from planner.search.offers import Offer
 from planner.search.study import Study
 from planner.units import HOURS_PER_MONTH
@@ -89,7 +89,7 @@ def _plan(study: Study, choice: Choice, rank: int) -> Plan:
         load_time_s=_load_time_s(study, i, gpus, accelerator.server_accelerators),
         pareto=choice.pareto,
         basis=basis,
-        band=metrics.band_answer(catalog, basis, served),
+        band=metrics.band_answer(catalog, basis, c.engine_ids[c.engine[i]], served),
     )
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from planner.models import finance, serving
+from planner.models.placements import take
 from planner.schema import Rejection
 from planner.search import metrics
 from planner.search.columns import Array, Index
-from planner.search.evaluate import running_sequences, take
+from planner.search.evaluate import running_sequences
 from planner.search.metrics import Load
 from planner.search.offers import Offer
 from planner.search.price import PARTS, Priced, price

@@ -184,10 +184,11 @@ def _links(catalog: Catalog, rows: list[Accelerator], candidates: Candidates) ->
     node = np.array([reach(r) for r in rows])[at]
     mesh = np.array([r.scaleup_mesh for r in rows])[at]
     scaleup, pcie = _column(rows, "scaleup_bytes_per_s")[at], _column(rows, "pcie_bytes_per_s")[at]
+    modern = np.array([r.pcie_gen >= 5 for r in rows])[at]
     group = candidates.tp * candidates.dp
-    tensor = _link(catalog, tp, domain, node, mesh, scaleup, pcie)
-    everyone = _link(catalog, group, domain, node, mesh, scaleup, pcie)
-    stage = _link(catalog, candidates.gpus, domain, node, mesh, scaleup, pcie)
+    tensor = _link(catalog, tp, domain, node, mesh, scaleup, pcie, modern)
+    everyone = _link(catalog, group, domain, node, mesh, scaleup, pcie, modern)
+    stage = _link(catalog, candidates.gpus, domain, node, mesh, scaleup, pcie, modern)
     return Links(*tensor, *everyone, *stage)
 
 
@@ -199,6 +200,7 @@ def _link(
     mesh: NDArray[np.bool_],
     scaleup: Array,
     pcie: Array,
+    modern: NDArray[np.bool_],
 ) -> tuple[Array, Array]:
     """Usable one-way bandwidth and latency of the slowest link inside a group of ranks."""
     share = np.where(mesh, np.minimum(ranks - 1, domain - 1) / np.maximum(domain - 1, 1), 1.0)
@@ -207,9 +209,15 @@ def _link(
     def by_kind(on_scaleup: Array | float, on_pcie: Array | float, between: float) -> Array:
         return np.where(inside, on_scaleup, np.where(in_node, on_pcie, between))
 
-    def parameter(name: str) -> Array:
-        return by_kind(*(catalog.parameter(name, kind).value for kind in ("scale-up", "pcie", "internode")))
+    def parameter(name: str, kind: str) -> float:
+        return catalog.parameter(name, kind).value
 
+    def reached(kind: str) -> float:
+        return parameter("collective_efficiency", kind)
+
+    on_pcie = np.where(modern, reached("pcie5"), reached("pcie"))
+    efficiency = by_kind(reached("scale-up"), on_pcie, reached("internode"))
+    latency_s = by_kind(*(parameter("collective_latency_s", kind) for kind in ("scale-up", "pcie", "internode")))
     between = catalog.parameter("internode_bytes_per_s").value
     bandwidth = by_kind(scaleup * np.maximum(share, 1e-9), pcie, between)
-    return bandwidth * parameter("collective_efficiency"), parameter("collective_latency_s")
+    return bandwidth * efficiency, latency_s

@@ -119,7 +119,7 @@ def estimate(catalog: Catalog, question: Question) -> Estimate:
         serving=served,
         power=metrics.power_answer(catalog, catalog.site(question.site, "--site"), lengths, load, question.gpus, 0),
         basis=basis,
-        band=metrics.band_answer(catalog, basis, served),
+        band=metrics.band_answer(catalog, basis, engine_id, served),
         assumptions=metrics.assumptions(catalog, SOURCES),
     )
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.models import serving
-from planner.models.collectives import Links
 from planner.models.operators import Efficiency, Placement
+from planner.models.placements import as_columns, take
 from planner.models.serving import Lengths, Point
 from planner.models.shape import LlmShape
 from planner.schema import Slo
@@ -50,22 +49,6 @@ class Capacity:
     best_ttft_s: Array
     best_tpot_s: Array
     points: int
-
-
-def as_columns(place: Placement) -> Placement:
-    """The placement with a trailing axis, to broadcast against batches."""
-    return _map(place, lambda column: column[:, None])
-
-
-def take(place: Placement, rows: NDArray[Any]) -> Placement:
-    """The placement of some candidates."""
-    return _map(place, lambda column: column[rows])
-
-
-def _map(place: Placement, change: Any) -> Placement:
-    links = Links(**{f.name: change(getattr(place.links, f.name)) for f in fields(Links)})
-    columns = {f.name: change(getattr(place, f.name)) for f in fields(Placement) if f.name != "links"}
-    return replace(place, links=links, **columns)
 
 
 def find_capacity(

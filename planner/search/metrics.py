@@ -19,7 +19,7 @@ from planner.models.operators import (
 )
 from planner.models.serving import Lengths, Point
 from planner.models.shape import LlmShape
-from planner.schema import Accelerator, Assumption, Band, Basis, Memory, Power, Serving, Site
+from planner.schema import Accelerator, Assumption, Band, Basis, Memory, Parameter, Power, Serving, Site
 from planner.search.columns import KV, Array, Candidates
 from planner.search.fit import Fit
 
@@ -158,11 +158,17 @@ def basis_of(catalog: Catalog, accelerator_id: str, weights: str) -> Basis:
     return "calibrated" if row and row.value >= ENOUGH_POINTS else "roofline"
 
 
-def band_answer(catalog: Catalog, basis: Basis, serving_: Serving) -> Band:
+def band_row(catalog: Catalog, metric: str, basis: str, engine: str) -> Parameter:
+    """Interval of measured over predicted: of this engine if it has its own, else of all. Basis as `basis_of` says."""
+    name = f"band_{metric}"
+    return catalog.calibration.get((name, f"{basis}|{engine}")) or catalog.parameter(name, basis)
+
+
+def band_answer(catalog: Catalog, basis: Basis, engine: str, serving_: Serving) -> Band:
     """80 % intervals around the predictions."""
     spans = {}
     for metric in ("ttft", "tpot", "output_tokens_per_s"):
-        row = catalog.parameter(f"band_{metric}", basis)
+        row = band_row(catalog, metric, basis, engine)
         assert row.low is not None and row.high is not None
         name = metric if metric == "output_tokens_per_s" else f"{metric}_s"
         value = getattr(serving_, name)

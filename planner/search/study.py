@@ -9,12 +9,13 @@ import numpy as np
 from planner.catalog import Catalog
 from planner.errors import WorkloadError
 from planner.models.operators import Efficiency, Placement
+from planner.models.placements import take
 from planner.models.serving import Lengths
 from planner.models.shape import LlmShape
 from planner.schema import Llm, Workload
 from planner.search import metrics
 from planner.search.columns import Candidates, Index, efficiency, place
-from planner.search.evaluate import CAPACITY_COLUMNS, Capacity, find_capacity, take
+from planner.search.evaluate import CAPACITY_COLUMNS, Capacity, find_capacity
 from planner.search.fit import Fit, fit_memory, take_fit
 from planner.search.offers import Offer, offers, refuse_unpriced
 from planner.search.space import Space, enumerate_space

@@ -1,0 +1,105 @@
+"""Measured points as layouts: one set of columns per LLM, before anything is timed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.calibration.points import Point
+from planner.catalog import Catalog
+from planner.models.operators import Efficiency, Placement
+from planner.models.serving import Lengths
+from planner.models.shape import LlmShape
+from planner.search.columns import KV, WEIGHTS, Candidates, place
+from planner.search.fit import Fit, fit_memory
+from planner.shapes import llm_shape
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Setups:
+    """Points of one LLM with their layouts as columns of the same length.
+
+    Attributes
+    ----------
+    users : users of one replica, or requests of a burst; infinite when saturated [-]
+    most : sequences that a replica runs at once [-]
+    """
+
+    points: list[Point]
+    shape: LlmShape
+    candidates: Candidates
+    lengths: Lengths
+    place: Placement
+    eff: Efficiency
+    fit: Fit
+    users: Array
+    most: Array
+
+
+def setups(llm_id: str, points: list[Point], catalog: Catalog, eff: Efficiency) -> Setups:
+    """Layouts, memory and limits of points of one LLM."""
+    llm = catalog.llms[llm_id]
+    shape = llm_shape(llm_id, llm)
+    candidates, lengths = _columns(points)
+    placed = place(catalog, shape, llm, candidates, [profile(p) for p in points])
+    fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens)
+    users = np.array([p.load / p.replicas if p.kind != "open" else 1.0 for p in points])
+    most = np.maximum(_room(catalog, fit, candidates, users, lengths), 1.0)
+    return Setups(points, shape, candidates, lengths, placed, eff, fit, users, most)
+
+
+def profile(point: Point) -> str:
+    """Software generation with figures of its own: `old` for vLLM before 0.13, else what the harness says.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Run
+    >>> profile(Run(engine="vllm", version="0.11.1", profile="")), profile(Run(engine="vllm", version="", profile=""))
+    ('old', '')
+    """
+    number = re.match(r"v?(\d+)\.(\d+)", point.version)
+    old = point.engine == "vllm" and number is not None and (int(number[1]), int(number[2])) < (0, 13)
+    return "old" if old else point.profile
+
+
+def _columns(points: list[Point]) -> tuple[Candidates, Lengths]:
+    """Points of one LLM as candidate columns with their lengths."""
+    accelerators = tuple(dict.fromkeys(p.accelerator for p in points))
+    engines = tuple(dict.fromkeys(p.engine for p in points))
+
+    def column(values: list[int]) -> NDArray[np.int64]:
+        return np.array(values, np.int64)
+
+    candidates = Candidates(
+        accelerators,
+        engines,
+        column([accelerators.index(p.accelerator) for p in points]),
+        column([engines.index(p.engine) for p in points]),
+        column([WEIGHTS.index(p.weights) for p in points]),
+        column([KV.index(p.kv) for p in points]),
+        column([p.tp for p in points]),
+        column([p.dp for p in points]),
+        column([p.pp for p in points]),
+        column([p.ep for p in points]),
+    )
+    inputs = np.array([p.input_tokens for p in points])
+    outputs = np.array([p.output_tokens for p in points])
+    return candidates, Lengths(inputs, outputs, 0.0, 1.0, 0.0)
+
+
+def _room(catalog: Catalog, fit: Fit, candidates: Candidates, users: Array, lengths: Lengths) -> Array:
+    """Sequences that run at once under each engine's admission.
+
+    A run with more users than the engine's default limit is taken to have raised the limit.
+    """
+    engines = [catalog.engines[id] for id in candidates.engine_ids]
+    limit = np.array([float(e.max_sequences) for e in engines])[candidates.engine] * candidates.dp
+    reserve = np.array([e.admission == "reserve" for e in engines])[candidates.engine]
+    context = np.where(reserve, lengths.final_context_tokens, lengths.mean_context_tokens)
+    raised = np.where((users > limit) & (users < 1e5), users, limit)
+    return np.minimum(np.floor(fit.capacity_tokens / context), raised)

@@ -1,0 +1,53 @@
+"""Step times of many layouts as tables that the simulation reads."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.models.operators import Efficiency, Placement, decode_attention_s, prompt_attention_s, step_s
+from planner.models.placements import as_columns
+from planner.models.serving import Lengths
+from planner.models.shape import LlmShape
+from planner.models.simulate import StepTimes
+
+Array = NDArray[np.float64]
+
+ROWS = np.array(
+    [1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 8192, 16384]
+)
+
+
+def step_times(
+    shape: LlmShape, place: Placement, eff: Efficiency, lengths: Lengths, sequences: Array
+) -> list[StepTimes]:
+    """One table per layout: the step of an attention rank over its rows, beside its usual sequences.
+
+    Parameters
+    ----------
+    sequences : running sequences of the replica around which the table is exact, shape (n,) [-]
+
+    Notes
+    -----
+    All ranks of a replica are taken to do the same in each step, since they wait for one another. Attention is
+    linear in the context around its mean; sliding windows make the rest a constant per sequence.
+    """
+    wide = as_columns(place)
+    context = np.broadcast_to(lengths.mean_context_tokens, sequences.shape)
+    rows = np.broadcast_to(ROWS.astype(float), (len(sequences), len(ROWS))) * wide.dp
+    running = np.minimum(rows, np.maximum(sequences, 1.0)[:, None])
+    total_s = step_s(shape, wide, eff, rows, running, context[:, None])
+    one_s, longer_s = (
+        decode_attention_s(shape, place, eff, place.dp, tokens) * place.time_factor
+        for tokens in (context, 1.01 * context)
+    )
+    context_s = np.maximum(longer_s - one_s, 0.0) / (0.01 * context)
+    base_s = total_s - running / wide.dp * one_s[:, None]
+    pair_s = prompt_attention_s(shape, place, eff, lengths.new_tokens, lengths.cached_tokens) / (
+        lengths.new_tokens * (lengths.cached_tokens + lengths.new_tokens / 2)
+    )
+    grid = tuple(ROWS.tolist())
+    columns = zip(
+        base_s.tolist(), (one_s - context_s * context).tolist(), context_s.tolist(), pair_s.tolist(), strict=True
+    )
+    return [StepTimes(grid, tuple(base), each, per_token, per_pair) for base, each, per_token, per_pair in columns]
