@@ -1,4 +1,4 @@
-"""`make calibrate`: fit, score on curves that the fit has not seen, write catalogs/calibration.csv and held_out.csv.gz."""
+"""`make calibrate`: fit, score on curves that the fit has not seen, write calibration.csv and held_out.csv.gz."""
 
 from __future__ import annotations
 
