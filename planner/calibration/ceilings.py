@@ -28,6 +28,7 @@ Values = dict[Key, float]
 ERROR_SCALE = 0.1  # log error beyond which a measurement counts less (soft L1)
 NOISE = 0.02  # log error that even a perfect model keeps: kernels repeat to about so much
 LARGEST_DOUBT = 0.25  # standard error of a scalar, as a share of it, above which it counts as not measured
+BEFOREHAND = 1.0  # log: without measurements a scalar is known within a factor of e of where the search starts
 FITTED_PRECISIONS = ("bf16", "fp8", "int8")  # not `fp8-block`: it stands in the table of what was reached
 GEMM = ("gemm_memory_efficiency", "gemm_compute_efficiency")
 EXPERTS = ("moe_memory_efficiency", "moe_compute_efficiency")
@@ -171,6 +172,7 @@ def _told(keys: Sequence[Key], error: Callable[[Array], Array], at: Array) -> di
     small, here = 1e-3, error(at)
     effect = np.array([error(at + small * one) - here for one in np.eye(len(keys))]) / small
     noise = max(1.5 * float(np.median(np.abs(here))), NOISE)  # 1.5 medians: a standard deviation, outliers aside
-    doubt = noise * np.sqrt(np.diag(np.linalg.inv(effect @ effect.T + 1e-9 * np.eye(len(keys)))))
+    known = effect @ effect.T / noise**2 + np.eye(len(keys)) / BEFOREHAND**2
+    doubt = np.sqrt(np.diag(np.linalg.inv(known)))
     moved = (np.abs(effect) >= np.abs(effect).max(axis=1, keepdims=True) / 2).sum(axis=1)
     return {key: int(n) if d <= LARGEST_DOUBT else 0 for key, n, d in zip(keys, moved, doubt, strict=True)}

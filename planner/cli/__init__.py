@@ -23,7 +23,7 @@ def main() -> None:
         sys.exit(done.exit_code)
     except PlannerError as error:
         _stop(str(error), 1)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         _stop("stopped", 130)
     except click.ClickException as error:
         error.show()

@@ -98,7 +98,8 @@ def _print(measured: Measured, catalog: Catalog, every: bool, as_json: bool) -> 
         return
     rows = reached(measured, row)
     print_table(_reached_table(measured, id, rows if every else ends(rows)))
-    print_table(_scalar_table(found, catalog))
+    if found:
+        print_table(_scalar_table(found, catalog))
     for reason, what in _left_out(measured).items():
         more = f" and {len(what) - 1} more" if len(what) > 1 else ""
         click.echo(wrapped(f"left out: {what[0]}{more}: {reason}"))
