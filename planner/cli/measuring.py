@@ -48,6 +48,7 @@ def measure(
 
 
 def _run(out: Path, seconds: float, accelerator: str | None, force: bool, catalog: Catalog) -> None:
+    from planner import __version__
     from planner.measure import files
     from planner.measure.run import measure as run
 
@@ -55,6 +56,7 @@ def _run(out: Path, seconds: float, accelerator: str | None, force: bool, catalo
     device = _device()
     with _progress() as report:
         document = run(device, seconds, report)
+    document["source"] += f" {__version__}"
     document["accelerator"] = accelerator or _found(catalog, document["device"]["name"])
     files.write(document, out)
 

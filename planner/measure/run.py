@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import Any, Protocol
 
-from planner import __version__
 from planner.measure.cases import SECTIONS, AllReduce, Case, all_cases, all_reduces, label
 from planner.measure.power import Sampler, window
 
@@ -80,7 +79,7 @@ def measure(
     -------
     dict
         Keys and units as in planner/schema/measured.py; `accelerator` is None until someone
-        resolves the device's name.
+        resolves the device's name, and `source` has no version.
     """
     cases = all_cases() if cases is None else cases
     started = clock()
@@ -98,7 +97,7 @@ def measure(
         left_out.append({"what": "power", "reason": "neither nvidia-smi nor torch reads it here"})
     head = {
         "schema": SCHEMA,
-        "source": f"planner measure {__version__}",
+        "source": "planner measure",
         "measured_on": datetime.now(UTC).date().isoformat(),
         "accelerator": None,
         "seconds": _rounded(clock() - started),

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from planner import __version__
 from planner.cli import measuring
 from planner.measure import __main__ as module
 from planner.measure import run
@@ -91,6 +92,7 @@ def test_measure_writes_and_prints(host: Any, run_cli: Run) -> None:
     assert "planner-measure.json written" in result.stderr
     written = json.loads(Path("planner-measure.json").read_text())
     assert (written["accelerator"], written["schema"]) == ("h200-sxm-141gb", "planner-measure/1")
+    assert written["source"] == f"planner measure {__version__}"
     # 268 MB in 80 us: 3.36 TB/s of 4.8.
     (copy,) = [line.split() for line in result.stdout.splitlines() if line.startswith("copy")]
     assert copy == ["copy", "3.36", "TB/s", "69.9", "%", "bandwidth", "700", "W"]
