@@ -23,7 +23,7 @@ LAYERS = (
     ("schema",),
     ("catalog", "huggingface", "models", "workloads"),
     ("search", "shapes"),
-    ("audit", "bundle", "calibration", "report"),
+    ("audit", "bundle", "calibration", "measure", "report"),
     ("__init__", "__main__", "cli", "ui"),
     ("app",),
 )

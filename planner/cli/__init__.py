@@ -8,7 +8,7 @@ import sys
 import click
 
 from planner import __version__
-from planner.cli import answers, facts
+from planner.cli import answers, facts, measuring
 from planner.errors import PlannerError
 
 
@@ -23,7 +23,7 @@ def main() -> None:
         sys.exit(done.exit_code)
     except PlannerError as error:
         _stop(str(error), 1)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         _stop("stopped", 130)
     except click.ClickException as error:
         error.show()
@@ -51,6 +51,7 @@ for command in (
     answers.export,
     answers.lint,
     answers.validate,
+    measuring.measure,
     facts.catalog,
     facts.schema,
     facts.app,

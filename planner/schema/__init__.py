@@ -19,6 +19,7 @@ from planner.schema.facts import (
     SlidingShape,
     WeightPrecision,
 )
+from planner.schema.measured import Measured
 from planner.schema.money import (
     ApiPrice,
     Instance,
@@ -79,6 +80,7 @@ __all__ = [
     "Limits",
     "LinearShape",
     "Llm",
+    "Measured",
     "Memory",
     "MlaShape",
     "MoeShape",
