@@ -32,8 +32,9 @@ format: $(VENV)/.installed-dev ## Format the code and mend what the linter can
 	$(PYTHON_IN) -m ruff check --fix --exit-zero .
 	$(PYTHON_IN) -m ruff format .
 
-calibrate: $(VENV)/.installed ## Fit the step-time model to the measured points, write catalogs/calibration.csv
+calibrate: $(VENV)/.installed ## Fit step times, then watts, to the measured points; write catalogs/calibration.csv
 	$(PYTHON_IN) -m planner.calibration.fit
+	$(PYTHON_IN) -m planner.calibration.fit_power
 
 docs: $(VENV)/.installed-dev ## Bring the generated parts of the documentation up to date
 	$(PYTHON_IN) tests/refresh_docs.py

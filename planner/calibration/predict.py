@@ -73,6 +73,22 @@ def columns(points: list[Point], catalog: Catalog) -> tuple[Candidates, Lengths]
 
 
 def _predict_llm(llm_id: str, points: list[Point], catalog: Catalog, eff: Efficiency) -> Array:
+    _, lengths, fit, load = operate(llm_id, points, catalog, eff)
+    values = {"ttft": load.ttft_s, "tpot": load.point.tpot_s, "power": load.gpu_w}
+    totals = load.point.rate_per_s * lengths.output_tokens
+    found = np.full(len(points), np.nan)
+    for i, p in enumerate(points):
+        if p.metric == "output":
+            found[i] = totals[i] * p.replicas / (p.gpus if p.per_gpu else 1)
+        else:
+            found[i] = values[p.metric][i]
+    return np.where(_answerable(points, fit), found, np.nan)
+
+
+def operate(
+    llm_id: str, points: list[Point], catalog: Catalog, eff: Efficiency
+) -> tuple[Candidates, Lengths, Fit, metrics.Load]:
+    """Layouts of one LLM's points, and what they do under the points' loads."""
     llm = catalog.llms[llm_id]
     shape = llm_shape(llm_id, llm)
     candidates, lengths = columns(points, catalog)
@@ -83,15 +99,7 @@ def _predict_llm(llm_id: str, points: list[Point], catalog: Catalog, eff: Effici
     users = np.minimum(users, 1e9)
     driven = _driven(points, catalog)
     point, ttft = closed_loop(shape, placed, eff, lengths, users, most, fit.budget_tokens, driven)
-    load = metrics.observe(catalog, shape, candidates, placed, eff, lengths, point, ttft)
-    totals = point.rate_per_s * lengths.output_tokens
-    found = np.full(len(points), np.nan)
-    for i, p in enumerate(points):
-        if p.metric == "output":
-            found[i] = totals[i] * p.replicas / (p.gpus if p.per_gpu else 1)
-        else:
-            found[i] = {"ttft": ttft, "tpot": point.tpot_s, "power": load.gpu_w}[p.metric][i]
-    return np.where(_answerable(points, fit), found, np.nan)
+    return candidates, lengths, fit, metrics.observe(catalog, shape, candidates, placed, eff, lengths, point, ttft)
 
 
 def _driven(points: list[Point], catalog: Catalog) -> Loop:

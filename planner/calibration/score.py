@@ -11,9 +11,9 @@ from planner.calibration.points import Point, Refusal, read_points
 from planner.calibration.predict import Array, predict
 from planner.catalog import Catalog
 from planner.schema import GroupScore, ScoredPoint, Validation
-from planner.search.metrics import basis_of
+from planner.search.metrics import basis_of, power_basis_of
 
-BANDS = {"ttft": "band_ttft", "tpot": "band_tpot", "output": "band_output_tokens_per_s"}
+BANDS = {"ttft": "band_ttft", "tpot": "band_tpot", "output": "band_output_tokens_per_s", "power": "band_power"}
 
 
 def validate(path: Path, catalog: Catalog) -> Validation:
@@ -46,6 +46,8 @@ def _score(point: Point, predicted: float, catalog: Catalog) -> ScoredPoint:
         )
         return _bare(point.id, point.row, name, measured, reason)
     basis = basis_of(catalog, point.accelerator, point.weights)
+    if point.metric == "power":
+        basis = power_basis_of(catalog, point.accelerator)
     low, high = _band(point, basis, catalog)
     value = predicted / scale
     return ScoredPoint(
