@@ -32,7 +32,7 @@ format: $(VENV)/.installed-dev ## Format the code and mend what the linter can
 	$(PYTHON_IN) -m ruff check --fix --exit-zero .
 	$(PYTHON_IN) -m ruff format .
 
-calibrate: $(VENV)/.installed ## Fit the step-time model to the measured points, write catalogs/calibration.csv, held_out.csv.gz
+calibrate: $(VENV)/.installed ## Fit step times, then watts, to the measured points; write catalogs/calibration.csv, held_out.csv.gz
 	$(PYTHON_IN) -m planner.calibration.publish
 
 docs: $(VENV)/.installed-dev ## Bring the generated parts of the documentation up to date

@@ -151,7 +151,7 @@ def fit(
         return np.concatenate([np.nan_to_num(error, nan=0.0) / scale, pull, over])
 
     first = [np.log(start[one.keys[0]] / one.prior) if start else 0.0 for one in free]
-    found = least_squares(residuals, first, loss="soft_l1", max_nfev=rounds, diff_step=0.02)
+    found = least_squares(residuals, first, loss="soft_l1", max_nfev=rounds, diff_step=0.02, ftol=1e-3)
     return _values(free, found.x)
 
 

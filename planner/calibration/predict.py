@@ -26,24 +26,28 @@ def predict(points: Sequence[Point], catalog: Catalog, eff: Efficiency | None = 
         by_llm.setdefault((point.llm, point.kind in ("closed", "saturated")), []).append(i)
     for (llm, closed), rows in by_llm.items():
         chosen = setups(llm, [points[i] for i in rows], catalog, eff)
-        driven = _driven(chosen.points, catalog)
-        value = _closed(chosen, driven, catalog) if closed else simulated(chosen, driven, catalog)
+        how = driven(chosen, catalog)
+        value = _values(chosen, at_work(chosen, how, catalog)) if closed else simulated(chosen, how, catalog)
         found[rows] = np.where(chosen.fit.max_sequences >= 1, value, np.nan)
     return found
 
 
-def _closed(chosen: Setups, driven: Loop, catalog: Catalog) -> Array:
-    """Closed loops and saturated runs."""
+def at_work(chosen: Setups, how: Loop, catalog: Catalog) -> metrics.Load:
+    """What layouts do in their closed loops and saturated runs."""
     c, users = chosen, np.minimum(chosen.users, 1e9)
-    point, ttft_s = closed_loop(c.shape, c.place, c.eff, c.lengths, users, c.most, c.fit.budget_tokens, driven)
-    load = metrics.observe(catalog, c.shape, c.candidates, c.place, c.eff, c.lengths, point, ttft_s)
+    point, ttft_s = closed_loop(c.shape, c.place, c.eff, c.lengths, users, c.most, c.fit.budget_tokens, how)
+    return metrics.observe(catalog, c.shape, c.candidates, c.place, c.eff, c.lengths, point, ttft_s)
+
+
+def _values(chosen: Setups, load: metrics.Load) -> Array:
+    """The measured quantity of each point."""
     columns = {
-        "ttft": ttft_s,
-        "tpot": point.tpot_s,
+        "ttft": load.ttft_s,
+        "tpot": load.point.tpot_s,
         "power": load.gpu_w,
-        "output": point.rate_per_s * c.lengths.output_tokens * np.array([_counted(p) for p in c.points]),
+        "output": load.point.rate_per_s * chosen.lengths.output_tokens * np.array([_counted(p) for p in chosen.points]),
     }
-    return np.array([columns[p.metric][i] for i, p in enumerate(c.points)])
+    return np.array([columns[p.metric][i] for i, p in enumerate(chosen.points)])
 
 
 def _counted(point: Point) -> float:
@@ -51,9 +55,10 @@ def _counted(point: Point) -> float:
     return point.replicas / point.gpus if point.per_gpu else float(point.replicas)
 
 
-def _driven(points: Sequence[Point], catalog: Catalog) -> Loop:
+def driven(chosen: Setups, catalog: Catalog) -> Loop:
     """How each run was driven."""
     per_user, spread, held = (
-        np.array([getattr(p, name) for p in points]) for name in ("requests_per_user", "length_spread", "held_steps")
+        np.array([getattr(p, name) for p in chosen.points])
+        for name in ("requests_per_user", "length_spread", "held_steps")
     )
-    return loop(catalog, [p.engine for p in points], per_user, spread, held)
+    return loop(catalog, [p.engine for p in chosen.points], per_user, spread, held)

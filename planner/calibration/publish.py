@@ -2,75 +2,110 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
+from planner.calibration import fit_power
 from planner.calibration.bands import Interval, by_engine, unseen, widening
 from planner.calibration.fit import FREE, Values, excluded, fit, fitted, folds, left_out
 from planner.calibration.held_out import HeldOut, held_out_file, points_file, write_held_out
 from planner.calibration.points import Point, read_points
 from planner.calibration.score import BANDS
 from planner.calibration.setups import Array
+from planner.calibration.table import Key, Row, band_row, read_rows, replace_rows, set_values, stamp
 from planner.catalog import Catalog, load_catalog
+
+WHAT = {"ttft": "TTFT", "tpot": "TPOT", "output": "throughput", "power": "GPU power"}
 
 
 @dataclass(frozen=True)
-class Errors:
-    """Errors of one metric on points that the fit has not seen."""
+class Scored:
+    """One metric on points that the fit has not seen.
+
+    Attributes
+    ----------
+    points, held : the points and their predictions by fits that have not seen their curve [SI]
+    low, high : the interval around each, from other curves, as measured over predicted [-]
+    intervals : by scope, for calibration.csv
+    """
 
     metric: str
-    n: int
-    mape: float
-    median: float
-    coverage: float
+    points: list[Point]
+    held: Array
+    low: Array
+    high: Array
+    intervals: dict[str, Interval]
+
+    @property
+    def counts(self) -> NDArray[np.bool_]:
+        """Points that no rule takes out of the score."""
+        return np.array([not excluded(p) for p in self.points])
+
+    @property
+    def ratio(self) -> Array:
+        """Measured over predicted."""
+        return np.array([p.value for p in self.points]) / self.held
+
+    def line(self) -> str:
+        """Errors and coverage of the points that count."""
+        ratio, inside = self.ratio[self.counts], (self.low <= self.ratio) & (self.ratio <= self.high)
+        error = np.abs(1 / ratio - 1)
+        return (
+            f"{WHAT[self.metric]} {error.mean():.1%} / {np.median(error):.1%} (n = {len(ratio)}, "
+            f"80 % interval holds {inside[self.counts].mean():.0%})"
+        )
 
 
 def main() -> None:
-    """Fit, score, write and print."""
+    """Step times and first tokens, then watts, which build on them."""
     catalog = load_catalog()
-    points = [p for p in read_points(points_file(catalog), catalog)[0] if p.metric in BANDS]
-    values = fit([p for p in points if fitted(p)], catalog, FREE)
-    _say(f"fitted {len(values)} values to {sum(map(fitted, points))} points")
-    held = left_out(points, catalog, FREE, values, folds([p.curve for p in points]), _progress("curves"))
-    machines = folds([p.accelerator for p in points], 0)
-    abroad = left_out(points, catalog, FREE, values, machines, _progress("accelerators"))
-    intervals, predictions, errors = {}, dict[str, HeldOut](), []
-    for metric in BANDS:
-        rows = [i for i, p in enumerate(points) if p.metric == metric]
-        found, low, high = _bands([points[i] for i in rows], held[rows], abroad[rows])
-        intervals[metric] = found
-        predictions |= {
-            points[i].id: HeldOut(held[i], held[i] * a, held[i] * b) for i, a, b in zip(rows, low, high, strict=True)
-        }
-        errors.append(_errors(metric, [points[i] for i in rows], held[rows], low, high))
-    write_held_out(held_out_file(catalog), predictions)
-    write(catalog, values, intervals, errors, sum(map(fitted, points)))
-    _say("\n".join(f"{name:<32} {scope:<14} {value:.4g}" for (name, scope), value in values.items()))
-    _say("\n".join(map(_line, errors)))
+    points = read_points(points_file(catalog), catalog)[0]
+    times = [p for p in points if p.metric != "power"]
+    values = fit([p for p in times if fitted(p)], catalog, FREE)
+    held = left_out(times, catalog, FREE, values, folds([p.curve for p in times]), partial(_progress, "curves"))
+    machines = folds([p.accelerator for p in times], 0)
+    abroad = left_out(times, catalog, FREE, values, machines, partial(_progress, "accelerators"))
+    found = [_scored(metric, times, held, abroad) for metric in BANDS if metric != "power"]
+    about = stamp(catalog, [points_file(catalog)]) | {"n": str(sum(map(fitted, times))), "source": _source(found)}
+    _write(catalog, values, found, about)
+    catalog = load_catalog()
+    watts, watts_values = _watts(catalog, points)
+    about = stamp(catalog, fit_power.dataset(catalog)) | {"n": str(len(watts.points)), "source": _source([watts])}
+    _write(catalog, watts_values, [watts], about)
+    write_held_out(held_out_file(catalog), _predictions([*found, watts]))
+    sys.stdout.write("".join(f"{name:<32} {scope:<14} {value:.4g}\n" for (name, scope), value in values.items()))
+    sys.stdout.write("".join(one.line() + "\n" for one in [*found, watts]))
 
 
-def _bands(points: Sequence[Point], held: Array, abroad: Array) -> tuple[dict[str, Interval], Array, Array]:
-    """Intervals of one metric by scope, and for each point the one from other curves.
+def _watts(catalog: Catalog, points: Sequence[Point]) -> tuple[Scored, Values]:
+    evidence = fit_power.evidence(points, catalog)
+    held, abroad = evidence.without("curve"), evidence.without("accelerator")
+    values = fit_power.everything(evidence)
+    values |= {("power_points", name): float(n) for name, n in fit_power.counts(evidence).items()}
+    values["power_most_ranks", ""] = float(evidence.core.does.ranks.max())
+    return _scored("power", evidence.points, held, abroad), values
 
-    Widths are chosen on the points that count; points that do not count get the same kind of interval.
-    """
-    counts = np.array([not excluded(p) for p in points])
-    measured = np.array([p.value for p in points])
-    engines, curves = np.array([p.engine for p in points]), np.array([p.curve for p in points])
-    ratio = measured / held
+
+def _scored(metric: str, points: Sequence[Point], held: Array, abroad: Array) -> Scored:
+    """Intervals of one metric, as wide as the points that count need them."""
+    rows = [i for i, p in enumerate(points) if p.metric == metric]
+    chosen = [points[i] for i in rows]
+    one = Scored(metric, chosen, held[rows], np.zeros(len(rows)), np.zeros(len(rows)), {})
+    counts, ratio = one.counts, one.ratio
+    engines, curves = np.array([p.engine for p in chosen]), np.array([p.curve for p in chosen])
     width = widening(ratio[counts], engines[counts], curves[counts])
     low, high = unseen(ratio, engines, curves, width, counts)
     known = by_engine(ratio[counts], engines[counts], curves[counts], width)
-    far = (measured / abroad)[counts]
+    far = np.array([p.value for p in chosen])[counts] / abroad[rows][counts]
     never = by_engine(far, engines[counts], curves[counts], width)[""]
     scoped = {f"calibrated|{engine}" if engine else "calibrated": found for engine, found in known.items()}
-    return {**scoped, "roofline": _at_least(never, known[""])}, low, high
+    intervals = {**scoped, "roofline": _at_least(never, known[""])}
+    return Scored(metric, chosen, one.held, low, high, intervals)
 
 
 def _at_least(wide: Interval, narrow: Interval) -> Interval:
@@ -78,88 +113,42 @@ def _at_least(wide: Interval, narrow: Interval) -> Interval:
     return Interval(min(wide.low, narrow.low), max(wide.high, narrow.high), wide.n)
 
 
-def _errors(metric: str, points: Sequence[Point], held: Array, low: Array, high: Array) -> Errors:
-    counts = np.array([not excluded(p) for p in points])
-    ratio = np.array([p.value for p in points])[counts] / held[counts]
-    error = np.abs(1 / ratio - 1)
-    inside = (low[counts] <= ratio) & (ratio <= high[counts])
-    return Errors(metric, int(counts.sum()), float(error.mean()), float(np.median(error)), float(inside.mean()))
+def _write(catalog: Catalog, values: Mapping[Key, float], found: Sequence[Scored], about: Mapping[str, str]) -> None:
+    """Values and intervals into calibration.csv."""
+    names = {BANDS[one.metric] for one in found}
+    rows = [row for row in read_rows(catalog) if row["name"] not in names]
+    set_values(rows, values, about)
+    replace_rows(catalog, [*rows, *(row for one in found for row in _band_rows(one, about))])
 
 
-def write(
-    catalog: Catalog,
-    values: Values,
-    intervals: Mapping[str, Mapping[str, Interval]],
-    errors: Sequence[Errors],
-    n: int,
-) -> None:
-    """Set fitted values, intervals, errors, counts and date in calibration.csv; written beside, then renamed."""
-    file = catalog.folder / "calibration.csv"
-    with file.open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["name"] not in BANDS.values()]
-    digest = hashlib.sha256(points_file(catalog).read_bytes()).hexdigest()[:12]
-    stamp = {"dataset": f"measured/points.csv.gz {digest}", "source_date": catalog.as_of.isoformat()}
-    source = _source(errors)
-    for row in rows:
-        if (row["name"], row["scope"]) in values:
-            value = values[row["name"], row["scope"]]
-            row |= {"value": f"{value:.4g}", "source": source, "n": str(n), **stamp}
-    for metric, found in intervals.items():
-        rows += [_band_row(metric, scope, one, stamp) for scope, one in found.items()]
-    _replace(file, rows)
+def _band_rows(one: Scored, about: Mapping[str, str]) -> list[Row]:
+    stamp = {"dataset": about["dataset"], "source_date": about["source_date"]}
+    rows = []
+    for scope, found in one.intervals.items():
+        never = scope == "roofline"
+        meaning = WHAT[one.metric] + (", accelerator never measured" if never else "")
+        rows.append(band_row(BANDS[one.metric], scope, found, meaning, "accelerators" if never else "curves", stamp))
+    return rows
 
 
-def _band_row(metric: str, scope: str, found: Interval, stamp: Mapping[str, str]) -> dict[str, str]:
-    never = scope == "roofline"
-    left = "accelerators" if never else "curves"
+def _predictions(found: Sequence[Scored]) -> dict[str, HeldOut]:
     return {
-        "name": BANDS[metric],
-        "scope": scope,
-        "value": "1",
-        "low": f"{found.low:.3g}",
-        "high": f"{found.high:.3g}",
-        "kind": "measured",
-        "meaning": "80 % interval of measured over predicted" + (", accelerator never measured" if never else ""),
-        "n": str(found.n),
-        "source": f"measured over predicted with whole {left} left out of the fit, 10th to 90th percentile, widened "
-        "until intervals from other curves hold 80 %",
-        "confidence": "low" if never else "medium",
-        "notes": "",
-        **stamp,
+        p.id: HeldOut(value, value * low, value * high)
+        for one in found
+        for p, value, low, high in zip(one.points, one.held, one.low, one.high, strict=True)
     }
 
 
-def _replace(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    beside = file.with_suffix(".new")
-    with beside.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    beside.replace(file)
-
-
-def _source(errors: Sequence[Errors]) -> str:
-    spelled = ", ".join(f"{e.metric} {e.mape:.1%} / {e.median:.1%} (n = {e.n})" for e in errors)
+def _source(found: Sequence[Scored]) -> str:
     return (
-        "fit of planner/models on public serving measurements, priors at kernel-measured values; whole curves left "
-        f"out, mean / median error: {spelled}"
+        "fit of planner/models on public measurements, priors at kernel-measured values; whole curves left out, "
+        f"mean / median error: {'; '.join(one.line() for one in found)}"
     )
 
 
-def _line(e: Errors) -> str:
-    return f"{e.metric:<8} n = {e.n}  MAPE {e.mape:.1%}  median {e.median:.1%}  80 % interval holds {e.coverage:.1%}"
-
-
-def _progress(what: str) -> Callable[[int, int], None]:
-    def say(done: int, of: int) -> None:
-        sys.stderr.write(f"\rfits without some {what}: {done} of {of}" + ("\n" if done == of else ""))
-        sys.stderr.flush()
-
-    return say
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+def _progress(what: str, done: int, of: int) -> None:
+    sys.stderr.write(f"\rfits without some {what}: {done} of {of}" + ("\n" if done == of else ""))
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from planner.calibration.predict import predict
 from planner.calibration.setups import Array
 from planner.catalog import Catalog
 from planner.schema import GroupScore, ScoredPoint, Validation
-from planner.search.metrics import band_row, basis_of
+from planner.search.metrics import band_row, basis_of, power_basis_of
 
-BANDS = {"ttft": "band_ttft", "tpot": "band_tpot", "output": "band_output_tokens_per_s"}
+BANDS = {"ttft": "band_ttft", "tpot": "band_tpot", "output": "band_output_tokens_per_s", "power": "band_power"}
 
 
 def validate(path: Path, catalog: Catalog) -> Validation:
@@ -40,9 +40,10 @@ def _score(point: Point, predicted: float, catalog: Catalog) -> ScoredPoint:
     measured, scale = point.value / point.unit_scale, point.unit_scale
     name = f"{point.metric}_{point.statistic}"
     if np.isnan(predicted):
-        reason = "does not fit this layout"
-        return _bare(point.id, point.row, name, measured, reason)
+        return _bare(point.id, point.row, name, measured, "does not fit this layout")
     basis = basis_of(catalog, point.accelerator, point.weights)
+    if point.metric == "power":
+        basis = power_basis_of(catalog, point.accelerator)
     low, high = _band(point, basis, catalog)
     value = predicted / scale
     return ScoredPoint(
@@ -52,8 +53,6 @@ def _score(point: Point, predicted: float, catalog: Catalog) -> ScoredPoint:
 
 
 def _band(point: Point, basis: str, catalog: Catalog) -> tuple[float | None, float | None]:
-    if point.metric not in BANDS:
-        return None, None
     row = band_row(catalog, BANDS[point.metric].removeprefix("band_"), basis, point.engine)
     return row.low, row.high
 

@@ -7,6 +7,7 @@ import math
 from planner.catalog import Catalog
 from planner.models.availability import at_least, replica_availability
 from planner.schema import Plan, Workload
+from planner.search.metrics import power_basis_of
 
 Range = tuple[float, float]
 
@@ -53,10 +54,24 @@ def availability(plan: Plan, catalog: Catalog) -> Range | None:
     return slow, quick
 
 
+def facility_w(plan: Plan, catalog: Catalog) -> Range | None:
+    """Facility power of the serving replicas: the band of GPU power and the stated range of the host's share.
+
+    The two err on their own, so that their distances add in quadrature; None where power is not sourced. [W]
+    """
+    power, band = plan.power, plan.band.gpu_w
+    host = catalog.parameter("host_power_w_per_gpu")
+    if power.gpu_w is None or power.facility_w is None or band is None or host.low is None or host.high is None:
+        return None
+    middle, per_watt = power.gpu_w + host.value, power.facility_w / (power.gpu_w + host.value) * plan.replicas
+    low = middle - math.hypot(power.gpu_w - band[0], host.value - host.low)
+    high = middle + math.hypot(band[1] - power.gpu_w, host.high - host.value)
+    return low * per_watt, high * per_watt
+
+
 def power_basis(plan: Plan, catalog: Catalog) -> str:
-    """`calibrated` where this generation's power was fitted, else `roofline`."""
-    family = catalog.accelerators[plan.accelerator].architecture.split()[0]
-    return "calibrated" if ("power_base", family) in catalog.calibration else "roofline"
+    """`calibrated` where watts of this accelerator were measured, else `roofline`."""
+    return power_basis_of(catalog, plan.accelerator)
 
 
 def _scaled(value: float, band: Range, middle: float) -> Range:

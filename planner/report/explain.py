@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from planner.catalog import Catalog
+from planner.report import bands
 from planner.schema import Accelerator, Assumption, Plan, PlanResult, Strict
 from planner.search.metrics import assumptions, band_row
 from planner.units import percent, si, usd
+
+POWER = (
+    "power_limit_share",
+    "power_awake_share",
+    "power_busy_share",
+    "power_memory_j_per_byte",
+    "power_compute_share",
+    "power_rank_loss",
+    "power_most_ranks",
+)
 
 
 class Explanation(Strict):
@@ -124,15 +135,14 @@ def _power(catalog: Catalog, plan: Plan, row: Accelerator, result: PlanResult) -
     return Explanation(
         name="Facility power of the serving replicas",
         value=value,
-        formula="GPUs × (idle + span × (base + memory share × u_m^0.18 + compute share × u_f^0.69), at most 98 % "
-        "of the board limit, + host) × PUE",
+        formula="GPUs × (idle + span × cap(awake + (busy share of time × busy + J/B × bytes/s ÷ span + compute × "
+        "FLOP/s ÷ peak + expert time × experts) × exp(−loss × (TP × DP − 1))) + host) × PUE; span: idle to limit",
         inputs=(
             _fact(row, plan.accelerator, "tdp_w", row.tdp_w, "W"),
             *_scoped(
                 catalog,
-                ("power_base", family),
-                ("power_memory_share", family),
-                ("power_compute_share", family),
+                *((name, family) for name in POWER),
+                ("power_expert_share", plan.layout.weights),
                 ("host_power_w_per_gpu", ""),
             ),
             Assumption(
@@ -142,7 +152,7 @@ def _power(catalog: Catalog, plan: Plan, row: Accelerator, result: PlanResult) -
                 source=f"{site.source} ({site.source_date})",
             ),
         ),
-        band="GPU power of such fits errs by 19 % on average",
+        band=_power_band(catalog, plan),
     )
 
 
@@ -224,3 +234,12 @@ def _scoped(catalog: Catalog, *names: tuple[str, str]) -> tuple[Assumption, ...]
 def _band(what: str, catalog: Catalog, metric: str, plan: Plan) -> str:
     row = band_row(catalog, metric, plan.basis, plan.engine)
     return f"80 % of {what}: {row.low:g} to {row.high:g} ({plan.basis}, n = {row.n or 'none'})"
+
+
+def _power_band(catalog: Catalog, plan: Plan) -> str:
+    basis = bands.power_basis(plan, catalog)
+    row, span = catalog.parameter("band_power", basis), bands.facility_w(plan, catalog)
+    gpu = f"80 % of measured over predicted GPU power: {row.low:g} to {row.high:g} ({basis}, n = {row.n or 'none'})"
+    if span is None:
+        return gpu
+    return f"{gpu}; with the range of host power, {si(span[0], 'W')} to {si(span[1], 'W')}"

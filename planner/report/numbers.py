@@ -62,13 +62,18 @@ def _cost(result: PlanResult, plan: Plan, catalog: Catalog, _: Translate) -> Num
 
 
 def _power(plan: Plan, catalog: Catalog, _: Translate) -> Number:
-    watts, joules = plan.power.facility_w, plan.power.energy_j_per_output_token
+    watts, joules, band = plan.power.facility_w, plan.power.energy_j_per_output_token, bands.facility_w(plan, catalog)
+    below = _("not sourced") if joules is None else _("{energy} per output token").format(energy=si(joules, "J"))
+    meaning = _("Serving replicas at the mean load, host, cooling and losses included.")
+    if band is not None:
+        included = _("Serving replicas at the mean load, host, cooling and losses included: {energy}.")
+        below, meaning = span(si(band[0], "W"), si(band[1], "W")), included.format(energy=below)
     return Number(
         _("Facility power"),
         "–" if watts is None else si(watts * plan.replicas, "W"),
-        _("not sourced") if joules is None else _("{energy} per output token").format(energy=si(joules, "J")),
+        below,
         bands.power_basis(plan, catalog),
-        _("Serving replicas at the mean load, host, cooling and losses included."),
+        meaning,
     )
 
 

@@ -74,7 +74,12 @@ def rows(catalog: Catalog) -> str:
 def errors(catalog: Catalog) -> str:
     """Markdown: errors with whole curves left out, as the last calibration measured them."""
     row = catalog.parameter("gemm_memory_efficiency", "bf16")
-    bands = {name: catalog.parameter(f"band_{name}", "calibrated") for name in ("tpot", "ttft", "output_tokens_per_s")}
+    watts, names = catalog.parameter("power_awake_share"), ("tpot", "ttft", "output_tokens_per_s", "power")
+    bands = {name: catalog.parameter(f"band_{name}", "calibrated") for name in names}
     lines = ["| | 80 % of measured over predicted | points |", "| --- | --- | --- |"]
     lines += [f"| {name} | {band.low:g} to {band.high:g} | {band.n} |" for name, band in bands.items()]
-    return f"{row.source} ({row.source_date}).\n\n" + "\n".join(lines) + "\n"
+    return (
+        f"{row.source} ({row.source_date}).\n\nPower: {watts.source} ({watts.source_date}).\n\n"
+        + "\n".join(lines)
+        + "\n"
+    )

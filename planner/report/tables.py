@@ -151,7 +151,7 @@ def estimate_table(estimate: Estimate, _: Translate) -> TextTable:
         (_("KV cache per token and GPU"), f"{memory.kv_bytes_per_token_per_gpu:,.0f} B", ""),
         (_("Cached tokens per replica"), f"{memory.kv_capacity_tokens:,.0f}", ""),
         (_("Full-length sequences"), f"{memory.max_sequences:,.0f}", ""),
-        (_("Power per GPU"), _optional(power.gpu_w, "W"), ""),
+        (_("Power per GPU"), _optional(power.gpu_w, "W"), "" if band.gpu_w is None else _range(band.gpu_w, "W")),
         (_("Power at the meter"), _optional(power.facility_w, "W"), ""),
         (_("Energy per output token"), _optional(power.energy_j_per_output_token, "J"), ""),
         (_("Basis"), estimate.basis, ""),

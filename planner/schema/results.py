@@ -70,6 +70,7 @@ class Band(Strict):
     ttft_s: Range
     tpot_s: Range
     output_tokens_per_s: Range
+    gpu_w: Range | None = None
 
 
 class Estimate(Strict):

@@ -65,6 +65,8 @@ def _plan(study: Study, choice: Choice, rank: int) -> Plan:
     sizes = (int(c.tp[i]), int(c.dp[i]), int(c.pp[i]), int(c.ep[i]))
     served = metrics.serving_answer(study.lengths, choice.load, gpus, choice.at, _utilisation(study, choice))
     basis = metrics.basis_of(catalog, accelerator_id, WEIGHTS[c.weights[i]])
+    site = catalog.site(study.workload.site)
+    watts = metrics.power_answer(catalog, site, study.lengths, choice.load, gpus, choice.at)
     return Plan(
         rank=rank,
         title=metrics.describe(accelerator, gpus, WEIGHTS[c.weights[i]], *sizes),
@@ -81,15 +83,13 @@ def _plan(study: Study, choice: Choice, rank: int) -> Plan:
         memory=metrics.memory_answer(study.shape, c, study.fit, i),
         serving=served,
         slo=_promise(study, choice),
-        power=metrics.power_answer(
-            catalog, catalog.site(study.workload.site), study.lengths, choice.load, gpus, choice.at
-        ),
+        power=watts,
         cost=_cost(study, choice, served.output_tokens_per_s * needed),
         availability=choice.availability,
         load_time_s=_load_time_s(study, i, gpus, accelerator.server_accelerators),
         pareto=choice.pareto,
         basis=basis,
-        band=metrics.band_answer(catalog, basis, c.engine_ids[c.engine[i]], served),
+        band=metrics.band_answer(catalog, accelerator_id, c.engine_ids[c.engine[i]], basis, served, watts.gpu_w),
     )
 
 

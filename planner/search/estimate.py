@@ -97,6 +97,8 @@ def estimate(catalog: Catalog, question: Question) -> Estimate:
         lengths, load, question.gpus, 0, min(1.0, question.concurrency / memory.max_sequences)
     )
     basis = metrics.basis_of(catalog, accelerator_id, weights)
+    site = catalog.site(question.site, "--site")
+    watts = metrics.power_answer(catalog, site, lengths, load, question.gpus, 0)
     return Estimate(
         inputs={
             "llm": llm_id,
@@ -117,9 +119,9 @@ def estimate(catalog: Catalog, question: Question) -> Estimate:
         },
         memory=memory,
         serving=served,
-        power=metrics.power_answer(catalog, catalog.site(question.site, "--site"), lengths, load, question.gpus, 0),
+        power=watts,
         basis=basis,
-        band=metrics.band_answer(catalog, basis, engine_id, served),
+        band=metrics.band_answer(catalog, accelerator_id, engine_id, basis, served, watts.gpu_w),
         assumptions=metrics.assumptions(catalog, SOURCES),
     )
 

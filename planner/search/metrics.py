@@ -20,7 +20,7 @@ from planner.models.operators import (
 from planner.models.serving import Lengths, Point
 from planner.models.shape import LlmShape
 from planner.schema import Accelerator, Assumption, Band, Basis, Memory, Parameter, Power, Serving, Site
-from planner.search.columns import KV, Array, Candidates
+from planner.search.columns import KV, WEIGHTS, Array, Candidates
 from planner.search.fit import Fit
 
 ENOUGH_POINTS = 10  # fewer measurements than this do not show that a prediction holds
@@ -35,6 +35,7 @@ class Load:
     ttft_s: Array
     gpu_w: Array
     idle_w: Array
+    does: power.Activity
     bound: Array
 
 
@@ -49,41 +50,39 @@ def observe(
     ttft_s: Array,
 ) -> Load:
     """Power and limits of candidates at an operating point."""
-    gpu_w, idle_w = _gpu_power(catalog, shape, candidates, place, lengths, point)
-    return Load(point, ttft_s, gpu_w, idle_w, _bound(shape, place, eff, lengths, point))
+    does = power.activity(shape, place, eff, lengths, point)
+    idle_w, board_w = boards(catalog, candidates)
+    gpu_w = power.gpu_power_w(idle_w, board_w, does, draw(catalog, candidates))
+    return Load(point, ttft_s, gpu_w, idle_w, does, _bound(shape, place, eff, lengths, point))
 
 
-def _gpu_power(
-    catalog: Catalog,
-    shape: LlmShape,
-    candidates: Candidates,
-    place: Placement,
-    lengths: Lengths,
-    point: Point,
-) -> tuple[Array, Array]:
+def boards(catalog: Catalog, candidates: Candidates) -> tuple[Array, Array]:
+    """Idle power and board limit of each candidate's accelerator; NaN where they are not sourced. [W]"""
     rows = [catalog.accelerators[id] for id in candidates.accelerator_ids]
-    at = candidates.accelerator
-    tdp = np.array([r.tdp_w or np.nan for r in rows])[at]
+    limit = np.array([r.tdp_w or np.nan for r in rows])
     share = catalog.parameter("idle_share").value
-    idle = np.array([r.idle_low_w or share * (r.tdp_w or np.nan) for r in rows])[at]
-    fitted = [
-        np.array([catalog.parameter(name, r.architecture.split()[0]).value for r in rows])[at]
-        for name in ("power_base", "power_memory_share", "power_compute_share")
-    ]
-    context = np.asarray(lengths.mean_context_tokens)
-    running = np.maximum(point.sequences, 1.0)
-    step_bytes = decode_bytes_per_gpu(shape, place, running, context)
-    tokens = lengths.output_tokens + lengths.new_tokens
-    flops = token_flops_per_gpu(shape, place, context) * point.rate_per_s * tokens
-    busy = np.minimum(point.sequences, 1.0)
-    working = power.gpu_power_w(
-        idle,
-        tdp,
-        step_bytes / (point.tpot_s * place.bandwidth_bytes_per_s),
-        flops / busy / place.ffn_flops_per_s,
-        *fitted,
+    idle = np.array([r.idle_low_w or share * w for r, w in zip(rows, limit, strict=True)])
+    return idle[candidates.accelerator], limit[candidates.accelerator]
+
+
+def draw(catalog: Catalog, candidates: Candidates) -> power.Draw:
+    """Fitted power of each candidate's kinds of work."""
+    families = [catalog.accelerators[id].architecture.split()[0] for id in candidates.accelerator_ids]
+
+    def by_family(name: str) -> Array:
+        return np.array([catalog.parameter(name, f).value for f in families])[candidates.accelerator]
+
+    experts = np.array([catalog.parameter("power_expert_share", w).value for w in WEIGHTS])
+    return power.Draw(
+        limit=by_family("power_limit_share"),
+        awake=by_family("power_awake_share"),
+        busy=by_family("power_busy_share"),
+        joules_per_byte=by_family("power_memory_j_per_byte"),
+        compute=by_family("power_compute_share"),
+        experts=experts[candidates.weights],
+        rank_loss=by_family("power_rank_loss"),
+        most_ranks=by_family("power_most_ranks"),
     )
-    return idle + busy * (working - idle), idle
 
 
 def _bound(shape: LlmShape, place: Placement, eff: Efficiency, lengths: Lengths, point: Point) -> Array:
@@ -158,22 +157,36 @@ def basis_of(catalog: Catalog, accelerator_id: str, weights: str) -> Basis:
     return "calibrated" if row and row.value >= ENOUGH_POINTS else "roofline"
 
 
-def band_row(catalog: Catalog, metric: str, basis: str, engine: str) -> Parameter:
+def band_row(catalog: Catalog, metric: str, basis: str, engine: str = "") -> Parameter:
     """Interval of measured over predicted: of this engine if it has its own, else of all. Basis as `basis_of` says."""
     name = f"band_{metric}"
     return catalog.calibration.get((name, f"{basis}|{engine}")) or catalog.parameter(name, basis)
 
 
-def band_answer(catalog: Catalog, basis: Basis, engine: str, serving_: Serving) -> Band:
-    """80 % intervals around the predictions."""
-    spans = {}
-    for metric in ("ttft", "tpot", "output_tokens_per_s"):
-        row = band_row(catalog, metric, basis, engine)
-        assert row.low is not None and row.high is not None
-        name = metric if metric == "output_tokens_per_s" else f"{metric}_s"
-        value = getattr(serving_, name)
-        spans[name] = (value * row.low, value * row.high)
-    return Band(**spans)
+def power_basis_of(catalog: Catalog, accelerator_id: str) -> Basis:
+    """`calibrated` where watts of this accelerator were measured, else `roofline`."""
+    row = catalog.calibration.get(("power_points", accelerator_id))
+    return "calibrated" if row and row.value >= ENOUGH_POINTS else "roofline"
+
+
+def band_answer(
+    catalog: Catalog, accelerator_id: str, engine: str, basis: Basis, serving_: Serving, gpu_w: float | None
+) -> Band:
+    """80 % intervals around the predictions; None around an unknown power."""
+    watts = None
+    if gpu_w is not None:
+        low, high = _span(band_row(catalog, "power", power_basis_of(catalog, accelerator_id)), gpu_w)
+        watts = (low, min(high, catalog.accelerators[accelerator_id].tdp_w or high))
+    values = {"ttft": serving_.ttft_s, "tpot": serving_.tpot_s, "output_tokens_per_s": serving_.output_tokens_per_s}
+    spans = {name: _span(band_row(catalog, name, basis, engine), value) for name, value in values.items()}
+    return Band(
+        ttft_s=spans["ttft"], tpot_s=spans["tpot"], output_tokens_per_s=spans["output_tokens_per_s"], gpu_w=watts
+    )
+
+
+def _span(row: Parameter, value: float) -> tuple[float, float]:
+    assert row.low is not None and row.high is not None
+    return value * row.low, value * row.high
 
 
 def lengths_of(
@@ -196,7 +209,7 @@ def assumptions(catalog: Catalog, names: tuple[tuple[str, str], ...]) -> tuple[A
     found = []
     for name, scope in names:
         row = catalog.parameter(name, scope)
-        label = f"{name} ({scope})" if scope else name
+        label = f"{name} ({row.scope})" if row.scope else name
         source = f"{row.kind}: {row.meaning}. {row.source} ({row.source_date}, {row.confidence} confidence)"
         found.append(Assumption(name=label, value=row.value, unit=_unit(name), source=source))
     return tuple(found)
@@ -207,6 +220,7 @@ def _unit(name: str) -> str:
         ("_bytes_per_s", "B/s"),
         ("_hours", "h"),
         ("_s", "s"),
+        ("_j_per_byte", "J/B"),
         ("_bytes", "B"),
         ("_per_year", "1/a"),
     ):

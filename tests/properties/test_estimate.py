@@ -242,6 +242,19 @@ def test_power_stays_within_the_boards(question: Question) -> None:
     assert power.facility_w is None or power.facility_w >= power.node_w
 
 
+@settings(max_examples=60, **SEARCH)
+@given(question=ALONE, users=st.sampled_from([(1, 2), (2, 8), (8, 64), (64, 512)]))
+def test_power_follows_the_load(question: Question, users: tuple[int, int]) -> None:
+    """More tokens per second cost more watts, but for the waits that longer steps leave: not a fifth."""
+    before, after = (answer(replace(question, concurrency=n)) for n in users)
+    assume(after.serving.output_tokens_per_s > before.serving.output_tokens_per_s and before.power.gpu_w is not None)
+    assert before.power.gpu_w is not None and after.power.gpu_w is not None
+    assert after.power.gpu_w >= 0.8 * before.power.gpu_w
+    # The energy of one more token falls: weights are read for more of them at once.
+    per_token = [e.power.gpu_w / e.serving.output_tokens_per_s for e in (before, after) if e.power.gpu_w is not None]
+    assert per_token[1] <= per_token[0] * 1.05
+
+
 @settings(max_examples=30, **SEARCH)
 @given(question=ANY)
 def test_band_holds_the_estimate_and_the_same_question_has_the_same_answer(question: Question) -> None:
@@ -250,4 +263,7 @@ def test_band_holds_the_estimate_and_the_same_question_has_the_same_answer(quest
     for name in ("ttft_s", "tpot_s", "output_tokens_per_s"):
         low, high = getattr(found.band, name)
         assert low <= getattr(found.serving, name) <= high
+    assert (found.band.gpu_w is None) == (found.power.gpu_w is None)
+    if found.band.gpu_w is not None and found.power.gpu_w is not None:
+        assert found.band.gpu_w[0] <= found.power.gpu_w <= found.band.gpu_w[1]
     assert estimate(CATALOG, question).model_dump_json() == found.model_dump_json()

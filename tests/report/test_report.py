@@ -17,6 +17,7 @@ import pytest
 from planner.catalog import Catalog
 from planner.i18n import LANGUAGES, translator
 from planner.report import bands, charts, findings, frames, words
+from planner.report.explain import explain
 from planner.report.labels import place
 from planner.schema import PlanResult
 from planner.search.plan import plan
@@ -94,8 +95,36 @@ def test_bands_hold_their_number(result: PlanResult, catalog: Catalog) -> None:
             (bands.ttft_p99_s(one), one.slo.ttft_p99_s),
             (bands.tpot_p99_s(one), one.slo.tpot_p99_s),
             (bands.availability(one, catalog), one.availability),
+            (bands.facility_w(one, catalog), (one.power.facility_w or 0) * one.replicas),
         ):
             assert low_high is None or low_high[0] <= value <= low_high[1]
+
+
+def test_the_facility_band_adds_gpu_and_host_in_quadrature(result: PlanResult, catalog: Catalog) -> None:
+    """GPUs of 600 W that may be 300 W off, hosts of 320 W that may be 40 W less: 8 GPUs, a PUE of 1.5, two replicas."""
+    one, host = result.plans[0], catalog.parameter("host_power_w_per_gpu")
+    assert (host.value, host.low, host.high) == (320, 280, 790)
+    watts = one.power.model_copy(update={"gpu_w": 600.0, "facility_w": 920.0 * 8 * 1.5})
+    band = one.band.model_copy(update={"gpu_w": (570.0, 900.0)})
+    found = bands.facility_w(one.model_copy(update={"power": watts, "band": band, "replicas": 2}), catalog)
+    assert found == pytest.approx(((920 - 50) * 24, (920 + math.hypot(300, 470)) * 24))
+    unknown = one.model_copy(update={"power": watts.model_copy(update={"gpu_w": None})})
+    assert bands.facility_w(unknown, catalog) is None
+
+
+def test_the_power_band_stays_below_the_board(result: PlanResult, catalog: Catalog) -> None:
+    for one in result.plans:
+        board = catalog.accelerators[one.accelerator].tdp_w
+        if one.band.gpu_w is not None and one.power.gpu_w is not None and board is not None:
+            assert one.band.gpu_w[0] < one.power.gpu_w <= one.band.gpu_w[1] <= board
+
+
+def test_power_is_explained_with_every_parameter_and_its_band(result: PlanResult, catalog: Catalog) -> None:
+    (power,) = (e for e in explain(result, catalog) if e.name.startswith("Facility power"))
+    names = " ".join(one.name for one in power.inputs)
+    rows = {name for name, _ in catalog.calibration if name.startswith("power_") and name != "power_points"}
+    assert all(name in names for name in rows | {"host_power_w_per_gpu", "PUE"})
+    assert "80 % of measured over predicted GPU power: 0." in power.band and "kW to" in power.band
 
 
 def test_the_cost_band_starts_from_the_replicas_of_the_plan(result: PlanResult, catalog: Catalog) -> None:
