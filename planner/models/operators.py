@@ -187,8 +187,11 @@ def experts_s(shape: LlmShape, place: Placement, eff: Efficiency, rows: Array) -
 def decode_attention_s(
     shape: LlmShape, place: Placement, eff: Efficiency, sequences: Array, context_tokens: Array
 ) -> Array:
-    """Attention of `sequences` single tokens over their caches, all layers. [s]"""
-    per_rank = sequences / place.dp
+    """Attention of `sequences` single tokens over their caches, all layers. [s]
+
+    Ranks of attention data-parallelism wait for the busiest, which holds one sequence at least.
+    """
+    per_rank = np.maximum(sequences / place.dp, np.minimum(sequences, 1.0))
     read = np.minimum(context_tokens, shape.sparse_topk_tokens) if shape.sparse_topk_tokens else context_tokens
     kept = shape.full_layers * read + shape.sliding_layers * np.minimum(context_tokens, shape.window_tokens)
     by_heads = np.ones_like(place.tp) if shape.latent_attention else np.minimum(place.tp, shape.kv_heads)
@@ -232,9 +235,11 @@ def step_s(
     Notes
     -----
     With pipeline stages, pp micro-batches follow each other: a token passes all stages, each
-    working on a pp-th of the sequences.
+    working on a pp-th of the sequences, on one at least: with fewer sequences than stages the
+    stages without work are the bubble.
     """
-    micro_rows, micro_sequences = rows / place.pp, sequences / place.pp
+    micro_rows = np.maximum(rows / place.pp, np.minimum(rows, 1.0))
+    micro_sequences = np.maximum(sequences / place.pp, np.minimum(sequences, 1.0))
     time = linear_s(shape, place, eff, micro_rows, micro_sequences)
     time = time + experts_s(shape, place, eff, micro_rows)
     time = time + decode_attention_s(shape, place, eff, micro_sequences, context_tokens)
