@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from planner.models import serving
 from planner.models.collectives import Links
-from planner.models.operators import Efficiency, Placement
+from planner.models.operators import COLUMNS, Efficiency, Placement
 from planner.models.serving import Lengths, Point
 from planner.models.shape import LlmShape
 from planner.schema import Slo
@@ -64,7 +64,7 @@ def take(place: Placement, rows: NDArray[Any]) -> Placement:
 
 def _map(place: Placement, change: Any) -> Placement:
     links = Links(**{f.name: change(getattr(place.links, f.name)) for f in fields(Links)})
-    columns = {f.name: change(getattr(place, f.name)) for f in fields(Placement) if f.name != "links"}
+    columns = {name: change(getattr(place, name)) for name in COLUMNS}
     return replace(place, links=links, **columns)
 
 

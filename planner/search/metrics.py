@@ -72,14 +72,15 @@ def _gpu_power(
     ]
     context = np.asarray(lengths.mean_context_tokens)
     running = np.maximum(point.sequences, 1.0)
-    step_bytes = decode_bytes_per_gpu(shape, place, running, context)
-    tokens = lengths.output_tokens + lengths.new_tokens
+    queries = 1.0 if place.speculation is None else place.speculation.queries
+    step_bytes = decode_bytes_per_gpu(shape, place, running, context, queries)
+    tokens = lengths.steps * queries + lengths.new_tokens
     flops = token_flops_per_gpu(shape, place, context) * point.rate_per_s * tokens
     busy = np.minimum(point.sequences, 1.0)
     working = power.gpu_power_w(
         idle,
         tdp,
-        step_bytes / (point.tpot_s * place.bandwidth_bytes_per_s),
+        step_bytes / (point.tpot_s * lengths.tokens_per_step * place.bandwidth_bytes_per_s),
         flops / busy / place.ffn_flops_per_s,
         *fitted,
     )
