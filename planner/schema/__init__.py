@@ -33,6 +33,7 @@ from planner.schema.money import (
     SpotRecord,
     Term,
 )
+from planner.schema.options import DisaggregationAnswer, OffloadAnswer, SparsityAnswer, SpeculationAnswer
 from planner.schema.results import (
     Assumption,
     Band,
@@ -66,6 +67,7 @@ __all__ = [
     "Cost",
     "Cpu",
     "CurvePoint",
+    "DisaggregationAnswer",
     "Drive",
     "Dtype",
     "Engine",
@@ -83,6 +85,7 @@ __all__ = [
     "MlaShape",
     "MoeShape",
     "NetworkItem",
+    "OffloadAnswer",
     "OwnedHour",
     "Parameter",
     "Plan",
@@ -102,6 +105,8 @@ __all__ = [
     "Slo",
     "SloResult",
     "Sourced",
+    "SparsityAnswer",
+    "SpeculationAnswer",
     "SpotAdvice",
     "SpotRecord",
     "Strict",
