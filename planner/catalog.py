@@ -235,6 +235,10 @@ class Catalog:
         """Resolve an LLM name or synonym; raises UnknownName."""
         return _resolve("llm", name, self.llms, "planner catalog ls llms", where)
 
+    def cpu_id(self, name: str, where: str = "") -> str:
+        """Resolve a host processor; raises UnknownName."""
+        return _resolve("cpu", name, self.cpus, "planner catalog ls cpus", where)
+
     def engine_id(self, name: str, where: str = "") -> str:
         """Resolve an engine name or synonym; raises UnknownName."""
         return _resolve("engine", name, self.engines, "planner catalog ls engines", where)

@@ -140,7 +140,7 @@ def _print_explanations(result: PlanResult, as_json: bool) -> None:
 @click.command()
 @click.option("--llm", required=True, help="LLM id or synonym.")
 @click.option("--accelerator", required=True, help="Accelerator id or synonym.")
-@click.option("--gpus", type=int, default=8, show_default=True, help="Accelerators of the replica.")
+@click.option("--gpus", type=int, show_default="8", help="Accelerators of the replica.")
 @click.option("--tp", type=int, help="Tensor parallel; default: all accelerators.")
 @click.option("--dp", type=int, default=1, show_default=True, help="Attention data parallel.")
 @click.option("--pp", type=int, default=1, show_default=True, help="Pipeline parallel.")
@@ -154,15 +154,32 @@ def _print_explanations(result: PlanResult, as_json: bool) -> None:
 @click.option("--utilisation", type=float, help="Share of memory that the engine takes; default: the engine's.")
 @click.option("--prefix-hit-rate", type=float, default=0.0, show_default=True, help="Share of prompt tokens cached.")
 @click.option("--site", default="us-average", show_default=True, help="Site, for its PUE.")
+@click.option("--speculation", help="Drafts per step: mtp:K, ngram:K or draft:LLM:K.")
+@click.option("--acceptance", type=float, help="Share of drafts that hold; default: as measured for mtp.")
+@click.option("--sparsity", help="2:4, two of four weights pruned.")
+@click.option("--offload", help="In host memory: experts:cpu, experts:pcie or layers:pcie, then :SHARE.")
+@click.option("--host", help="Host processor of --offload.")
+@click.option("--sockets", type=int, default=2, show_default=True, help="Processors of --host.")
+@click.option("--host-memory-gb", type=float, help="Host memory; default: 128 GB per channel.")
+@click.option("--mode", default="aggregated", show_default=True, help="aggregated or disaggregated.")
+@click.option("--prefill-gpus", type=int, help="Accelerators of the prefill pool.")
+@click.option("--decode-gpus", type=int, help="Accelerators of the decode pool; --tp and others lay out its replicas.")
+@click.option("--prefill-tp", type=int, help="Tensor parallel of a prefill replica; default: the whole pool.")
+@click.option(
+    "--prefill-dp", type=int, default=1, show_default=True, help="Attention data parallel of a prefill replica."
+)
+@click.option("--prefill-ep", type=int, default=1, show_default=True, help="Expert parallel of a prefill replica.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
-def estimate(as_json: bool, **question: Any) -> None:
+def estimate(as_json: bool, gpus: int | None, **question: Any) -> None:
     """Memory, latency, throughput and power of one layout at one concurrency."""
     from planner.catalog import load_catalog
     from planner.report.tables import estimate_table
     from planner.search.estimate import Question
     from planner.search.estimate import estimate as run
 
-    answer = run(load_catalog(), Question(**question))
+    if gpus is not None and question["mode"] == "disaggregated":
+        raise WorkloadError("--gpus with --mode disaggregated: give --prefill-gpus and --decode-gpus instead.")
+    answer = run(load_catalog(), Question(**question | ({} if gpus is None else {"gpus": gpus})))
     if as_json:
         click.echo(answer.model_dump_json(indent=2))
     else:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.models.operators import Efficiency, Placement, prompt_attention_s, step_s
+from planner.models.operators import Efficiency, Placement, prompt_attention_s
 from planner.models.serving import Lengths, Point, operate
 from planner.models.shape import LlmShape
+from planner.models.step import step_s
 
 Array = NDArray[np.float64]
 
@@ -120,19 +121,20 @@ def start_up(
 
 def steady_ttft_s(point: Point, burst: Burst, eff: Efficiency, lengths: Lengths, others: Array, loop: Loop) -> Array:
     """Mean TTFT after the start-up burst. [s]"""
-    return _around_s(point, eff, loop) + eff.prompt_overhead * _prompts_s(point, burst, lengths, others, loop)
+    return _around_s(point, eff, lengths, loop) + eff.prompt_overhead * _prompts_s(point, burst, lengths, others, loop)
 
 
 def mean_ttft_s(point: Point, burst: Burst, eff: Efficiency, lengths: Lengths, others: Array, loop: Loop) -> Array:
     """Mean TTFT of a whole run, its start-up burst included. [s]"""
     later_s = _prompts_s(point, burst, lengths, others, loop)
     run_s = later_s + (burst.mean_s - later_s) / loop.requests_per_user
-    return _around_s(point, eff, loop) + eff.prompt_overhead * run_s
+    return _around_s(point, eff, lengths, loop) + eff.prompt_overhead * run_s
 
 
-def _around_s(point: Point, eff: Efficiency, loop: Loop) -> Array:
+def _around_s(point: Point, eff: Efficiency, lengths: Lengths, loop: Loop) -> Array:
     """Everything but prompts: ingestion, and the steps around a first token or while prompts are held. [s]"""
-    return np.asarray(eff.ingest_s + np.maximum(loop.first_token_steps, loop.held_steps) * point.tpot_s)
+    felt_s = point.tpot_s * lengths.tokens_per_step  # one step, prompts of others in it
+    return np.asarray(eff.ingest_s + np.maximum(loop.first_token_steps, loop.held_steps) * felt_s)
 
 
 def _prompts_s(point: Point, burst: Burst, lengths: Lengths, others: Array, loop: Loop) -> Array:

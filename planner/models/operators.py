@@ -7,13 +7,15 @@ are read as often as distinct ones are touched, and the host adds time per layer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.models.collectives import Links, layer_collectives_s, stage_transfer_s
+from planner.models.offload import Offload
 from planner.models.shape import LlmShape
+from planner.models.speculation import Speculation
 
 Array = NDArray[np.float64]
 
@@ -53,6 +55,7 @@ class Placement:
     kv_factor : reached share of the decode-attention bandwidth for this cache format [-]
     stream_sequence_s : the API front end's time per streamed token, a floor of the step [s]
     time_factor : measured slowness of the software for this architecture, 1 where it is tuned [-]
+    speculation, offload : options that `planner.models.step` adds to a step; None: plain serving
     """
 
     tp: Array
@@ -76,6 +79,11 @@ class Placement:
     time_factor: Array
     stream_sequence_s: Array
     links: Links
+    speculation: Speculation | None = None
+    offload: Offload | None = None
+
+
+COLUMNS = tuple(f.name for f in fields(Placement) if f.name not in ("links", "speculation", "offload"))
 
 
 def smooth_max(a: Array, b: Array) -> Array:
@@ -185,10 +193,19 @@ def experts_s(shape: LlmShape, place: Placement, eff: Efficiency, rows: Array) -
 
 
 def decode_attention_s(
-    shape: LlmShape, place: Placement, eff: Efficiency, sequences: Array, context_tokens: Array
+    shape: LlmShape,
+    place: Placement,
+    eff: Efficiency,
+    sequences: Array,
+    context_tokens: Array,
+    queries: float = 1.0,
 ) -> Array:
-    """Attention of `sequences` single tokens over their caches, all layers. [s]"""
-    per_rank = sequences / place.dp
+    """Attention of `sequences` over their caches, all layers: read once, whatever the tokens that ask. [s]
+
+    `queries` tokens of each sequence take part: one, or more while drafts are verified. Ranks of
+    attention data-parallelism wait for the busiest, which holds one sequence at least.
+    """
+    per_rank = np.maximum(sequences / place.dp, np.minimum(sequences, 1.0))
     read = np.minimum(context_tokens, shape.sparse_topk_tokens) if shape.sparse_topk_tokens else context_tokens
     kept = shape.full_layers * read + shape.sliding_layers * np.minimum(context_tokens, shape.window_tokens)
     by_heads = np.ones_like(place.tp) if shape.latent_attention else np.minimum(place.tp, shape.kv_heads)
@@ -199,7 +216,7 @@ def decode_attention_s(
     memory_s = per_rank * (cache_bytes + state_bytes) / (place.bandwidth_bytes_per_s * factor * place.kv_factor)
     flops = kept * shape.attention_decode_flops / place.tp + shape.full_layers * context_tokens * shape.indexer_flops
     peak = place.bf16_flops_per_s * eff.decode_attention_compute_efficiency
-    return smooth_max(memory_s, per_rank * flops / peak)
+    return smooth_max(memory_s, per_rank * queries * flops / peak)
 
 
 def prompt_attention_s(
@@ -219,25 +236,34 @@ def prompt_attention_s(
 
 
 def step_s(
-    shape: LlmShape, place: Placement, eff: Efficiency, rows: Array, sequences: Array, context_tokens: Array
+    shape: LlmShape,
+    place: Placement,
+    eff: Efficiency,
+    rows: Array,
+    sequences: Array,
+    context_tokens: Array,
+    queries: float = 1.0,
 ) -> Array:
     """Time from one token to the next of every sequence in the replica. [s]
 
     Parameters
     ----------
     rows : tokens in the step (decoding sequences plus prompt tokens), whole replica, broadcastable.
-    sequences : sequences that decode one token each. [-]
+    sequences : sequences that decode. [-]
     context_tokens : mean tokens that each has cached. [token]
+    queries : tokens of each such sequence in the step; above one only while drafts are verified. [-]
 
     Notes
     -----
     With pipeline stages, pp micro-batches follow each other: a token passes all stages, each
-    working on a pp-th of the sequences.
+    working on a pp-th of the sequences, on one at least: with fewer sequences than stages the
+    stages without work are the bubble.
     """
-    micro_rows, micro_sequences = rows / place.pp, sequences / place.pp
-    time = linear_s(shape, place, eff, micro_rows, micro_sequences)
+    micro_rows = np.maximum(rows / place.pp, np.minimum(rows, 1.0))
+    micro_sequences = np.maximum(sequences / place.pp, np.minimum(sequences, 1.0))
+    time = linear_s(shape, place, eff, micro_rows, micro_sequences * queries)
     time = time + experts_s(shape, place, eff, micro_rows)
-    time = time + decode_attention_s(shape, place, eff, micro_sequences, context_tokens)
+    time = time + decode_attention_s(shape, place, eff, micro_sequences, context_tokens, queries)
     time = time + layer_collectives_s(shape, place.tp, place.dp, micro_rows, place.links)
     time = time + stage_transfer_s(shape, place.tp, place.pp, micro_rows / place.dp, place.links)
     traffic = eff.elementwise_passes * 4 * shape.hidden_size * shape.layers * micro_rows / place.dp
@@ -247,7 +273,9 @@ def step_s(
     return np.maximum(time * place.time_factor, sequences * place.stream_sequence_s)
 
 
-def decode_bytes_per_gpu(shape: LlmShape, place: Placement, sequences: Array, context_tokens: Array) -> Array:
+def decode_bytes_per_gpu(
+    shape: LlmShape, place: Placement, sequences: Array, context_tokens: Array, queries: float = 1.0
+) -> Array:
     """Bytes that one decode step must read on one GPU at least: the roofline's numerator. [B]"""
     micro = sequences / place.pp
     attention = (
@@ -259,7 +287,7 @@ def decode_bytes_per_gpu(shape: LlmShape, place: Placement, sequences: Array, co
     weights = weights + (shape.dense_ffn_params + shape.shared_expert_params) / place.tp * place.ffn_width
     weights = weights + 2.0 * shape.head_params / place.tp
     if shape.experts:
-        touched = touched_experts(shape, micro) / (place.tp * place.dp)
+        touched = touched_experts(shape, micro * queries) / (place.tp * place.dp)
         weights = weights + shape.moe_layers * touched * shape.expert_params * place.ffn_width
     read = np.minimum(context_tokens, shape.sparse_topk_tokens) if shape.sparse_topk_tokens else context_tokens
     kept = shape.full_layers * read + shape.sliding_layers * np.minimum(context_tokens, shape.window_tokens)

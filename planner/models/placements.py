@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.models.collectives import Links
-from planner.models.operators import Placement
+from planner.models.operators import COLUMNS, Placement
 
 Array = NDArray[np.float64]
 
@@ -27,5 +27,5 @@ def take(place: Placement, rows: NDArray[Any]) -> Placement:
 
 def _map(place: Placement, change: Callable[[Array], Array]) -> Placement:
     links = Links(**{f.name: change(getattr(place.links, f.name)) for f in fields(Links)})
-    columns = {f.name: change(getattr(place, f.name)) for f in fields(Placement) if f.name != "links"}
-    return replace(place, links=links, **columns)
+    columns = {name: change(getattr(place, name)) for name in COLUMNS}
+    return replace(place, links=links, **columns)  # type: ignore[arg-type]

@@ -117,22 +117,23 @@ def activity(shape: LlmShape, place: Placement, eff: Efficiency, lengths: Length
     that is there takes turns between its prompt, its answer and nothing.
     """
     running, context = np.maximum(point.sequences, 1.0), lengths.mean_context_tokens
-    prompts = running / lengths.output_tokens  # per step
-    rows, micro = (running + prompts * lengths.new_tokens) / place.pp, running / place.pp
+    queries = 1.0 if place.speculation is None else place.speculation.queries
+    prompts = running / lengths.steps  # per step
+    rows, micro = (running * queries + prompts * lengths.new_tokens) / place.pp, running / place.pp
     experts = experts_s(shape, place, eff, rows)
-    work = linear_s(shape, place, eff, rows, micro) + experts
-    work = work + decode_attention_s(shape, place, eff, micro, context)
+    work = linear_s(shape, place, eff, rows, micro * queries) + experts
+    work = work + decode_attention_s(shape, place, eff, micro, context, queries)
     work = work + layer_collectives_s(shape, place.tp, place.dp, rows, place.links)
     prompt = prompt_attention_s(shape, place, eff, lengths.new_tokens, lengths.cached_tokens) / place.dp
     turns = np.minimum(point.sequences + point.prefill_utilisation, 1.0)
     serving = np.where(point.sequences < 1, turns, 1.0)
-    steps_per_s = point.rate_per_s * lengths.output_tokens / (running * serving)
-    slow, tokens = place.time_factor, running * (1 + lengths.new_tokens / lengths.output_tokens)
+    steps_per_s = point.rate_per_s * lengths.steps / (running * serving)
+    slow, tokens = place.time_factor, running * (queries + lengths.new_tokens / lengths.steps)
     flops = token_flops_per_gpu(shape, place, context) * tokens
     return Activity(
         serving=serving,
         busy=np.minimum((work * slow + prompts * prompt) * steps_per_s, 1.0),
-        bytes_per_s=decode_bytes_per_gpu(shape, place, running, context) * steps_per_s,
+        bytes_per_s=decode_bytes_per_gpu(shape, place, running, context, queries) * steps_per_s,
         compute=np.minimum(flops * steps_per_s / place.ffn_flops_per_s, 1.0),
         experts=np.minimum(experts * slow * steps_per_s, 1.0),
         ranks=place.tp * place.dp,

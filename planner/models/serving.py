@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.models.operators import Efficiency, Placement, prompt_attention_s, step_s
+from planner.models.operators import Efficiency, Placement, prompt_attention_s
 from planner.models.shape import LlmShape
+from planner.models.step import step_s
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,7 @@ class Lengths:
     input_cv : standard deviation of input tokens over their mean [-]
     input_p99_ratio : 99th percentile of input tokens over their mean [-]
     prefix_hit_rate : share of input tokens found in the prefix cache [-]
+    tokens_per_step : tokens that a step yields per sequence; above 1 with speculation [-]
     """
 
     input_tokens: float | Array
@@ -36,6 +38,12 @@ class Lengths:
     input_cv: float
     input_p99_ratio: float
     prefix_hit_rate: float
+    tokens_per_step: float = 1.0
+
+    @property
+    def steps(self) -> Array:
+        """Steps in which a sequence decodes."""
+        return np.asarray(np.asarray(self.output_tokens) / self.tokens_per_step)
 
     @property
     def new_tokens(self) -> Array:
@@ -111,13 +119,13 @@ def operate(
     room = np.maximum(budget_tokens - active / place.dp, 1.0)
     # Prompt tokens that must enter per step to keep so many running; with few, a prompt at a time.
     # Every attention rank carries prompts of its own: dp of them share one step.
-    prompts = sequences * others / (lengths.output_tokens * place.dp)  # per step and rank
+    prompts = sequences * others / (lengths.steps * place.dp)  # per step and rank
     needed = prompts * lengths.new_tokens
     chunk = np.clip(needed, np.minimum(lengths.new_tokens, room), room)
     mixed_s = step_s(shape, place, eff, active + chunk * place.dp, active + place.dp, context)
     attention_s = prompt_attention_s(shape, place, eff, lengths.new_tokens, lengths.cached_tokens)
     tpot_s = _mean_step_s(decode_s, mixed_s, needed / chunk, eff.interference_share)
-    tpot_s = tpot_s + prompts * attention_s
+    tpot_s = (tpot_s + prompts * attention_s) / lengths.tokens_per_step
     rate = sequences / (lengths.output_tokens * tpot_s)
     prompt_s = np.maximum(lengths.new_tokens / room, 1.0) * mixed_s + attention_s
     load_s = (lengths.new_tokens / chunk * mixed_s + attention_s) / place.dp

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from planner.report.options import option_rows
 from planner.schema import Estimate, GroupScore, Plan, PlanResult, Validation
 from planner.units import percent, si, usd
 
@@ -154,6 +155,7 @@ def estimate_table(estimate: Estimate, _: Translate) -> TextTable:
         (_("Power per GPU"), _optional(power.gpu_w, "W"), "" if band.gpu_w is None else _range(band.gpu_w, "W")),
         (_("Power at the meter"), _optional(power.facility_w, "W"), ""),
         (_("Energy per output token"), _optional(power.energy_j_per_output_token, "J"), ""),
+        *option_rows(estimate, _),
         (_("Basis"), estimate.basis, ""),
     ]
     inputs = estimate.inputs

@@ -34,6 +34,7 @@ from planner.schema.money import (
     SpotRecord,
     Term,
 )
+from planner.schema.options import DisaggregationAnswer, OffloadAnswer, SparsityAnswer, SpeculationAnswer
 from planner.schema.results import (
     Assumption,
     Band,
@@ -67,6 +68,7 @@ __all__ = [
     "Cost",
     "Cpu",
     "CurvePoint",
+    "DisaggregationAnswer",
     "Drive",
     "Dtype",
     "Engine",
@@ -85,6 +87,7 @@ __all__ = [
     "MlaShape",
     "MoeShape",
     "NetworkItem",
+    "OffloadAnswer",
     "OwnedHour",
     "Parameter",
     "Plan",
@@ -104,6 +107,8 @@ __all__ = [
     "Slo",
     "SloResult",
     "Sourced",
+    "SparsityAnswer",
+    "SpeculationAnswer",
     "SpotAdvice",
     "SpotRecord",
     "Strict",

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from planner.schema.base import Strict
+from planner.schema.options import DisaggregationAnswer, OffloadAnswer, SparsityAnswer, SpeculationAnswer
 from planner.schema.workload import SupplyOption, Workload
 
 Basis = Literal["measured", "calibrated", "roofline"]
@@ -83,6 +84,13 @@ class Estimate(Strict):
     basis: Basis
     band: Band
     assumptions: tuple[Assumption, ...]
+    mode: Literal["aggregated", "disaggregated"] = Field(
+        "aggregated", description="prefill and decode together or apart"
+    )
+    speculation: SpeculationAnswer | None = Field(None, description="drafts, where asked for")
+    sparsity: SparsityAnswer | None = Field(None, description="2:4 weights, where asked for")
+    offload: OffloadAnswer | None = Field(None, description="weights in host memory, where asked for")
+    disaggregation: DisaggregationAnswer | None = Field(None, description="two pools, where asked for")
 
 
 class Layout(Strict):

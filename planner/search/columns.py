@@ -178,6 +178,19 @@ def _generation(catalog: Catalog, name: str, generations: Sequence[str], n: int)
     return np.broadcast_to(np.array([values[g] for g in generations]), (n,))
 
 
+def pool_link(catalog: Catalog, accelerator: Accelerator, gpus: int) -> tuple[float, float]:
+    """One-way rate of one accelerator towards another of `gpus` joined ones, before efficiency, and its latency."""
+    inside = gpus <= accelerator.scaleup_domain_gpus and accelerator.scaleup_bytes_per_s is not None
+    if inside:
+        kind, rate = "scale-up", accelerator.scaleup_bytes_per_s
+    elif gpus <= reach(accelerator):
+        kind, rate = "pcie", accelerator.pcie_bytes_per_s
+    else:
+        kind, rate = "internode", catalog.parameter("internode_bytes_per_s").value
+    assert rate is not None
+    return rate, catalog.parameter("collective_latency_s", kind).value
+
+
 def _links(catalog: Catalog, rows: list[Accelerator], candidates: Candidates) -> Links:
     at, tp = candidates.accelerator, candidates.tp
     domain = np.array([r.scaleup_domain_gpus for r in rows])[at]

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import MissingFact, WorkloadError
-from planner.models import serving
+from planner.errors import WorkloadError
 from planner.models.loop import closed_loop
-from planner.models.precision import compute_dtype
-from planner.schema import Estimate, Memory
-from planner.search import metrics
-from planner.search.columns import KV, WEIGHTS, Candidates, efficiency, place
-from planner.search.fit import fit_memory
+from planner.models.operators import Efficiency, Placement
+from planner.models.serving import Lengths
+from planner.models.shape import LlmShape
+from planner.models.step import draft_s, host_s, step_s
+from planner.schema import Assumption, Basis, Estimate, Memory, SparsityAnswer, SpeculationAnswer
+from planner.search import metrics, options
+from planner.search.columns import KV, WEIGHTS, Array, Candidates, efficiency, place
+from planner.search.fit import PLAIN, Change, Fit, fit_memory
 from planner.search.loops import loop
-from planner.search.space import FACTS, possible_weights
+from planner.search.options import Options
+from planner.search.question import Question, Resolved, resolve
 from planner.shapes import llm_shape
+
+__all__ = ["Question", "estimate"]
 
 SOURCES = (
     ("gemm_memory_efficiency", "bf16"),
@@ -31,175 +36,182 @@ SOURCES = (
     ("driver_reserve_bytes", ""),
     ("host_power_w_per_gpu", ""),
 )
+LOAD = ("kv", "input_tokens", "output_tokens", "concurrency", "prefix_hit_rate", "site")
+OPTIONS = ("speculation", "acceptance", "sparsity", "offload")
 
 
 @dataclass(frozen=True)
-class Question:
-    """What `planner estimate` asks: names as the user wrote them, sizes of the layout and the load."""
+class Layout:
+    """One layout ready for the models: columns of length one."""
 
-    llm: str
-    accelerator: str
-    gpus: int = 8
-    tp: int | None = None
-    dp: int = 1
-    pp: int = 1
-    ep: int = 1
-    weights: str | None = None
-    kv: str = "bf16"
-    engine: str = "vllm"
-    input_tokens: int = 1024
-    output_tokens: int = 1024
-    concurrency: int = 64
-    utilisation: float | None = None
-    prefix_hit_rate: float = 0.0
-    site: str = "us-average"
+    shape: LlmShape
+    candidates: Candidates
+    place: Placement
+    eff: Efficiency
+    lengths: Lengths
+    fit: Fit
 
 
 def estimate(catalog: Catalog, question: Question) -> Estimate:
-    """Memory, latency, throughput and power of one replica in a closed loop.
+    """Memory, latency, throughput and power of one replica in a closed loop, or of two pools.
 
     Raises
     ------
     UnknownName, WorkloadError, MissingFact
         For names, sizes or facts that give no answer.
     """
-    llm_id, accelerator_id, engine_id, tp, weights = _resolve(catalog, question)
-    llm = catalog.llms[llm_id]
-    shape = llm_shape(llm_id, llm)
+    if question.mode != "aggregated":
+        from planner.search.disaggregated import estimate as two_pools
+
+        return two_pools(catalog, question)
+    found = resolve(catalog, question)
+    plain = lay_out(catalog, question, found)
+    if not options.asked(question):
+        return _answer(catalog, question, found, plain, plain.shape)
+    chosen = options.apply(catalog, question, found, plain.shape, plain.place, plain.candidates)
+    layout = with_options(catalog, question, found, plain, chosen)
+    answer = _answer(catalog, question, found, layout, chosen.shape)
+    return _optional(catalog, question, plain, layout, chosen, answer)
+
+
+def lay_out(catalog: Catalog, q: Question, found: Resolved) -> Layout:
+    """Shape, placement and memory of a question without options."""
+    llm = catalog.llms[found.llm]
+    shape = llm_shape(found.llm, llm)
     one = np.ones(1, np.int64)
     candidates = Candidates(
-        (accelerator_id,),
-        (engine_id,),
+        (found.accelerator,),
+        (found.engine,),
         one - 1,
         one - 1,
-        one * WEIGHTS.index(weights),
-        one * KV.index(question.kv),
-        one * tp,
-        one * question.dp,
-        one * question.pp,
-        one * question.ep,
+        one * WEIGHTS.index(found.weights),
+        one * KV.index(q.kv),
+        one * found.tp,
+        one * q.dp,
+        one * q.pp,
+        one * q.ep,
     )
     placed, eff = place(catalog, shape, llm, candidates), efficiency(catalog)
-    lengths = serving.Lengths(
-        float(question.input_tokens), float(question.output_tokens), 0.0, 1.0, question.prefix_hit_rate
-    )
-    fit = fit_memory(
-        catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens, question.utilisation
-    )
-    memory = metrics.memory_answer(shape, candidates, fit, 0)
+    lengths = Lengths(float(q.input_tokens), float(q.output_tokens), 0.0, 1.0, q.prefix_hit_rate)
+    fit = _fit(catalog, q, found, shape, candidates, placed, lengths, PLAIN)
+    return Layout(shape, candidates, placed, eff, lengths, fit)
+
+
+def with_options(catalog: Catalog, q: Question, found: Resolved, plain: Layout, chosen: Options) -> Layout:
+    """The layout with its options; the shape stays that of the whole LLM."""
+    speculation = chosen.place.speculation
+    steps = 1.0 if speculation is None else speculation.tokens_per_step
+    lengths = replace(plain.lengths, tokens_per_step=steps)
+    fit = _fit(catalog, q, found, chosen.shape, plain.candidates, chosen.place, lengths, chosen.change)
+    return replace(plain, place=chosen.place, lengths=lengths, fit=fit)
+
+
+def _fit(
+    catalog: Catalog,
+    q: Question,
+    found: Resolved,
+    shape: LlmShape,
+    candidates: Candidates,
+    placed: Placement,
+    lengths: Lengths,
+    change: Change,
+) -> Fit:
+    llm, context = catalog.llms[found.llm], lengths.final_context_tokens
+    return fit_memory(catalog, llm, shape, candidates, placed.kv_width, context, q.utilisation, change=change)
+
+
+def fitting_memory(catalog: Catalog, q: Question, layout: Layout) -> Memory:
+    """Memory of a layout; raises WorkloadError where it is too small."""
+    memory = metrics.memory_answer(layout.shape, layout.candidates, layout.fit, 0)
     if not memory.fits:
-        raise WorkloadError(_too_small(catalog, question, candidates, fit.usable_bytes[0], memory))
-    users = np.array([float(question.concurrency)])
-    driven = loop(catalog, [engine_id], catalog.harnesses["plain"].requests_per_user)
+        raise WorkloadError(_too_small(catalog, q, layout.candidates, layout.fit.usable_bytes[0], memory))
+    return memory
+
+
+def _answer(catalog: Catalog, q: Question, found: Resolved, layout: Layout, resident: LlmShape) -> Estimate:
+    memory = fitting_memory(catalog, q, layout)
+    shape, placed, eff, lengths, fit = layout.shape, layout.place, layout.eff, layout.lengths, layout.fit
+    users = np.array([float(q.concurrency)])
+    driven = loop(catalog, [found.engine], catalog.harnesses["plain"].requests_per_user)
     point, ttft_s = closed_loop(shape, placed, eff, lengths, users, fit.max_sequences, fit.budget_tokens, driven)
-    load = metrics.observe(catalog, shape, candidates, placed, eff, lengths, point, ttft_s)
-    served = metrics.serving_answer(
-        lengths, load, question.gpus, 0, min(1.0, question.concurrency / memory.max_sequences)
-    )
-    basis = metrics.basis_of(catalog, accelerator_id, weights)
-    site = catalog.site(question.site, "--site")
-    watts = metrics.power_answer(catalog, site, lengths, load, question.gpus, 0)
+    load = metrics.observe(catalog, resident, layout.candidates, placed, eff, lengths, point, ttft_s)
+    served = metrics.serving_answer(lengths, load, q.gpus, 0, min(1.0, q.concurrency / memory.max_sequences))
+    basis: Basis = "roofline" if options.asked(q) else metrics.basis_of(catalog, found.accelerator, found.weights)
+    watts = metrics.power_answer(catalog, catalog.site(q.site, "--site"), lengths, load, q.gpus, 0)
     return Estimate(
-        inputs={
-            "llm": llm_id,
-            "accelerator": accelerator_id,
-            "engine": engine_id,
-            "gpus": question.gpus,
-            "tp": tp,
-            "dp": question.dp,
-            "pp": question.pp,
-            "ep": question.ep,
-            "weights": weights,
-            "kv": question.kv,
-            "input_tokens": question.input_tokens,
-            "output_tokens": question.output_tokens,
-            "concurrency": question.concurrency,
-            "prefix_hit_rate": question.prefix_hit_rate,
-            "site": question.site,
-        },
+        inputs=inputs(q, found),
         memory=memory,
         serving=served,
         power=watts,
         basis=basis,
-        band=metrics.band_answer(catalog, accelerator_id, engine_id, basis, served, watts.gpu_w),
+        band=metrics.band_answer(catalog, found.accelerator, found.engine, basis, served, watts.gpu_w),
         assumptions=metrics.assumptions(catalog, SOURCES),
     )
 
 
-def _resolve(catalog: Catalog, q: Question) -> tuple[str, str, str, int, str]:
-    llm_id = catalog.llm_id(q.llm, "--llm")
-    accelerator_id = catalog.accelerator_id(q.accelerator, "--accelerator")
-    engine_id = catalog.engine_id(q.engine, "--engine")
-    catalog.site(q.site, "--site")
-    llm, row = catalog.llms[llm_id], catalog.accelerators[accelerator_id]
-    for field in FACTS:
-        if getattr(row, field) is None:
-            raise MissingFact(
-                accelerator_id, field, "an estimate", "Add it with its source to catalogs/accelerators.toml."
-            )
-    weights = q.weights or llm.weights
-    tp = max(q.gpus // max(q.dp * q.pp, 1), 1) if q.tp is None else q.tp
-    _check_sizes(q, tp)
-    _check_shape(llm.heads, llm.layers, llm.moe.experts if llm.moe else 0, q, tp)
-    if weights not in possible_weights(llm):
-        raise WorkloadError(
-            f"{llm_id} is published in {llm.weights}; {weights} cannot be made from it.\n"
-            f"  Possible: {', '.join(possible_weights(llm))}."
-        )
-    if compute_dtype(weights, frozenset(row.peak_flops_per_s)) is None:
-        raise WorkloadError(
-            f"{accelerator_id} cannot compute in {weights}: it has units for {', '.join(row.peak_flops_per_s)}.\n"
-            "  Choose other --weights, such as int4 or bf16, or another --accelerator."
-        )
-    context = q.input_tokens + q.output_tokens
-    if llm.max_context_tokens and context > llm.max_context_tokens:
-        raise WorkloadError(
-            f"{q.input_tokens} tokens in and {q.output_tokens} out exceed the {llm.max_context_tokens}-token context "
-            f"of {llm_id}."
-        )
-    return llm_id, accelerator_id, engine_id, tp, weights
+def inputs(q: Question, found: Resolved) -> dict[str, str | float | int | None]:
+    """The question with its names resolved; options only where they were used."""
+    names = {"llm": found.llm, "accelerator": found.accelerator, "engine": found.engine, "gpus": q.gpus}
+    layout = {"tp": found.tp, "dp": q.dp, "pp": q.pp, "ep": q.ep, "weights": found.weights}
+    load = {name: getattr(q, name) for name in LOAD}
+    used = {name: getattr(q, name) for name in OPTIONS if getattr(q, name) is not None}
+    if q.offload is not None:
+        used |= {"host": q.host, "sockets": q.sockets}
+    return {**names, **layout, **load, **used}
 
 
-def _check_sizes(q: Question, tp: int) -> None:
-    sizes = {
-        "gpus": q.gpus,
-        "tp": tp,
-        "dp": q.dp,
-        "pp": q.pp,
-        "ep": q.ep,
-        "input": q.input_tokens,
-        "output": q.output_tokens,
-        "concurrency": q.concurrency,
-    }
-    for name, size in sizes.items():
-        if not 1 <= size <= 10_000_000:
-            raise WorkloadError(f"--{name} {size}: give a whole number from 1 to 10,000,000.")
-    if tp * q.dp * q.pp != q.gpus:
-        raise WorkloadError(
-            f"--tp {tp} x --dp {q.dp} x --pp {q.pp} = {tp * q.dp * q.pp} accelerators, but --gpus says {q.gpus}.\n"
-            "  Make the product equal --gpus."
+def _optional(
+    catalog: Catalog, q: Question, plain: Layout, layout: Layout, chosen: Options, answer: Estimate
+) -> Estimate:
+    """The answer with what each option did to it."""
+    running = np.array([max(answer.serving.running_sequences, 1.0)])
+    context = layout.lengths.mean_context_tokens
+    whole_s = float(step_s(layout.shape, layout.place, layout.eff, running, running, context)[0])
+    changed: dict[str, object] = {}
+    if chosen.host is not None:
+        speculation = layout.place.speculation
+        rows = running * (1.0 if speculation is None else speculation.queries)
+        away_s = float(host_s(layout.shape, layout.place, rows)[0])
+        changed["offload"] = chosen.host.model_copy(update={"step_s": whole_s, "host_s": away_s})
+        if away_s > whole_s / 2:
+            changed["serving"] = answer.serving.model_copy(update={"bound": "host"})
+    if q.speculation is not None:
+        changed["speculation"] = _drafted(catalog, q, layout, answer, running, whole_s)
+    if q.sparsity is not None:
+        other = estimate(catalog, replace(q, sparsity=None)) if plain.fit.max_sequences[0] >= 1 else None
+        changed["sparsity"] = SparsityAnswer(
+            stored_share=chosen.change.dense_factor,
+            dense_weights_bytes_per_gpu=float(plain.fit.weights_bytes[0]),
+            plain_tpot_s=other.serving.tpot_s if other else None,
+            gain=_gain(answer, other) if other else None,
         )
-    if q.ep not in (1, tp * q.dp):
-        raise WorkloadError(f"--ep {q.ep}: give 1, or tp x dp = {tp * q.dp} to place whole experts on ranks.")
-    if q.kv not in KV:
-        raise WorkloadError(f"--kv {q.kv}: give one of {', '.join(KV)}.")
-    if q.weights is not None and q.weights not in WEIGHTS:
-        raise WorkloadError(f"--weights {q.weights}: give one of {', '.join(WEIGHTS)}.")
-    if q.utilisation is not None and not 0 < q.utilisation <= 1:
-        raise WorkloadError(f"--utilisation {q.utilisation}: give a share above 0 and up to 1.")
-    if not 0 <= q.prefix_hit_rate < 1:
-        raise WorkloadError(f"--prefix-hit-rate {q.prefix_hit_rate}: give a share from 0 and below 1.")
+    more = metrics.assumptions(catalog, chosen.parameters)
+    if q.sparsity is not None:
+        more = (*more, Assumption(name="sparsity", value=q.sparsity, unit="-", source=options.NO_SPARSE_ENGINE))
+    return answer.model_copy(update={**changed, "assumptions": (*answer.assumptions, *more)})
 
 
-def _check_shape(heads: int, layers: int, experts: int, q: Question, tp: int) -> None:
-    if heads % tp:
-        raise WorkloadError(f"--tp {tp} does not divide {heads} attention heads.\n  Choose a divisor of {heads}.")
-    if q.pp > layers:
-        raise WorkloadError(f"--pp {q.pp} exceeds {layers} layers.")
-    if (q.ep > 1 or q.dp > 1) and not experts:
-        raise WorkloadError("--ep and --dp need a mixture of experts; run more replicas instead.")
-    if q.ep > 1 and experts % q.ep:
-        raise WorkloadError(f"--ep {q.ep} does not divide {experts} experts.")
+def _drafted(
+    catalog: Catalog, q: Question, layout: Layout, answer: Estimate, running: Array, whole_s: float
+) -> SpeculationAnswer:
+    speculation = layout.place.speculation
+    assert speculation is not None and q.speculation is not None
+    other = estimate(catalog, replace(q, speculation=None, acceptance=None))
+    context = layout.lengths.mean_context_tokens
+    return SpeculationAnswer(
+        method=q.speculation.split(":")[0],
+        draft_tokens=speculation.draft_tokens,
+        acceptance=speculation.acceptance,
+        tokens_per_step=speculation.tokens_per_step,
+        step_s=whole_s,
+        draft_s=float(draft_s(layout.place, layout.eff, running, context)[0]),
+        plain_tpot_s=other.serving.tpot_s,
+        gain=_gain(answer, other),
+    )
+
+
+def _gain(answer: Estimate, other: Estimate) -> float:
+    return answer.serving.output_tokens_per_s / other.serving.output_tokens_per_s
 
 
 def _too_small(catalog: Catalog, q: Question, candidates: Candidates, usable: float, memory: Memory) -> str:

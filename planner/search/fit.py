@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from planner.catalog import Catalog
 from planner.models import memory
@@ -32,6 +32,25 @@ class Fit:
     budget_tokens: Array
 
 
+@dataclass(frozen=True)
+class Change:
+    """What options do to memory.
+
+    Attributes
+    ----------
+    dense_factor : bytes of attention and dense matrices over the stored precision's own [-]
+    weights_bytes : further weights on every GPU, such as a drafter's [B]
+    sequence_bytes : further cache of one sequence, before sharding [B]
+    """
+
+    dense_factor: float = 1.0
+    weights_bytes: float = 0.0
+    sequence_bytes: float = 0.0
+
+
+PLAIN = Change()
+
+
 def take_fit(fit: Fit, rows: NDArray[Any]) -> Fit:
     """The memory of some candidates."""
     return Fit(**{f.name: getattr(fit, f.name)[rows] for f in fields(Fit)})
@@ -46,6 +65,7 @@ def fit_memory(
     context_tokens: Array,
     utilisation: float | None = None,
     engine_version: str = "",
+    change: Change = PLAIN,
 ) -> Fit:
     """Weights, reserve and caches of every candidate for sequences of one length.
 
@@ -54,6 +74,7 @@ def fit_memory(
     context_tokens : full length of a sequence, prompt and answer. [token]
     utilisation : share of memory that the engine takes; None: each engine's default. [-]
     engine_version : scope of engine generations that profile memory otherwise than the pinned one
+    change : what options add or take away
     """
     engines = [catalog.engines[id] for id in candidates.engine_ids]
     rows = [catalog.accelerators[id] for id in candidates.accelerator_ids]
@@ -62,9 +83,10 @@ def fit_memory(
     limit = np.array([float(e.max_sequences) for e in engines])[candidates.engine] * candidates.dp
     visible = np.array([r.memory_visible_bytes or np.nan for r in rows])[candidates.accelerator]
     hidden = catalog.parameter("driver_reserve_bytes").value
-    weights = memory.weight_bytes_per_gpu(
-        shape, dict(part_widths(shape, llm, candidates.weights)), candidates.tp, candidates.dp, candidates.pp
-    )
+    width: dict[str, ArrayLike] = dict(part_widths(shape, llm, candidates.weights))
+    width |= {part: np.asarray(width[part]) * change.dense_factor for part in ("attention", "dense")}
+    weights = memory.weight_bytes_per_gpu(shape, width, candidates.tp, candidates.dp, candidates.pp)
+    weights = weights + change.weights_bytes
     profiled = catalog.parameter("sampler_sequences", engine_version).value
     activation = memory.activation_bytes_per_gpu(
         shape,
@@ -84,7 +106,7 @@ def fit_memory(
     rule = np.array([e.memory_rule for e in engines])[candidates.engine]
     room = memory.kv_room_bytes(visible - hidden, share, rule, weights, activation, reserve)
     shards = memory.kv_shards(shape, candidates.tp, candidates.pp)
-    sequence = memory.kv_bytes_per_sequence(shape, kv_width, context_tokens)
+    sequence = memory.kv_bytes_per_sequence(shape, kv_width, context_tokens) + change.sequence_bytes
     sequences = memory.max_sequences(room, sequence, shards, candidates.dp)
     return Fit(
         memory_bytes=visible,

@@ -11,7 +11,7 @@ import pytest
 
 from planner.catalog import Catalog
 from planner.models.collectives import Links
-from planner.models.operators import Efficiency, Placement
+from planner.models.operators import COLUMNS, Efficiency, Placement
 from planner.models.shape import LlmShape
 from planner.shapes import llm_shape
 
@@ -89,7 +89,7 @@ def placed() -> Callable[..., Placement]:
 
 
 def _placed(**changes: float | list[float]) -> Placement:
-    columns = {f.name: np.ones(1) for f in fields(Placement) if f.name != "links"}
+    columns = {name: np.ones(1) for name in COLUMNS}
     links = Links(**{f.name: np.array([_link(f.name)]) for f in fields(Links)})
     for name in columns:
         if name.endswith("flops_per_s"):

@@ -169,3 +169,38 @@ def test_columns_give_what_rows_give(sparse: LlmShape, placed: Placed, ideal: Ef
     together = operators.step_s(sparse, placed(), ideal, batches, batches, context)
     apart = [float(operators.step_s(sparse, placed(), ideal, b * ONE, b * ONE, context)[0]) for b in batches]
     assert together.tolist() == apart
+
+
+def test_a_pipeline_needs_work_for_every_stage(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    """With one sequence the other stages stand still: the bubble is all that they could have done."""
+    free = {"stage_latency_s": np.zeros(1), "stage_bytes_per_s": np.full(1, 1e30)}
+    place = placed(pp=2)
+    staged = replace(place, links=replace(place.links, **free))
+    context = np.array([100.0])
+    alone = float(operators.step_s(small, placed(), ideal, ONE, ONE, context)[0])
+    assert float(operators.step_s(small, staged, ideal, ONE, ONE, context)[0]) == pytest.approx(alone)
+    # Two sequences keep both stages busy, each step as long as that of one.
+    two = 2 * ONE
+    assert float(operators.step_s(small, staged, ideal, two, two, context)[0]) == pytest.approx(alone)
+
+
+@given(sequences=st.floats(0.5, 500), context=st.floats(0, 1e5), stages=st.sampled_from([2, 4, 8]))
+def test_the_bubble_is_never_negative(
+    sparse: LlmShape, placed: Placed, ideal: Efficiency, sequences: float, context: float, stages: int
+) -> None:
+    batch, tokens = np.array([sequences]), np.array([context])
+    share = np.maximum(batch / stages, np.minimum(batch, 1.0))
+    busy = float(operators.step_s(sparse, placed(), ideal, share, share, tokens)[0])
+    found = float(operators.step_s(sparse, placed(pp=stages), ideal, batch, batch, tokens)[0])
+    assert found >= busy * (1 - 1e-12)
+
+
+def test_attention_ranks_wait_for_the_busiest(sparse: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    """One sequence on one of four ranks takes that rank as long as it would take alone; four take no longer."""
+    context = np.array([1000.0])
+    alone = float(operators.decode_attention_s(sparse, placed(), ideal, ONE, context)[0])
+    for sequences in (1.0, 4.0):
+        found = operators.decode_attention_s(sparse, placed(dp=4), ideal, np.array([sequences]), context)
+        assert float(found[0]) == pytest.approx(alone)
+    eight = operators.decode_attention_s(sparse, placed(dp=4), ideal, np.array([8.0]), context)
+    assert float(eight[0]) == pytest.approx(2 * alone)

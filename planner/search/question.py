@@ -1,0 +1,170 @@
+"""What `planner estimate` asks, and which of it makes sense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from planner.catalog import Catalog
+from planner.errors import MissingFact, WorkloadError
+from planner.models.precision import compute_dtype
+from planner.search.columns import KV, WEIGHTS
+from planner.search.space import FACTS, possible_weights
+
+
+@dataclass(frozen=True)
+class Question:
+    """Names as the user wrote them, sizes of the layout, the load, and options of serving.
+
+    Attributes
+    ----------
+    speculation : `mtp:K`, `ngram:K` or `draft:LLM:K`, K drafts per step; None: no drafts
+    acceptance : chance that a draft holds; None: as measured for multi-token prediction [-]
+    sparsity : `2:4`, or None
+    offload : `experts:cpu`, `experts:pcie` or `layers:pcie`, with `:SHARE` where not all; None: nothing
+    host, sockets, host_memory_gb : processor of the host, how many, and its memory [GB]
+    mode : `aggregated`, or `disaggregated` with pools of their own for prefill and decode
+    prefill_*, decode_gpus : the pools; tp, dp, pp and ep then describe one decode replica
+    """
+
+    llm: str
+    accelerator: str
+    gpus: int = 8
+    tp: int | None = None
+    dp: int = 1
+    pp: int = 1
+    ep: int = 1
+    weights: str | None = None
+    kv: str = "bf16"
+    engine: str = "vllm"
+    input_tokens: int = 1024
+    output_tokens: int = 1024
+    concurrency: int = 64
+    utilisation: float | None = None
+    prefix_hit_rate: float = 0.0
+    site: str = "us-average"
+    speculation: str | None = None
+    acceptance: float | None = None
+    sparsity: str | None = None
+    offload: str | None = None
+    host: str | None = None
+    sockets: int = 2
+    host_memory_gb: float | None = None
+    mode: str = "aggregated"
+    prefill_gpus: int | None = None
+    decode_gpus: int | None = None
+    prefill_tp: int | None = None
+    prefill_dp: int = 1
+    prefill_ep: int = 1
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Catalog ids and sizes of a question that makes sense."""
+
+    llm: str
+    accelerator: str
+    engine: str
+    tp: int
+    weights: str
+
+
+def resolve(catalog: Catalog, q: Question) -> Resolved:
+    """Names looked up, sizes checked.
+
+    Raises
+    ------
+    UnknownName, WorkloadError, MissingFact
+        For names, sizes or facts that give no answer.
+    """
+    llm_id = catalog.llm_id(q.llm, "--llm")
+    accelerator_id = catalog.accelerator_id(q.accelerator, "--accelerator")
+    engine_id = catalog.engine_id(q.engine, "--engine")
+    catalog.site(q.site, "--site")
+    llm, row = catalog.llms[llm_id], catalog.accelerators[accelerator_id]
+    for field in FACTS:
+        if getattr(row, field) is None:
+            raise MissingFact(
+                accelerator_id, field, "an estimate", "Add it with its source to catalogs/accelerators.toml."
+            )
+    weights = q.weights or llm.weights
+    tp = max(q.gpus // max(q.dp * q.pp, 1), 1) if q.tp is None else q.tp
+    _check_sizes(q, tp)
+    _check_options(q)
+    _check_shape(llm.heads, llm.layers, llm.moe.experts if llm.moe else 0, q, tp)
+    if weights not in possible_weights(llm):
+        raise WorkloadError(
+            f"{llm_id} is published in {llm.weights}; {weights} cannot be made from it.\n"
+            f"  Possible: {', '.join(possible_weights(llm))}."
+        )
+    if compute_dtype(weights, frozenset(row.peak_flops_per_s)) is None:
+        raise WorkloadError(
+            f"{accelerator_id} cannot compute in {weights}: it has units for {', '.join(row.peak_flops_per_s)}.\n"
+            "  Choose other --weights, such as int4 or bf16, or another --accelerator."
+        )
+    context = q.input_tokens + q.output_tokens
+    if llm.max_context_tokens and context > llm.max_context_tokens:
+        raise WorkloadError(
+            f"{q.input_tokens} tokens in and {q.output_tokens} out exceed the {llm.max_context_tokens}-token context "
+            f"of {llm_id}."
+        )
+    return Resolved(llm_id, accelerator_id, engine_id, tp, weights)
+
+
+def _check_sizes(q: Question, tp: int) -> None:
+    sizes = {
+        "gpus": q.gpus,
+        "tp": tp,
+        "dp": q.dp,
+        "pp": q.pp,
+        "ep": q.ep,
+        "input": q.input_tokens,
+        "output": q.output_tokens,
+        "concurrency": q.concurrency,
+    }
+    for name, size in sizes.items():
+        if not 1 <= size <= 10_000_000:
+            raise WorkloadError(f"--{name} {size}: give a whole number from 1 to 10,000,000.")
+    if tp * q.dp * q.pp != q.gpus:
+        raise WorkloadError(
+            f"--tp {tp} x --dp {q.dp} x --pp {q.pp} = {tp * q.dp * q.pp} accelerators, but --gpus says {q.gpus}.\n"
+            "  Make the product equal --gpus."
+        )
+    if q.ep not in (1, tp * q.dp):
+        raise WorkloadError(f"--ep {q.ep}: give 1, or tp x dp = {tp * q.dp} to place whole experts on ranks.")
+    if q.kv not in KV:
+        raise WorkloadError(f"--kv {q.kv}: give one of {', '.join(KV)}.")
+    if q.weights is not None and q.weights not in WEIGHTS:
+        raise WorkloadError(f"--weights {q.weights}: give one of {', '.join(WEIGHTS)}.")
+    if q.utilisation is not None and not 0 < q.utilisation <= 1:
+        raise WorkloadError(f"--utilisation {q.utilisation}: give a share above 0 and up to 1.")
+    if not 0 <= q.prefix_hit_rate < 1:
+        raise WorkloadError(f"--prefix-hit-rate {q.prefix_hit_rate}: give a share from 0 and below 1.")
+
+
+def _check_options(q: Question) -> None:
+    """Options that say nothing without another one."""
+    pools = (q.prefill_gpus, q.decode_gpus, q.prefill_tp)
+    orphans = {
+        "acceptance": (q.acceptance is not None and q.speculation is None, "--speculation, such as mtp:3"),
+        "host": (q.host is not None and q.offload is None, "--offload, such as experts:cpu"),
+        "host-memory-gb": (q.host_memory_gb is not None and q.offload is None, "--offload, such as experts:cpu"),
+        "sockets": (q.sockets != Question.sockets and q.offload is None, "--offload, such as experts:cpu"),
+        "prefill-gpus, --decode-gpus and --prefill-tp, -dp, -ep": (
+            pools != (None,) * 3 or (q.prefill_dp, q.prefill_ep) != (1, 1),
+            "--mode disaggregated",
+        ),
+    }
+    for name, (alone, partner) in orphans.items():
+        if alone:
+            raise WorkloadError(f"--{name} says nothing by itself.\n  Add {partner}, or leave it out.")
+
+
+def _check_shape(heads: int, layers: int, experts: int, q: Question, tp: int) -> None:
+    if heads % tp:
+        raise WorkloadError(f"--tp {tp} does not divide {heads} attention heads.\n  Choose a divisor of {heads}.")
+    if q.pp > layers:
+        raise WorkloadError(f"--pp {q.pp} exceeds {layers} layers.")
+    if (q.ep > 1 or q.dp > 1) and not experts:
+        raise WorkloadError("--ep and --dp need a mixture of experts; run more replicas instead.")
+    if q.ep > 1 and experts % q.ep:
+        raise WorkloadError(f"--ep {q.ep} does not divide {experts} experts.")
