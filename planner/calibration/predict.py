@@ -15,6 +15,7 @@ from planner.models.serving import Lengths
 from planner.search import metrics
 from planner.search.columns import KV, WEIGHTS, Candidates, efficiency, place
 from planner.search.fit import Fit, fit_memory
+from planner.search.learned import tune
 from planner.search.loops import loop
 from planner.shapes import llm_shape
 
@@ -77,6 +78,7 @@ def _predict_llm(llm_id: str, points: list[Point], catalog: Catalog, eff: Effici
     shape = llm_shape(llm_id, llm)
     candidates, lengths = columns(points, catalog)
     placed = place(catalog, shape, llm, candidates, [profile(p) for p in points])
+    placed, eff = tune(catalog, llm_id, candidates, placed, eff)
     fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens)
     users = np.array([p.load / p.replicas if p.kind != "open" else 1.0 for p in points])
     most = np.maximum(_room(catalog, fit, candidates, users, lengths), 1.0)

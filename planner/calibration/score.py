@@ -45,7 +45,7 @@ def _score(point: Point, predicted: float, catalog: Catalog) -> ScoredPoint:
             else f"{point.kind} load is not modelled"
         )
         return _bare(point.id, point.row, name, measured, reason)
-    basis = basis_of(catalog, point.accelerator, point.weights)
+    basis = basis_of(catalog, point.accelerator, point.weights, point.llm, point.engine)
     low, high = _band(point, basis, catalog)
     value = predicted / scale
     return ScoredPoint(

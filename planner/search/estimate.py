@@ -16,6 +16,7 @@ from planner.schema import Estimate, Memory
 from planner.search import metrics
 from planner.search.columns import KV, WEIGHTS, Candidates, efficiency, place
 from planner.search.fit import fit_memory
+from planner.search.learned import own_names, tune
 from planner.search.loops import loop
 from planner.search.space import FACTS, possible_weights
 from planner.shapes import llm_shape
@@ -63,7 +64,7 @@ def estimate(catalog: Catalog, question: Question) -> Estimate:
     UnknownName, WorkloadError, MissingFact
         For names, sizes or facts that give no answer.
     """
-    llm_id, accelerator_id, engine_id, tp, weights = _resolve(catalog, question)
+    llm_id, accelerator_id, engine_id, tp, weights = resolve(catalog, question)
     llm = catalog.llms[llm_id]
     shape = llm_shape(llm_id, llm)
     one = np.ones(1, np.int64)
@@ -79,7 +80,7 @@ def estimate(catalog: Catalog, question: Question) -> Estimate:
         one * question.pp,
         one * question.ep,
     )
-    placed, eff = place(catalog, shape, llm, candidates), efficiency(catalog)
+    placed, eff = tune(catalog, llm_id, candidates, place(catalog, shape, llm, candidates), efficiency(catalog))
     lengths = serving.Lengths(
         float(question.input_tokens), float(question.output_tokens), 0.0, 1.0, question.prefix_hit_rate
     )
@@ -96,7 +97,7 @@ def estimate(catalog: Catalog, question: Question) -> Estimate:
     served = metrics.serving_answer(
         lengths, load, question.gpus, 0, min(1.0, question.concurrency / memory.max_sequences)
     )
-    basis = metrics.basis_of(catalog, accelerator_id, weights)
+    basis = metrics.basis_of(catalog, accelerator_id, weights, llm_id, engine_id)
     return Estimate(
         inputs={
             "llm": llm_id,
@@ -120,11 +121,18 @@ def estimate(catalog: Catalog, question: Question) -> Estimate:
         power=metrics.power_answer(catalog, catalog.site(question.site, "--site"), lengths, load, question.gpus, 0),
         basis=basis,
         band=metrics.band_answer(catalog, basis, served),
-        assumptions=metrics.assumptions(catalog, SOURCES),
+        assumptions=metrics.assumptions(catalog, SOURCES + own_names(catalog, [(accelerator_id, llm_id, engine_id)])),
     )
 
 
-def _resolve(catalog: Catalog, q: Question) -> tuple[str, str, str, int, str]:
+def resolve(catalog: Catalog, q: Question) -> tuple[str, str, str, int, str]:
+    """Ids of LLM, accelerator and engine, tensor-parallel size and weight precision of a layout that can exist.
+
+    Raises
+    ------
+    UnknownName, WorkloadError, MissingFact
+        For names, sizes or facts that give no answer.
+    """
     llm_id = catalog.llm_id(q.llm, "--llm")
     accelerator_id = catalog.accelerator_id(q.accelerator, "--accelerator")
     engine_id = catalog.engine_id(q.engine, "--engine")
