@@ -19,6 +19,13 @@ from planner.schema.facts import (
     SlidingShape,
     WeightPrecision,
 )
+from planner.schema.learning import (
+    BenchmarkSource,
+    Calibrated,
+    LearnedPoint,
+    LearnedScalar,
+    LearnedScore,
+)
 from planner.schema.money import (
     ApiPrice,
     Instance,
@@ -61,6 +68,8 @@ __all__ = [
     "Assumption",
     "Band",
     "Basis",
+    "BenchmarkSource",
+    "Calibrated",
     "CatalogInfo",
     "Confidence",
     "Cost",
@@ -76,6 +85,9 @@ __all__ = [
     "Instance",
     "KvPrecision",
     "Layout",
+    "LearnedPoint",
+    "LearnedScalar",
+    "LearnedScore",
     "Limits",
     "LinearShape",
     "Llm",
