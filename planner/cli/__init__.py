@@ -8,7 +8,7 @@ import sys
 import click
 
 from planner import __version__
-from planner.cli import answers, facts
+from planner.cli import answers, facts, learning
 from planner.errors import PlannerError
 
 
@@ -51,6 +51,7 @@ for command in (
     answers.export,
     answers.lint,
     answers.validate,
+    learning.calibrate,
     facts.catalog,
     facts.schema,
     facts.app,
