@@ -7,13 +7,15 @@ A file is read when it is first asked for, so a plan pays only for what it uses;
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import get_args
 
 from planner.assets import catalogs_dir
 from planner.errors import CatalogError, MissingFact, OutputError, UnknownName
+from planner.overlay import Names, read_overlay
 from planner.schema import (
     Accelerator,
     ApiPrice,
@@ -35,6 +37,7 @@ from planner.schema import (
     Sourced,
     SpotAdvice,
     SpotRecord,
+    WeightPrecision,
 )
 from planner.tabular import read_csv, read_table, read_toml
 
@@ -177,10 +180,26 @@ class Catalog:
 
     def calibrated(self, values: Mapping[tuple[str, str], float]) -> Catalog:
         """The same facts with other calibration values; rows keep their provenance. For fitting."""
+        return self.with_rows(self.calibration[k].model_copy(update={"value": value}) for k, value in values.items())
+
+    def with_rows(self, rows: Iterable[Parameter]) -> Catalog:
+        """The same facts with some calibration rows replaced or added."""
         other = Catalog(self.folder)
         other.__dict__.update(self.__dict__)
-        rows = {key: self.calibration[key].model_copy(update={"value": value}) for key, value in values.items()}
-        other.__dict__["calibration"] = {**self.calibration, **rows}
+        other.__dict__["calibration"] = {**self.calibration, **{(row.name, row.scope): row for row in rows}}
+        return other
+
+    def with_calibration(self, path: Path) -> Catalog:
+        """The same facts under a user's own figures, as `planner calibrate` writes them; another hash, too.
+
+        Raises
+        ------
+        CatalogError
+            Naming file, line, column, value and what is allowed.
+        """
+        names = Names(self.accelerators, get_args(WeightPrecision), self.llms, self.engines)
+        other = self.with_rows(read_overlay(path, names))
+        other.__dict__["sha256"] = hashlib.sha256(self.sha256.encode() + path.read_bytes()).hexdigest()
         return other
 
     def everything(self) -> dict[str, Mapping[str, Sourced]]:

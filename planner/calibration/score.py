@@ -41,7 +41,7 @@ def _score(point: Point, predicted: float, catalog: Catalog) -> ScoredPoint:
     name = f"{point.metric}_{point.statistic}"
     if np.isnan(predicted):
         return _bare(point.id, point.row, name, measured, "does not fit this layout")
-    basis = basis_of(catalog, point.accelerator, point.weights)
+    basis = basis_of(catalog, point.accelerator, point.weights, point.llm, point.engine)
     if point.metric == "power":
         basis = power_basis_of(catalog, point.accelerator)
     low, high = _band(point, basis, catalog)

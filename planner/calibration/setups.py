@@ -15,6 +15,7 @@ from planner.models.serving import Lengths
 from planner.models.shape import LlmShape
 from planner.search.columns import KV, WEIGHTS, Candidates, place
 from planner.search.fit import Fit, fit_memory
+from planner.search.learned import tune
 from planner.shapes import llm_shape
 
 Array = NDArray[np.float64]
@@ -47,6 +48,7 @@ def setups(llm_id: str, points: list[Point], catalog: Catalog, eff: Efficiency) 
     shape = llm_shape(llm_id, llm)
     candidates, lengths = _columns(points)
     placed = place(catalog, shape, llm, candidates, [profile(p) for p in points])
+    placed, eff = tune(catalog, llm_id, candidates, placed, eff)
     fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens)
     users = np.array([p.load / p.replicas if p.kind != "open" else 1.0 for p in points])
     most = np.maximum(_room(catalog, fit, candidates, users, lengths), 1.0)

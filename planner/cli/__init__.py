@@ -8,7 +8,7 @@ import sys
 import click
 
 from planner import __version__
-from planner.cli import answers, facts, measuring
+from planner.cli import answers, facts, learning, measuring
 from planner.errors import PlannerError
 
 
@@ -52,6 +52,7 @@ for command in (
     answers.lint,
     answers.validate,
     measuring.measure,
+    learning.calibrate,
     facts.catalog,
     facts.schema,
     facts.app,

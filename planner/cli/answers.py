@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.learning import calibration_option, catalog_under
 from planner.cli.output import print_table, wrapped
 from planner.errors import WorkloadError
 from planner.i18n import language_from_environment, translator
 from planner.workloads import field_value
 
 if TYPE_CHECKING:
+    from planner.catalog import Catalog
     from planner.schema import PlanResult
 
 
@@ -77,26 +79,37 @@ def _changes(options: dict[str, Any], assignments: tuple[str, ...]) -> dict[str,
 @click.command()
 @click.argument("workload", default="default")
 @workload_options
+@calibration_option
 @click.option("--top", type=click.IntRange(1, 50), default=12, show_default=True, help="Plans to return.")
 @click.option("--explain", is_flag=True, help="Formula, inputs, sources and band of each headline number.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
-def plan(workload: str, assignments: tuple[str, ...], top: int, explain: bool, as_json: bool, **options: Any) -> None:
+def plan(
+    workload: str,
+    assignments: tuple[str, ...],
+    calibration: tuple[Path, ...],
+    top: int,
+    explain: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Answer WORKLOAD: a preset (default, article, chat, rag, code, reasoning, 2000-concurrent) or a TOML file."""
-    result = _plan(workload, options, assignments, top)
+    catalog = catalog_under(calibration)
+    result = _plan(workload, options, assignments, catalog, top)
     if explain:
-        _print_explanations(result, as_json)
+        _print_explanations(result, catalog, as_json)
     elif as_json:
         click.echo(result.model_dump_json(indent=2))
     else:
         _print_plan(result)
 
 
-def _plan(workload: str, options: dict[str, Any], assignments: tuple[str, ...], top: int = 12) -> PlanResult:
-    from planner.catalog import load_catalog
+def _plan(
+    workload: str, options: dict[str, Any], assignments: tuple[str, ...], catalog: Catalog, top: int = 12
+) -> PlanResult:
     from planner.search.plan import plan as run
     from planner.workloads import load_workload
 
-    return run(load_workload(workload, _changes(options, assignments)), load_catalog(), top)
+    return run(load_workload(workload, _changes(options, assignments)), catalog, top)
 
 
 def _print_plan(result: PlanResult) -> None:
@@ -120,11 +133,10 @@ def _print_plan(result: PlanResult) -> None:
     )
 
 
-def _print_explanations(result: PlanResult, as_json: bool) -> None:
-    from planner.catalog import load_catalog
+def _print_explanations(result: PlanResult, catalog: Catalog, as_json: bool) -> None:
     from planner.report.explain import explain
 
-    found = explain(result, load_catalog())
+    found = explain(result, catalog)
     if as_json:
         click.echo(json.dumps([e.model_dump() for e in found], indent=2, ensure_ascii=False))
         return
@@ -169,17 +181,17 @@ def _print_explanations(result: PlanResult, as_json: bool) -> None:
     "--prefill-dp", type=int, default=1, show_default=True, help="Attention data parallel of a prefill replica."
 )
 @click.option("--prefill-ep", type=int, default=1, show_default=True, help="Expert parallel of a prefill replica.")
+@calibration_option
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
-def estimate(as_json: bool, gpus: int | None, **question: Any) -> None:
+def estimate(calibration: tuple[Path, ...], as_json: bool, gpus: int | None, **question: Any) -> None:
     """Memory, latency, throughput and power of one layout at one concurrency."""
-    from planner.catalog import load_catalog
     from planner.report.tables import estimate_table
     from planner.search.estimate import Question
     from planner.search.estimate import estimate as run
 
     if gpus is not None and question["mode"] == "disaggregated":
         raise WorkloadError("--gpus with --mode disaggregated: give --prefill-gpus and --decode-gpus instead.")
-    answer = run(load_catalog(), Question(**question | ({} if gpus is None else {"gpus": gpus})))
+    answer = run(catalog_under(calibration), Question(**question | ({} if gpus is None else {"gpus": gpus})))
     if as_json:
         click.echo(answer.model_dump_json(indent=2))
     else:
@@ -191,18 +203,27 @@ def estimate(as_json: bool, gpus: int | None, **question: Any) -> None:
 @workload_options
 @click.option("--plan", "rank", type=click.IntRange(1, 50), default=1, show_default=True, help="Rank of the plan.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@calibration_option
 @click.option("--force", is_flag=True, help="Replace a folder that exists.")
-def export(workload: str, assignments: tuple[str, ...], rank: int, out: Path, force: bool, **options: Any) -> None:
+def export(
+    workload: str,
+    assignments: tuple[str, ...],
+    rank: int,
+    out: Path,
+    calibration: tuple[Path, ...],
+    force: bool,
+    **options: Any,
+) -> None:
     """Write the bundle of a plan: what deploys, watches and explains it."""
     from planner.bundle.write import documents, write_bundle
-    from planner.catalog import load_catalog
 
-    result = _plan(workload, options, assignments, max(rank, 12))
+    catalog = catalog_under(calibration)
+    result = _plan(workload, options, assignments, catalog, max(rank, 12))
     if rank > len(result.plans):
         raise WorkloadError(
             f"--plan {rank}: there are {len(result.plans)} plans.\n  List them: planner plan {workload}"
         )
-    files = documents(result, rank, load_catalog())
+    files = documents(result, rank, catalog)
     write_bundle(files, out, force)
     click.echo(f"{result.plans[rank - 1].title}: {len(files)} files in {out}")
 

@@ -132,7 +132,7 @@ def llm_slug(name: str) -> str:
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["plan", "estimate", "workload"]))
+@click.argument("name", type=click.Choice(["plan", "estimate", "calibrate", "workload"]))
 def schema(name: str) -> None:
     """Print the JSON schema of an answer or of a workload file."""
     from planner import schema as schemas
@@ -140,6 +140,7 @@ def schema(name: str) -> None:
     models: dict[str, type[BaseModel]] = {
         "plan": schemas.PlanResult,
         "estimate": schemas.Estimate,
+        "calibrate": schemas.Calibrated,
         "workload": schemas.Workload,
     }
     model = models[name]

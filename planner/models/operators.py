@@ -38,8 +38,8 @@ class Efficiency:
     host_step_s: float
     host_sequence_s: float
     interference_share: float
-    ingest_s: float
-    prompt_overhead: float
+    ingest_s: float | Array
+    prompt_overhead: float | Array
     first_token_steps: float
 
 

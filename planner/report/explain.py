@@ -5,6 +5,7 @@ from __future__ import annotations
 from planner.catalog import Catalog
 from planner.report import bands
 from planner.schema import Accelerator, Assumption, Plan, PlanResult, Strict
+from planner.search.learned import scope_for
 from planner.search.metrics import assumptions, band_row
 from planner.units import percent, si, usd
 
@@ -60,7 +61,8 @@ def _ttft(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator) ->
         "+ overhead × prompt time of the longest percentile; excesses over the means add in quadrature",
         inputs=(
             _given("prompt tokens, mean", traffic.input_tokens, "token"),
-            *_parameters(catalog, "ingest_s", "prompt_overhead", "input_p99_ratio", "input_cv", "burst_factor"),
+            *_scoped(catalog, *((name, _own(catalog, name, plan)) for name in ("ingest_s", "prompt_overhead"))),
+            *_parameters(catalog, "input_p99_ratio", "input_cv", "burst_factor"),
             _fact(row, plan.accelerator, "peak_flops_per_s", row.peak_flops_per_s.get("bf16"), "FLOP/s, bf16"),
         ),
         band=_band("measured over predicted mean TTFT", catalog, "ttft", plan),
@@ -84,7 +86,7 @@ def _tpot(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator) ->
                 ("kv_memory_efficiency", ""),
                 ("host_layer_s", ""),
                 ("interference_share", ""),
-                ("time_factor", row.architecture.split()[0]),
+                ("time_factor", _own(catalog, "time_factor", plan, row.architecture.split()[0])),
             ),
         ),
         band=_band("measured over predicted mean TPOT", catalog, "tpot", plan),
@@ -229,6 +231,11 @@ def _parameters(catalog: Catalog, *names: str) -> tuple[Assumption, ...]:
 
 def _scoped(catalog: Catalog, *names: tuple[str, str]) -> tuple[Assumption, ...]:
     return assumptions(catalog, names)
+
+
+def _own(catalog: Catalog, name: str, plan: Plan, otherwise: str = "") -> str:
+    """Scope of the user's own figure for the set-up of a plan, if there is one."""
+    return scope_for(catalog, name, (plan.accelerator, plan.llm, plan.engine), otherwise)
 
 
 def _band(what: str, catalog: Catalog, metric: str, plan: Plan) -> str:

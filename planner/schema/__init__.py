@@ -19,6 +19,13 @@ from planner.schema.facts import (
     SlidingShape,
     WeightPrecision,
 )
+from planner.schema.learning import (
+    BenchmarkSource,
+    Calibrated,
+    LearnedPoint,
+    LearnedScalar,
+    LearnedScore,
+)
 from planner.schema.measured import Measured
 from planner.schema.money import (
     ApiPrice,
@@ -63,6 +70,8 @@ __all__ = [
     "Assumption",
     "Band",
     "Basis",
+    "BenchmarkSource",
+    "Calibrated",
     "CatalogInfo",
     "Confidence",
     "Cost",
@@ -79,6 +88,9 @@ __all__ = [
     "Instance",
     "KvPrecision",
     "Layout",
+    "LearnedPoint",
+    "LearnedScalar",
+    "LearnedScore",
     "Limits",
     "LinearShape",
     "Llm",

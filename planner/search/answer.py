@@ -12,6 +12,7 @@ from planner.schema import Cost, CurvePoint, Layout, Plan, SloResult, SupplyUnit
 from planner.search import metrics
 from planner.search.choose import Choice
 from planner.search.columns import KV, WEIGHTS
+from planner.search.learned import take_eff, wide_eff
 from planner.search.offers import Offer
 from planner.search.study import Study
 from planner.units import HOURS_PER_MONTH
@@ -64,7 +65,8 @@ def _plan(study: Study, choice: Choice, rank: int) -> Plan:
     needed = choice.replicas
     sizes = (int(c.tp[i]), int(c.dp[i]), int(c.pp[i]), int(c.ep[i]))
     served = metrics.serving_answer(study.lengths, choice.load, gpus, choice.at, _utilisation(study, choice))
-    basis = metrics.basis_of(catalog, accelerator_id, WEIGHTS[c.weights[i]])
+    engine_id = c.engine_ids[c.engine[i]]
+    basis = metrics.basis_of(catalog, accelerator_id, WEIGHTS[c.weights[i]], study.llm_id, engine_id)
     site = catalog.site(study.workload.site)
     watts = metrics.power_answer(catalog, site, study.lengths, choice.load, gpus, choice.at)
     return Plan(
@@ -72,7 +74,7 @@ def _plan(study: Study, choice: Choice, rank: int) -> Plan:
         title=metrics.describe(accelerator, gpus, WEIGHTS[c.weights[i]], *sizes),
         llm=study.llm_id,
         accelerator=accelerator_id,
-        engine=c.engine_ids[c.engine[i]],
+        engine=engine_id,
         layout=_layout(study, i, sizes),
         gpus_per_replica=gpus,
         nodes_per_replica=math.ceil(gpus / accelerator.server_accelerators),
@@ -89,7 +91,7 @@ def _plan(study: Study, choice: Choice, rank: int) -> Plan:
         load_time_s=_load_time_s(study, i, gpus, accelerator.server_accelerators),
         pareto=choice.pareto,
         basis=basis,
-        band=metrics.band_answer(catalog, accelerator_id, c.engine_ids[c.engine[i]], basis, served, watts.gpu_w),
+        band=metrics.band_answer(catalog, accelerator_id, engine_id, basis, served, watts.gpu_w),
     )
 
 
@@ -124,13 +126,14 @@ def _utilisation(study: Study, choice: Choice) -> float:
 def _promise(study: Study, choice: Choice) -> SloResult:
     """Percentiles at the busy rate of each replica."""
     busy, slo, at = choice.busy.point, study.workload.slo, choice.busy_at
-    ttft = float(serving.p99_ttft_s(busy, study.eff, study.lengths)[at])
+    rows = np.array([choice.row])
+    eff = take_eff(study.eff, rows)
+    ttft = float(serving.p99_ttft_s(busy, eff, study.lengths)[at])
     sequences = busy.sequences[at : at + 1]
     closed = study.workload.traffic.concurrency is not None
     crowd = sequences if closed else np.maximum(serving.crowded(sequences), sequences)
-    rows = np.array([choice.row])
     point = serving.operate(
-        study.shape, take(study.place, rows), study.eff, study.lengths, crowd, study.fit.budget_tokens[rows]
+        study.shape, take(study.place, rows), eff, study.lengths, crowd, study.fit.budget_tokens[rows]
     )
     tpot = float(point.tpot_s[0])
     whole = ttft + float(study.lengths.output_tokens) * tpot
@@ -196,7 +199,7 @@ def _curve(study: Study, choice: Choice, accelerator_id: str, chosen: bool) -> l
     point = serving.operate(
         study.shape,
         as_columns(take(study.place, rows)),
-        study.eff,
+        wide_eff(take_eff(study.eff, rows)),
         study.lengths,
         batches[None, :],
         study.fit.budget_tokens[rows][:, None],

@@ -13,6 +13,7 @@ from planner.schema import Rejection
 from planner.search import metrics
 from planner.search.columns import Array, Index
 from planner.search.evaluate import running_sequences
+from planner.search.learned import take_eff
 from planner.search.metrics import Load
 from planner.search.offers import Offer
 from planner.search.price import PARTS, Priced, price
@@ -75,7 +76,8 @@ def choose(study: Study) -> tuple[list[Choice], tuple[Rejection, ...]]:
 def _at_rate(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> Load:
     """Candidates when their replicas share a rate; in a closed loop, when they share the users."""
     place, budget, most = take(study.place, rows), study.fit.budget_tokens[rows], study.capacity.sequences[rows]
-    users, shape, eff, lengths = study.workload.traffic.concurrency, study.shape, study.eff, study.lengths
+    users, shape, lengths = study.workload.traffic.concurrency, study.shape, study.lengths
+    eff = take_eff(study.eff, rows)
     if users is not None:
         running = np.minimum(users / replicas, most)
     else:

@@ -18,6 +18,7 @@ from planner.schema import Assumption, Basis, Estimate, Memory, SparsityAnswer, 
 from planner.search import metrics, options
 from planner.search.columns import KV, WEIGHTS, Array, Candidates, efficiency, place
 from planner.search.fit import PLAIN, Change, Fit, fit_memory
+from planner.search.learned import own_names, tune
 from planner.search.loops import loop
 from planner.search.options import Options
 from planner.search.question import Question, Resolved, resolve
@@ -91,7 +92,7 @@ def lay_out(catalog: Catalog, q: Question, found: Resolved) -> Layout:
         one * q.pp,
         one * q.ep,
     )
-    placed, eff = place(catalog, shape, llm, candidates), efficiency(catalog)
+    placed, eff = tune(catalog, found.llm, candidates, place(catalog, shape, llm, candidates), efficiency(catalog))
     lengths = Lengths(float(q.input_tokens), float(q.output_tokens), 0.0, 1.0, q.prefix_hit_rate)
     fit = _fit(catalog, q, found, shape, candidates, placed, lengths, PLAIN)
     return Layout(shape, candidates, placed, eff, lengths, fit)
@@ -136,8 +137,9 @@ def _answer(catalog: Catalog, q: Question, found: Resolved, layout: Layout, resi
     point, ttft_s = closed_loop(shape, placed, eff, lengths, users, fit.max_sequences, fit.budget_tokens, driven)
     load = metrics.observe(catalog, resident, layout.candidates, placed, eff, lengths, point, ttft_s)
     served = metrics.serving_answer(lengths, load, q.gpus, 0, min(1.0, q.concurrency / memory.max_sequences))
-    basis: Basis = "roofline" if options.asked(q) else metrics.basis_of(catalog, found.accelerator, found.weights)
+    basis: Basis = "roofline" if options.asked(q) else _basis(catalog, found)
     watts = metrics.power_answer(catalog, catalog.site(q.site, "--site"), lengths, load, q.gpus, 0)
+    own = own_names(catalog, [(found.accelerator, found.llm, found.engine)])
     return Estimate(
         inputs=inputs(q, found),
         memory=memory,
@@ -145,8 +147,12 @@ def _answer(catalog: Catalog, q: Question, found: Resolved, layout: Layout, resi
         power=watts,
         basis=basis,
         band=metrics.band_answer(catalog, found.accelerator, found.engine, basis, served, watts.gpu_w),
-        assumptions=metrics.assumptions(catalog, SOURCES),
+        assumptions=metrics.assumptions(catalog, SOURCES + own),
     )
+
+
+def _basis(catalog: Catalog, found: Resolved) -> Basis:
+    return metrics.basis_of(catalog, found.accelerator, found.weights, found.llm, found.engine)
 
 
 def inputs(q: Question, found: Resolved) -> dict[str, str | float | int | None]:

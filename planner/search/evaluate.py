@@ -14,6 +14,7 @@ from planner.models.serving import Lengths, Point
 from planner.models.shape import LlmShape
 from planner.schema import Slo
 from planner.search.columns import Array
+from planner.search.learned import take_eff, wide_eff
 
 BATCHES = np.array([0.01, 0.1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])
 HALVINGS = 5  # of the ratio between two neighbouring batches once the right pair is known: 2 % of a batch
@@ -69,7 +70,16 @@ def find_capacity(
     """
     parts = [slice(i, i + CHUNK) for i in range(0, len(max_sequences), CHUNK)]
     found = [
-        _capacity(shape, take(place, part), eff, lengths, slo, max_sequences[part], budget_tokens[part], closed)  # type: ignore[arg-type]
+        _capacity(
+            shape,
+            take(place, part),  # type: ignore[arg-type]
+            take_eff(eff, part),
+            lengths,
+            slo,
+            max_sequences[part],
+            budget_tokens[part],
+            closed,
+        )
         for part in parts
     ]
     if not found:
@@ -89,7 +99,7 @@ def _capacity(
     budget_tokens: Array,
     closed: bool,
 ) -> Capacity:
-    wide, room = as_columns(place), np.asarray(max_sequences)
+    wide, eff, room = as_columns(place), wide_eff(eff), np.asarray(max_sequences)
     batches = np.broadcast_to(BATCHES, (len(room), len(BATCHES)))
     scan, promise = curve(shape, wide, eff, lengths, slo, batches, room, budget_tokens, closed)
     ever = promise.kept.any(axis=1)

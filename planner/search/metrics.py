@@ -22,6 +22,7 @@ from planner.models.shape import LlmShape
 from planner.schema import Accelerator, Assumption, Band, Basis, Memory, Parameter, Power, Serving, Site
 from planner.search.columns import KV, WEIGHTS, Array, Candidates
 from planner.search.fit import Fit
+from planner.search.learned import was_measured
 
 ENOUGH_POINTS = 10  # fewer measurements than this do not show that a prediction holds
 BOUNDS = ("memory", "compute", "communication", "host")
@@ -151,8 +152,10 @@ def power_answer(catalog: Catalog, site: Site, lengths: Lengths, load: Load, gpu
     )
 
 
-def basis_of(catalog: Catalog, accelerator_id: str, weights: str) -> Basis:
-    """`calibrated` where this accelerator was measured in this precision, else `roofline`."""
+def basis_of(catalog: Catalog, accelerator_id: str, weights: str, llm_id: str, engine_id: str) -> Basis:
+    """`calibrated` where this accelerator was measured in this precision, by others or the user; else `roofline`."""
+    if was_measured(catalog, accelerator_id, weights, llm_id, engine_id):
+        return "calibrated"
     row = catalog.calibration.get(("measured_points", f"{accelerator_id}|{weights}"))
     return "calibrated" if row and row.value >= ENOUGH_POINTS else "roofline"
 

@@ -9,6 +9,7 @@ from planner.errors import NoPlan
 from planner.schema import PlanResult, Rejection, Workload
 from planner.search import answer, metrics, reject
 from planner.search.choose import choose
+from planner.search.learned import own_names
 from planner.search.study import Study, evaluate
 
 
@@ -33,6 +34,7 @@ def plan(workload: Workload, catalog: Catalog, most: int = 12) -> PlanResult:
     if not choices:
         raise NoPlan(_no_plan(study, rejections))
     plans = answer.plans(study, choices[:most])
+    setups = ((p.accelerator, p.llm, p.engine) for p in plans)
     return PlanResult(
         workload=workload,
         catalog_sha256=catalog.sha256,
@@ -40,7 +42,7 @@ def plan(workload: Workload, catalog: Catalog, most: int = 12) -> PlanResult:
         plans=plans,
         rejections=tuple(sorted(rejections, key=reject.nearness)),
         curves=answer.curves(study, choices[:most]),
-        assumptions=metrics.assumptions(catalog, answer.SOURCES),
+        assumptions=metrics.assumptions(catalog, answer.SOURCES + own_names(catalog, setups)),
         wall_s=time.perf_counter() - start,
         candidates_evaluated=len(study.space.candidates) + study.capacity.points,
     )

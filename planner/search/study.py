@@ -17,6 +17,7 @@ from planner.search import metrics
 from planner.search.columns import Candidates, Index, efficiency, place
 from planner.search.evaluate import CAPACITY_COLUMNS, Capacity, find_capacity
 from planner.search.fit import Fit, fit_memory, take_fit
+from planner.search.learned import own, take_eff, tune
 from planner.search.offers import Offer, offers, refuse_unpriced
 from planner.search.space import Space, enumerate_space
 from planner.shapes import llm_shape
@@ -52,22 +53,24 @@ def evaluate(workload: Workload, catalog: Catalog) -> Study:
     found = offers(catalog, workload, space.candidates.accelerator_ids)
     refuse_unpriced(workload, found)
     candidates = space.possible
-    placed, eff = place(catalog, shape, llm, candidates), efficiency(catalog)
+    placed, eff = tune(catalog, llm_id, candidates, place(catalog, shape, llm, candidates), efficiency(catalog))
     fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens)
-    keep = _distinct(candidates, fit)
-    candidates, placed, fit = candidates.take(keep), take(placed, keep), take_fit(fit, keep)
+    keep = _distinct(candidates, fit, own(candidates, catalog, llm_id))
+    candidates, fit = candidates.take(keep), take_fit(fit, keep)
+    placed, eff = take(placed, keep), take_eff(eff, keep)
     capacity = _capacity(shape, placed, eff, lengths, workload, fit)
     return Study(catalog, workload, llm_id, llm, shape, eff, lengths, space, candidates, placed, fit, capacity, found)
 
 
-def _distinct(candidates: Candidates, fit: Fit) -> Index:
+def _distinct(candidates: Candidates, fit: Fit, own: Index) -> Index:
     """Candidates less those that only another engine tells apart: the same layout with no more room.
 
-    Engines share one step-time model; less than 2 % more sequences than an engine further up the
-    catalog is a smaller difference than the memory model knows.
+    Engines share one step-time model, unless the user measured one (`own`, numbered by engine); less
+    than 2 % more sequences than an engine further up the catalog is a smaller difference than the
+    memory model knows.
     """
     c = candidates
-    keys = np.stack([c.accelerator, c.weights, c.kv, c.tp, c.dp, c.pp, c.ep, fit.budget_tokens.astype(np.int64)])
+    keys = np.stack([c.accelerator, c.weights, c.kv, c.tp, c.dp, c.pp, c.ep, fit.budget_tokens.astype(np.int64), own])
     order = np.lexsort((c.engine, *keys[::-1]))
     new = np.ones(len(c), bool)
     new[1:] = (np.diff(keys[:, order], axis=1) != 0).any(axis=0)
@@ -85,7 +88,7 @@ def _capacity(
     timed = find_capacity(
         shape,
         take(placed, rows),
-        eff,
+        take_eff(eff, rows),
         lengths,
         workload.slo,
         fit.max_sequences[rows],

@@ -1,0 +1,148 @@
+"""Figures that a user measured on one set-up, in a file that lies over the catalog's calibration.
+
+They hold for one accelerator, LLM and engine together. Public curves say so (`python bench/learning.py`): fitted on
+one layout and lengths, they improve other layouts and other lengths of the same three; carried over to another LLM or
+another engine on the same accelerator, the error of TPOT grows by a third to a half.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from planner.errors import CatalogError, OutputError
+from planner.schema import Parameter
+from planner.tabular import read_csv
+
+COLUMNS = (
+    "name", "scope", "value", "low", "high", "kind", "meaning", "dataset", "n", "source", "source_date", "confidence",
+    "notes",
+)  # fmt: skip
+# Scalars that one set-up can tell apart, and the range beyond which the set-up cannot be what was said.
+SCALARS = {
+    "time_factor": (0.05, 20.0),
+    "prompt_overhead": (0.05, 50.0),
+    "ingest_s": (1e-6, 60.0),
+}
+MEASURED = "measured_points"
+MAX_BYTES = 1_000_000
+
+
+def own_scope(accelerator_id: str, llm_id: str, engine_id: str) -> str:
+    """Scope of a scalar that was measured on one set-up.
+
+    Examples
+    --------
+    >>> own_scope("h200-sxm-141gb", "deepseek-r1", "vllm")
+    'h200-sxm-141gb|deepseek-r1|vllm'
+    """
+    return f"{accelerator_id}|{llm_id}|{engine_id}"
+
+
+def measured_scope(accelerator_id: str, weights: str, llm_id: str, engine_id: str) -> str:
+    """Scope of the count of points of one set-up: the precision that was measured belongs to it.
+
+    Examples
+    --------
+    >>> measured_scope("h200-sxm-141gb", "fp8", "deepseek-r1", "vllm")
+    'h200-sxm-141gb|fp8|deepseek-r1|vllm'
+    """
+    return f"{accelerator_id}|{weights}|{llm_id}|{engine_id}"
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the parts of a scope may be."""
+
+    accelerators: Collection[str]
+    weights: Collection[str]
+    llms: Collection[str]
+    engines: Collection[str]
+
+
+def read_overlay(path: Path, names: Names) -> tuple[Parameter, ...]:
+    """Rows of a file of own figures.
+
+    Raises
+    ------
+    CatalogError
+        Naming file, line, column, value and what is allowed.
+    """
+    _refuse_large(path)
+    rows = read_csv(path, Parameter)
+    if not rows:
+        raise CatalogError(f"{path.name}: no rows.\n  Write it with planner calibrate RESULT.json --out {path.name}")
+    seen: set[tuple[str, str]] = set()
+    for line, row in enumerate(rows, 2):
+        where = f"{path.name}, line {line}"
+        _check_value(row, where)
+        _check_scope(row, names, where)
+        if (row.name, row.scope) in seen:
+            raise CatalogError(f"{where}, column scope, value {row.scope!r}: {row.name} stands there twice.")
+        seen.add((row.name, row.scope))
+    return rows
+
+
+def _refuse_large(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+    except (OSError, ValueError) as error:
+        raise CatalogError(f"cannot read {path}: {error}.") from None
+    if size > MAX_BYTES:
+        raise CatalogError(f"{path.name} is larger than {MAX_BYTES:,} bytes.")
+
+
+def _check_value(row: Parameter, where: str) -> None:
+    if row.name not in SCALARS and row.name != MEASURED:
+        known = ", ".join((*SCALARS, MEASURED))
+        raise CatalogError(f"{where}, column name, value {row.name!r}: own figures are {known}.")
+    low, high = SCALARS.get(row.name, (1, 1e9))
+    if not low <= row.value <= high:
+        raise CatalogError(f"{where}, column value, value {row.value!r}: {row.name} lies between {low:g} and {high:g}.")
+
+
+def _check_scope(row: Parameter, names: Names, where: str) -> None:
+    kinds: list[tuple[str, Collection[str]]] = [("accelerator", names.accelerators)]
+    kinds += [("weights", names.weights)] if row.name == MEASURED else []
+    kinds += [("llm", names.llms), ("engine", names.engines)]
+    parts = row.scope.split("|")
+    wanted = "|".join(kind for kind, _ in kinds)
+    if len(parts) != len(kinds):
+        raise CatalogError(f"{where}, column scope, value {row.scope!r}: give {wanted}.")
+    for part, (kind, known) in zip(parts, kinds, strict=True):
+        if part not in known:
+            raise CatalogError(f"{where}, column scope, value {row.scope!r}: unknown {kind} {part!r} in {wanted}.")
+
+
+def write_overlay(path: Path, rows: Iterable[Parameter], force: bool = False) -> None:
+    """Write own figures in the columns of catalogs/calibration.csv; beside, then renamed.
+
+    Raises
+    ------
+    OutputError
+        If the file is there already and `force` is not set, or cannot be written.
+    """
+    if path.exists() and not force:
+        raise OutputError(f"{path} exists.\n  Choose another --out, or replace it with --force.")
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        with beside.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n", extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows({k: "" if v is None else v for k, v in row.model_dump().items()} for row in rows)
+        beside.replace(path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise OutputError(f"cannot write {path}: {reason}.") from None
+    finally:
+        _remove(beside)
+
+
+def _remove(beside: Path) -> None:
+    """A leftover must not hide why the file could not be written."""
+    try:
+        beside.unlink(missing_ok=True)
+    except (OSError, ValueError):
+        return
