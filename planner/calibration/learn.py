@@ -32,7 +32,7 @@ from planner.search.question import Question, resolve
 # are measurements of the very set-up. Of the widths tried on the public curves, those that also carry over best.
 SIGMA = {"time_factor": 1.0, "prompt_overhead": 1.0, "ingest_s": 2.0}
 LEFT_OUT_FROM = 3  # runs
-UNMODELLED = {
+NOT_LEARNT = {
     "open": "a rate of arrivals mixes waiting with work; run with a fixed concurrency",
     "burst": "all requests at once are no steady load; send several per user",
 }
@@ -91,7 +91,7 @@ def learn(paths: Sequence[Path], catalog: Catalog, asked: Question) -> tuple[Cal
     samples = [Sample(file.name, run, _points(file.name, run, setup)) for file in files for run in file.runs]
     samples.sort(key=lambda sample: sample.run.load)
     start = catalog.with_rows(_priors(catalog, setup))
-    before = predict(_all(samples), start)
+    before = _loops(samples, start)
     usable = _usable(samples, before)
     if not usable:
         raise WorkloadError(_nothing(samples))
@@ -102,7 +102,7 @@ def learn(paths: Sequence[Path], catalog: Catalog, asked: Question) -> tuple[Cal
         catalog_sha256=catalog.sha256,
         setup=dict(setup.__dict__),
         files=sources,
-        points=_told(samples, before, predict(_all(samples), start.calibrated(values))),
+        points=_told(samples, before, _loops(samples, start.calibrated(values))),
         scalars=tuple(_scalar(one, values, start, usable) for one in free),
         scores=_scores(usable, start, free, values),
         out=None,
@@ -189,6 +189,15 @@ def _all(samples: Iterable[Sample]) -> list[Point]:
     return [point for sample in samples for point in sample.points]
 
 
+def _loops(samples: list[Sample], catalog: Catalog) -> Array:
+    """Predicted value of each point of a closed loop; NaN for other loads, which are not learnt from."""
+    points = _all(samples)
+    found = np.full(len(points), np.nan)
+    closed = [i for i, p in enumerate(points) if p.kind not in NOT_LEARNT]
+    found[closed] = predict([points[i] for i in closed], catalog)
+    return found
+
+
 def _usable(samples: list[Sample], predicted: Array) -> list[Sample]:
     """Samples less the points that have no prediction."""
     kept, at = [], 0
@@ -206,7 +215,7 @@ def _nothing(samples: list[Sample]) -> str:
 
 
 def _reason(run: Run) -> str:
-    return UNMODELLED.get(run.kind, "this layout does not fit into the memory of these accelerators")
+    return NOT_LEARNT.get(run.kind, "this layout does not fit into the memory of these accelerators")
 
 
 def _priors(catalog: Catalog, setup: Setup) -> list[Parameter]:

@@ -59,15 +59,20 @@ def _lengths(random: np.random.Generator, mean: float, point: Point, requests: i
 
 
 def _value(point: Point, run: Result, driven: Loop, i: int, chosen: Setups) -> float:
-    around_s = chosen.eff.ingest_s + np.asarray(driven.first_token_steps)[i] * np.nanmean(run.tpot_s)
     if point.metric == "ttft":
-        return _statistic(run.ttft_s, point.statistic) + float(around_s)
+        ingest_s, steps = (_at(column, i) for column in (chosen.eff.ingest_s, driven.first_token_steps))
+        return _statistic(run.ttft_s, point.statistic) + ingest_s + steps * float(np.nan_to_num(np.nanmean(run.tpot_s)))
     if point.metric == "tpot":
         return _statistic(run.tpot_s, point.statistic)
     copies = point.replicas * int(chosen.candidates.dp[i])
     elapsed_s = run.finish_s.max() - run.start_s.min()
     total = point.output_tokens * len(run.ttft_s) * copies / elapsed_s
     return float(total / point.gpus if point.per_gpu else total)
+
+
+def _at(column: float | Array, i: int) -> float:
+    """A figure that is the same for all, or a column of them."""
+    return float(column if np.ndim(column) == 0 else np.asarray(column)[i])
 
 
 def _statistic(values: Array, name: str) -> float:

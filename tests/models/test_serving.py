@@ -96,25 +96,3 @@ def test_p99_is_not_below_the_mean(ideal: Efficiency, busy: float, cv: float, ra
 
 def test_a_crowd_of_a_hundred() -> None:
     assert float(serving.crowded(np.array(100.0))) == pytest.approx(123.26, abs=0.01)  # 100 + 2.326 x 10
-
-
-@pytest.mark.parametrize("output_tokens", [1, 8, 100, 1000])
-@pytest.mark.parametrize("users", [1.0, 16.0, 1000.0])
-def test_users_are_waiting_or_decoding(
-    small: LlmShape, placed: Placed, ideal: Efficiency, users: float, output_tokens: int
-) -> None:
-    real = replace(ideal, host_step_s=1e-3, wave_share=0.1, ingest_s=0.01)
-    lengths = replace(EVEN, output_tokens=output_tokens)
-    point, ttft_s = serving.closed_loop(small, placed(), real, lengths, np.array([users]), np.array([1e9]), BUDGET)
-    # Little over the whole loop: users = rate x (TTFT + answer)
-    present = point.rate_per_s * (ttft_s + output_tokens * point.tpot_s)
-    assert float(present[0]) == pytest.approx(users, rel=0.01)
-
-
-def test_users_beyond_the_caches_queue(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
-    arguments = (small, placed(), ideal, EVEN)
-    full, full_ttft = serving.closed_loop(*arguments, np.array([10.0]), np.array([10.0]), BUDGET)
-    over, over_ttft = serving.closed_loop(*arguments, np.array([30.0]), np.array([10.0]), BUDGET)
-    assert over.rate_per_s == full.rate_per_s
-    # Twenty wait for places that ten leave at this rate.
-    assert float(over_ttft[0] - full_ttft[0]) == pytest.approx(20 / float(full.rate_per_s[0]))

@@ -1,0 +1,42 @@
+"""Tables of step times against the operators they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from planner.models.operators import Efficiency, Placement
+from planner.models.serving import Lengths
+from planner.models.shape import LlmShape
+from planner.models.step import step_s
+from planner.models.tables import ROWS, step_times
+
+Placed = Callable[..., Placement]
+LENGTHS = Lengths(1000, 100, 0.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("rows", ROWS[ROWS >= 16].tolist())
+def test_a_table_is_exact_at_its_rows(small: LlmShape, placed: Placed, ideal: Efficiency, rows: int) -> None:
+    real = replace(ideal, host_step_s=1e-3, host_sequence_s=1e-6, gemm_extra_rows=64.0)
+    times = step_times(small, placed(), real, LENGTHS, np.array([16.0]))[0]
+    read = times.step_s(16, 16 * 1050, rows - 16, 0.0, 0)
+    assert read == pytest.approx(
+        float(step_s(small, placed(), real, np.array([float(rows)]), np.array([16.0]), 1050)[0])
+    )
+
+
+def test_more_context_costs_its_bytes(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    times = step_times(small, placed(bf16_flops_per_s=1e30), ideal, LENGTHS, np.array([4.0]))[0]
+    longer = times.step_s(4, 8000, 0, 0.0, 0) - times.step_s(4, 4000, 0, 0.0, 0)
+    assert longer == pytest.approx(4000 * 2 * 500 * 2 / 1e12, rel=1e-6)  # two layers, 500 values of 2 bytes, 1 TB/s
+
+
+def test_ranks_share_the_rows(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    # Eight sequences over two attention ranks: each rank sees four.
+    real = replace(ideal, host_step_s=1e-3)
+    times = step_times(small, placed(dp=2), real, LENGTHS, np.array([8.0]))[0]
+    whole = step_s(small, placed(dp=2), real, np.array([8.0]), np.array([8.0]), np.array([1050.0]))
+    assert times.step_s(4, 4 * 1050, 0, 0.0, 0) == pytest.approx(float(whole[0]))
