@@ -56,12 +56,12 @@ class Judged:
 
 @dataclass(frozen=True)
 class Headline:
-    """A headline score, the same without rows that the fit leaves out, and what another tool reaches."""
+    """A headline score of the rows that count, the same with excluded ones, and what another tool reaches."""
 
     key: str
     metric: str
     score: GroupScore
-    counted: GroupScore
+    whole: GroupScore
     peer: PublishedScore | None
 
 
@@ -144,7 +144,7 @@ def headlines(
     for key, (metric, rule) in rules.items():
         chosen = [row for row in rows if row.point.metric == metric and rule(row.point)]
         counted = score(key, (row for row in chosen if not row.excluded))
-        found.append(Headline(key, metric, score(key, chosen), counted, published.get(key)))
+        found.append(Headline(key, metric, counted, score(key, chosen), published.get(key)))
     return (*found, _everything(rows, refused))
 
 
@@ -157,8 +157,8 @@ def _everything(rows: Sequence[Judged], refused: int) -> Headline:
         blank = {"mape": None, "median_ape": None, "bias": None, "within_20": None}
         return found.model_copy(update={"n": n, "predicted_share": share, **blank})
 
-    counted = score("everything", (row for row in rows if not row.excluded))
-    return Headline("everything", "", shares(score("everything", rows), refused), shares(counted, 0), None)
+    whole = shares(score("everything", rows), refused)
+    return Headline("everything", "", whole, whole, None)
 
 
 def score(name: str, rows: Iterable[Judged]) -> GroupScore:

@@ -69,8 +69,8 @@ def means(one: Headline, _: Translate) -> str:
         return _("of {n} rows are answered; the 80 % intervals hold {coverage} of those").format(
             n=f"{one.score.n:,}", coverage=share(one.score.band_coverage)
         )
-    return _("half of {n} rows are closer; mean error {mape}, without excluded rows {counted}").format(
-        n=f"{one.score.n:,}", mape=share(one.score.mape), counted=share(one.counted.mape)
+    return _("half of {n} rows are closer; mean error {mape}, with excluded rows {whole}").format(
+        n=f"{one.score.n:,}", mape=share(one.score.mape), whole=share(one.whole.mape)
     )
 
 
@@ -186,7 +186,7 @@ def group_table(groups: Sequence[Group]) -> pd.DataFrame:
 
 
 def headline_table(found: Accuracy, _: Translate) -> pd.DataFrame:
-    """Headline scores beside those without excluded rows and another tool's."""
+    """Headline scores beside those with excluded rows and another tool's."""
     words = headline_words(_)
     return pd.DataFrame(
         [
@@ -195,8 +195,8 @@ def headline_table(found: Accuracy, _: Translate) -> pd.DataFrame:
                 "n": one.score.n,
                 "answered": one.score.predicted_share,
                 **{name: getattr(one.score, name) for name in SHARES},
-                "counted_n": one.counted.n,
-                "counted_mape": one.counted.mape,
+                "whole_n": one.whole.n,
+                "whole_mape": one.whole.mape,
                 "peer_mape": one.peer.mape if one.peer else None,
                 "peer_median": one.peer.median_ape if one.peer else None,
             }

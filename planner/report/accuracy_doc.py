@@ -34,8 +34,8 @@ into folds, and every row is predicted by a fit that has not seen any row of its
 the same way.
 
 Error is predicted over measured, less one. *Mean* and *median* are of its absolute value; *bias* is its median with the
-sign; *in interval* is the share of measurements inside the interval that should hold 80 % of them. Rows that the fit
-leaves out by a written rule are scored all the same; *without excluded* leaves them out of the score, too."""
+sign; *in interval* is the share of measurements inside the interval that should hold 80 % of them. Rows that do
+not count by a written rule (see the end) are predicted all the same; *with excluded* scores them, too."""
 _YOURS = """## Score your own measurements
 
 `planner validate POINTS.csv` predicts every row of a file with the columns of catalogs/measured/points.csv.gz, or
@@ -77,7 +77,7 @@ def _page(found: Accuracy, charts: Sequence[str]) -> str:
 
 def _headlines(found: Accuracy) -> str:
     head = (
-        "| score | rows | answered | mean | median | bias | within 20 % | in interval | mean without excluded (rows) "
+        "| score | rows | answered | mean | median | bias | within 20 % | in interval | mean with excluded (rows) "
         "| AIConfigurator: mean / median |\n| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |"
     )
     return "\n".join([head, *(_headline(one) for one in found.headlines)])
@@ -90,7 +90,7 @@ def _headline(one: Headline) -> str:
         f"{found.n:,}",
         percent(found.predicted_share, 1),
         *(share(value) for value in (found.mape, found.median_ape, found.bias, found.within_20, found.band_coverage)),
-        f"{share(one.counted.mape)} ({one.counted.n:,})",
+        f"{share(one.whole.mape)} ({one.whole.n:,})",
         f"{share(peer.mape)} / {share(peer.median_ape)}" if peer else "",
     ]
     return _row(cells)

@@ -91,7 +91,7 @@ def _columns(_: Translate) -> dict[str, Any]:
         "bias": _("bias"),
         "within_20": _("within 20 %"),
         "band_coverage": _("in 80 % interval"),
-        "counted_mape": _("mean error, without excluded rows"),
+        "whole_mape": _("mean error, with excluded rows"),
         "peer_mape": _("AIConfigurator, mean"),
         "peer_median": _("AIConfigurator, median"),
         "error": _("error"),
@@ -120,7 +120,7 @@ def _heading(title: str) -> str:
 
 
 def _counts(_: Translate) -> dict[str, str]:
-    return {"n": _("rows"), "counted_n": _("rows without excluded"), "row": _("line")}
+    return {"n": _("rows"), "whole_n": _("rows with excluded"), "row": _("line")}
 
 
 def _values(_: Translate) -> dict[str, str]:
@@ -129,7 +129,7 @@ def _values(_: Translate) -> dict[str, str]:
 
 def _in_percent(table: pd.DataFrame) -> pd.DataFrame:
     """Shares times 100; the columns keep their names."""
-    names = {*told.SHARES, "answered", "counted_mape", "peer_mape", "peer_median", "error"} & set(table.columns)
+    names = {*told.SHARES, "answered", "whole_mape", "peer_mape", "peer_median", "error"} & set(table.columns)
     return table.assign(**{name: table[name].astype(float) * 100 for name in sorted(names)})
 
 
