@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from planner.catalog import Catalog
 from planner.report import bands
-from planner.schema import Accelerator, Assumption, Plan, PlanResult, Strict
+from planner.report.words import basis_words
+from planner.schema import Accelerator, Assumption, Parameter, Plan, PlanResult, Strict
 from planner.search.learned import scope_for
 from planner.search.metrics import assumptions, band_row
 from planner.units import percent, si, usd
+
+Translate = Callable[[str], str]
 
 POWER = (
     "power_limit_share",
@@ -30,8 +35,8 @@ class Explanation(Strict):
     band: str
 
 
-def explain(result: PlanResult, catalog: Catalog, rank: int = 1) -> tuple[Explanation, ...]:
-    """Explain the headline numbers of one plan.
+def explain(result: PlanResult, catalog: Catalog, rank: int = 1, _: Translate = str) -> tuple[Explanation, ...]:
+    """Explain the headline numbers of one plan, in the reader's language; sources stay as they were written.
 
     Raises
     ------
@@ -41,43 +46,47 @@ def explain(result: PlanResult, catalog: Catalog, rank: int = 1) -> tuple[Explan
     plan = result.plans[rank - 1]
     row = catalog.accelerators[plan.accelerator]
     return (
-        _ttft(result, catalog, plan, row),
-        _tpot(result, catalog, plan, row),
-        _replicas(result, catalog, plan),
-        _memory(catalog, plan, row),
-        _power(catalog, plan, row, result),
-        _availability(catalog, plan),
-        _month(catalog, plan),
-        _unit_cost(result, plan),
+        _ttft(result, catalog, plan, row, _),
+        _tpot(result, catalog, plan, row, _),
+        _replicas(result, catalog, plan, _),
+        _memory(catalog, plan, row, _),
+        _power(catalog, plan, row, result, _),
+        _availability(catalog, plan, _),
+        _month(catalog, plan, _),
+        _unit_cost(result, plan, _),
     )
 
 
-def _ttft(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator) -> Explanation:
+def _ttft(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator, _: Translate) -> Explanation:
     traffic = result.workload.traffic
     return Explanation(
         name="P99 TTFT",
         value=si(plan.slo.ttft_p99_s, "s"),
-        formula="ingest + a running step + queue of prompts (M/G/1 at the busy rate, exponential tail) "
-        "+ overhead × prompt time of the longest percentile; excesses over the means add in quadrature",
+        formula=_(
+            "ingest + first-token steps × TPOT + half a step + queue of prompts (M/G/1 at the busy rate, exponential "
+            "tail) + overhead × prompt time of the longest percentile; excesses over the means add in quadrature"
+        ),
         inputs=(
-            _given("prompt tokens, mean", traffic.input_tokens, "token"),
+            _given(_("prompt tokens, mean"), _, traffic.input_tokens, "token"),
             *_scoped(catalog, *((name, _own(catalog, name, plan)) for name in ("ingest_s", "prompt_overhead"))),
-            *_parameters(catalog, "input_p99_ratio", "input_cv", "burst_factor"),
+            *_parameters(catalog, "first_token_steps", "input_p99_ratio", "input_cv", "burst_factor"),
             _fact(row, plan.accelerator, "peak_flops_per_s", row.peak_flops_per_s.get("bf16"), "FLOP/s, bf16"),
         ),
-        band=_band("measured over predicted mean TTFT", catalog, "ttft", plan),
+        band=_band(_("measured over predicted mean TTFT"), catalog, "ttft", plan, _),
     )
 
 
-def _tpot(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator) -> Explanation:
+def _tpot(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator, _: Translate) -> Explanation:
     return Explanation(
         name="P99 TPOT",
         value=si(plan.slo.tpot_p99_s, "s"),
-        formula="step time at the 99th percentile of running sequences, B + 2.33 √B; a step is, per operator, "
-        "cube-norm(bytes / bandwidth reached, FLOP / peak reached) + collectives + host time, "
-        "plus the prompts that interrupt it",
+        formula=_(
+            "step time at the 99th percentile of running sequences, B + 2.33 √B; a step is, per operator, "
+            "cube-norm(bytes / bandwidth reached, FLOP / peak reached) + collectives + host time, "
+            "plus the prompts that interrupt it"
+        ),
         inputs=(
-            _given("running sequences per replica, mean", round(plan.serving.running_sequences, 1), "-"),
+            _given(_("running sequences per replica, mean"), _, round(plan.serving.running_sequences, 1), "-"),
             _fact(row, plan.accelerator, "bandwidth_bytes_per_s", row.bandwidth_bytes_per_s, "B/s"),
             *_scoped(
                 catalog,
@@ -89,56 +98,62 @@ def _tpot(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator) ->
                 ("time_factor", _own(catalog, "time_factor", plan, row.architecture.split()[0])),
             ),
         ),
-        band=_band("measured over predicted mean TPOT", catalog, "tpot", plan),
+        band=_band(_("measured over predicted mean TPOT"), catalog, "tpot", plan, _),
     )
 
 
-def _replicas(result: PlanResult, catalog: Catalog, plan: Plan) -> Explanation:
+def _replicas(result: PlanResult, catalog: Catalog, plan: Plan, _: Translate) -> Explanation:
     traffic = result.workload.traffic
     load = traffic.rate_per_s if traffic.rate_per_s is not None else traffic.concurrency
     unit = "1/s" if traffic.rate_per_s is not None else "requests"
     return Explanation(
         name="Replicas",
         value=f"{plan.replicas} + {plan.spares}",
-        formula="⌈ load × burst factor ÷ (headroom × largest load that one replica holds within the promise) ⌉, "
-        "plus the fewest spares that reach the availability",
+        formula=_(
+            "⌈ load × burst factor ÷ (headroom × largest load that one replica holds within the promise) ⌉, "
+            "plus the fewest spares that reach the availability"
+        ),
         inputs=(
-            _given("load of the fleet", load or 0, unit),
-            _given("utilisation of a replica at the mean load", round(plan.serving.utilisation, 3), "-"),
+            _given(_("load of the fleet"), _, load or 0, unit),
+            _given(_("utilisation of a replica at the mean load"), _, round(plan.serving.utilisation, 3), "-"),
             *_parameters(catalog, "burst_factor", "headroom"),
         ),
-        band="an error of x % in throughput moves this by x %",
+        band=_("an error of x % in throughput moves this by x %"),
     )
 
 
-def _memory(catalog: Catalog, plan: Plan, row: Accelerator) -> Explanation:
+def _memory(catalog: Catalog, plan: Plan, row: Accelerator, _: Translate) -> Explanation:
     memory = plan.memory
     return Explanation(
         name="KV cache",
-        value=f"{memory.kv_capacity_tokens:,.0f} tokens per replica",
-        formula="(driver-visible memory − driver reserve) × engine's share − weights − activations − reserve, "
-        "÷ bytes per token and GPU, × attention-data-parallel ranks",
+        value=_("{n} tokens per replica").format(n=f"{memory.kv_capacity_tokens:,.0f}"),
+        formula=_(
+            "(driver-visible memory − driver reserve) × engine's share − weights − activations − reserve, "
+            "÷ bytes per token and GPU, × attention-data-parallel ranks"
+        ),
         inputs=(
             _fact(row, plan.accelerator, "memory_visible_bytes", row.memory_visible_bytes, "B"),
-            _given("weights per GPU", memory.weights_bytes_per_gpu, "B"),
-            _given("activations per GPU", memory.activation_bytes_per_gpu, "B"),
-            _given("reserve per GPU", memory.reserve_bytes_per_gpu, "B"),
-            _given("KV cache per token and GPU", memory.kv_bytes_per_token_per_gpu, "B"),
+            _given(_("weights per GPU"), _, memory.weights_bytes_per_gpu, "B"),
+            _given(_("activations per GPU"), _, memory.activation_bytes_per_gpu, "B"),
+            _given(_("reserve per GPU"), _, memory.reserve_bytes_per_gpu, "B"),
+            _given(_("KV cache per token and GPU"), _, memory.kv_bytes_per_token_per_gpu, "B"),
             *_parameters(catalog, "driver_reserve_bytes", "runtime_reserve_bytes"),
         ),
-        band="measured rooms of vLLM 0.11 and 0.20 are reproduced within 5 %",
+        band=_("measured rooms of vLLM 0.11 and 0.20 are reproduced within 5 %"),
     )
 
 
-def _power(catalog: Catalog, plan: Plan, row: Accelerator, result: PlanResult) -> Explanation:
+def _power(catalog: Catalog, plan: Plan, row: Accelerator, result: PlanResult, _: Translate) -> Explanation:
     watts, site = plan.power.facility_w, catalog.site(result.workload.site)
     family = row.architecture.split()[0]
-    value = "not sourced" if watts is None else si(watts * plan.replicas, "W")
+    value = _("not sourced") if watts is None else si(watts * plan.replicas, "W")
     return Explanation(
         name="Facility power of the serving replicas",
         value=value,
-        formula="GPUs × (idle + span × cap(awake + (busy share of time × busy + J/B × bytes/s ÷ span + compute × "
-        "FLOP/s ÷ peak + expert time × experts) × exp(−loss × (TP × DP − 1))) + host) × PUE; span: idle to limit",
+        formula=_(
+            "GPUs × (idle + span × cap(awake + (busy share of time × busy + J/B × bytes/s ÷ span + compute × "
+            "FLOP/s ÷ peak + expert time × experts) × exp(−loss × (TP × DP − 1))) + host) × PUE; span: idle to limit"
+        ),
         inputs=(
             _fact(row, plan.accelerator, "tdp_w", row.tdp_w, "W"),
             *_scoped(
@@ -148,35 +163,37 @@ def _power(catalog: Catalog, plan: Plan, row: Accelerator, result: PlanResult) -
                 ("host_power_w_per_gpu", ""),
             ),
             Assumption(
-                name=f"PUE of {site.id}",
+                name=_("PUE of {site}").format(site=site.id),
                 value=site.pue or "-",
                 unit="-",
                 source=f"{site.source} ({site.source_date})",
             ),
         ),
-        band=_power_band(catalog, plan),
+        band=_power_band(catalog, plan, _),
     )
 
 
-def _availability(catalog: Catalog, plan: Plan) -> Explanation:
+def _availability(catalog: Catalog, plan: Plan, _: Translate) -> Explanation:
     scope = "own" if plan.supply[0].option == "own" else "cloud"
     return Explanation(
         name="Availability",
         value=percent(plan.availability, 3),
-        formula="P(at least the needed replicas are ready), replicas independent; one replica: "
-        "MTBF / (MTBF + repair), MTBF = interruption hours ÷ its GPUs",
+        formula=_(
+            "P(at least the needed replicas are ready), replicas independent; one replica: "
+            "MTBF / (MTBF + repair), MTBF = interruption hours ÷ its GPUs"
+        ),
         inputs=(
-            _given("GPUs per replica", plan.gpus_per_replica, "-"),
+            _given(_("GPUs per replica"), _, plan.gpus_per_replica, "-"),
             *_scoped(catalog, ("interruption_gpu_hours", ""), ("repair_hours", scope)),
         ),
-        band="repair time is the least certain input: give your own contract's",
+        band=_("repair time is the least certain input: give your own contract's"),
     )
 
 
-def _month(catalog: Catalog, plan: Plan) -> Explanation:
+def _month(catalog: Catalog, plan: Plan, _: Translate) -> Explanation:
     unit = plan.supply[0]
     parts = ", ".join(f"{name} {usd(value)}" for name, value in plan.cost.parts_usd_per_month.items())
-    age = ", older than 180 days" if unit.stale else ""
+    age = _(", older than 180 days") if unit.stale else ""
     price = Assumption(
         name=f"{unit.instance_type}, {unit.term}",
         value=unit.usd_per_hour,
@@ -187,32 +204,34 @@ def _month(catalog: Catalog, plan: Plan) -> Explanation:
     return Explanation(
         name="Cost per month",
         value=usd(plan.cost.usd_per_month),
-        formula="units × price per hour × 730.5 h; owned: capital-recovery factor, maintenance, energy, colocation: "
-        + parts,
-        inputs=(_given("units", unit.units, "-"), price, *extra),
-        band="prices are dated facts; ask for quotes",
+        formula=_(
+            "units × price per hour × 730.5 h; owned: capital-recovery factor, maintenance, energy, colocation: {parts}"
+        ).format(parts=parts),
+        inputs=(_given(_("units"), _, unit.units, "-"), price, *extra),
+        band=_("prices are dated facts; ask for quotes"),
     )
 
 
-def _unit_cost(result: PlanResult, plan: Plan) -> Explanation:
+def _unit_cost(result: PlanResult, plan: Plan, _: Translate) -> Explanation:
     return Explanation(
         name="Cost per million output tokens",
         value=usd(plan.cost.usd_per_million_output_tokens),
-        formula="cost per month ÷ output tokens per month at the mean load",
+        formula=_("cost per month ÷ output tokens per month at the mean load"),
         inputs=(
             _given(
-                "output tokens per second of the fleet",
+                _("output tokens per second of the fleet"),
+                _,
                 round(plan.serving.output_tokens_per_s * plan.replicas, 1),
                 "token/s",
             ),
-            _given("cost per month", round(plan.cost.usd_per_month, 2), "USD"),
+            _given(_("cost per month"), _, round(plan.cost.usd_per_month, 2), "USD"),
         ),
-        band="follows the load that is really there: half the load, twice the cost",
+        band=_("follows the load that is really there: half the load, twice the cost"),
     )
 
 
-def _given(name: str, value: float, unit: str) -> Assumption:
-    return Assumption(name=name, value=value, unit=unit, source="the workload, or computed in this plan")
+def _given(name: str, _: Translate, value: float, unit: str) -> Assumption:
+    return Assumption(name=name, value=value, unit=unit, source=_("the workload, or computed in this plan"))
 
 
 def _fact(row: Accelerator, id: str, field: str, value: float | None, unit: str) -> Assumption:
@@ -238,15 +257,24 @@ def _own(catalog: Catalog, name: str, plan: Plan, otherwise: str = "") -> str:
     return scope_for(catalog, name, (plan.accelerator, plan.llm, plan.engine), otherwise)
 
 
-def _band(what: str, catalog: Catalog, metric: str, plan: Plan) -> str:
-    row = band_row(catalog, metric, plan.basis, plan.engine)
-    return f"80 % of {what}: {row.low:g} to {row.high:g} ({plan.basis}, n = {row.n or 'none'})"
+def _band(what: str, catalog: Catalog, metric: str, plan: Plan, _: Translate) -> str:
+    return _spelled(what, band_row(catalog, metric, plan.basis, plan.engine), plan.basis, _)
 
 
-def _power_band(catalog: Catalog, plan: Plan) -> str:
+def _power_band(catalog: Catalog, plan: Plan, _: Translate) -> str:
     basis = bands.power_basis(plan, catalog)
-    row, span = catalog.parameter("band_power", basis), bands.facility_w(plan, catalog)
-    gpu = f"80 % of measured over predicted GPU power: {row.low:g} to {row.high:g} ({basis}, n = {row.n or 'none'})"
+    row, span = band_row(catalog, "power", basis), bands.facility_w(plan, catalog)
+    gpu = _spelled(_("measured over predicted GPU power"), row, basis, _)
     if span is None:
         return gpu
-    return f"{gpu}; with the range of host power, {si(span[0], 'W')} to {si(span[1], 'W')}"
+    both = _("{gpu}; with the range of host power, {low} to {high}")
+    return both.format(gpu=gpu, low=si(span[0], "W"), high=si(span[1], "W"))
+
+
+def _spelled(what: str, row: Parameter, basis: str, _: Translate) -> str:
+    """An interval in words."""
+    words = basis_words(_).get(basis, basis)
+    text = _("{share} of {what}: {low} to {high} ({basis}, n = {n})")
+    return text.format(
+        share="80 %", what=what, low=f"{row.low:g}", high=f"{row.high:g}", basis=words, n=row.n or _("none")
+    )

@@ -215,7 +215,7 @@ def _crossed(limits: Iterable[str], messages: Iterable[str]) -> list[str]:
 
 
 def _explanations(result: PlanResult, plan: Plan, _: Translate) -> None:
-    found, words = explain(result, catalog(), plan.rank), explanation_words(_)
+    found, words = explain(result, catalog(), plan.rank, _), explanation_words(_)
     with st.expander(_("How each number comes about")):
         for tab, one in zip(st.tabs([words.get(one.name, one.name) for one in found]), found, strict=True):
             tab.markdown(_explanation(one, _))
