@@ -20,6 +20,7 @@ from planner.catalog import Catalog
 Key = tuple[str, str]
 Values = dict[Key, float]
 
+CURVE_SHARING = 0.5  # 0: every row counts alike; 1: every curve does
 FOLD_ROWS = 12  # curves of fewer rows are left out together with others
 ROUNDS, ROUNDS_AGAIN = 12, 5  # steps of the optimiser from the priors, and from another fit
 # Log error beyond which a point counts less (soft L1): what repeats of one set-up and unstated flags explain.
@@ -139,7 +140,7 @@ def fit(
     start : values to begin with; absent, the priors
     """
     value = np.array([point.value for point in points])
-    scale = np.array([ERROR_SCALE[point.metric] for point in points])
+    scale = np.array([ERROR_SCALE[point.metric] for point in points]) / _weight([point.curve for point in points])
 
     def residuals(x: Array) -> Array:
         error = np.log(predict(points, catalog.calibrated(_values(free, x))) / value)
@@ -153,6 +154,13 @@ def fit(
     first = [np.log(start[one.keys[0]] / one.prior) if start else 0.0 for one in free]
     found = least_squares(residuals, first, loss="soft_l1", max_nfev=rounds, diff_step=0.02, ftol=1e-3)
     return _values(free, found.x)
+
+
+def _weight(curves: Sequence[str]) -> Array:
+    """Weight of each row's error: rows of one curve err together, so that each of many says less. Mean square 1."""
+    rows = Counter(curves)
+    share = np.array([rows[curve] ** -CURVE_SHARING for curve in curves])
+    return np.asarray(np.sqrt(share / share.mean()))
 
 
 def _values(free: tuple[Free, ...], steps: Array) -> Values:

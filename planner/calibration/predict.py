@@ -61,4 +61,6 @@ def driven(chosen: Setups, catalog: Catalog) -> Loop:
         np.array([getattr(p, name) for p in chosen.points])
         for name in ("requests_per_user", "length_spread", "held_steps")
     )
+    # A saturated run is long: its start does not count.
+    per_user = np.where([p.kind == "saturated" for p in chosen.points], np.inf, per_user)
     return loop(catalog, [p.engine for p in chosen.points], per_user, spread, held)

@@ -173,6 +173,7 @@ def _print_explanations(result: PlanResult, catalog: Catalog, as_json: bool) -> 
 @click.option("--host", help="Host processor of --offload.")
 @click.option("--sockets", type=int, default=2, show_default=True, help="Processors of --host.")
 @click.option("--host-memory-gb", type=float, help="Host memory; default: 128 GB per channel.")
+@click.option("--profile", default="tuned", show_default=True, help="Software: tuned, default flags, or old.")
 @click.option("--mode", default="aggregated", show_default=True, help="aggregated or disaggregated.")
 @click.option("--prefill-gpus", type=int, help="Accelerators of the prefill pool.")
 @click.option("--decode-gpus", type=int, help="Accelerators of the decode pool; --tp and others lay out its replicas.")

@@ -6,7 +6,7 @@ once, and where all lengths are alike, later prompts keep meeting each other. Cl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +78,7 @@ def closed_loop(
     Returns
     -------
     (Point, ndarray)
-        State at the mean running sequences, and the mean TTFT of the run. [s]
+        State at the mean running sequences with the rate of the whole run, and its mean TTFT. [s]
 
     Notes
     -----
@@ -100,8 +100,10 @@ def closed_loop(
         weight = np.where(step * last < 0, weight / 2, weight)  # overshot: go half as far from now on
         running, last = before * np.exp(weight * step), step
     point = operate(shape, place, eff, lengths, running, budget_tokens, others)
-    queue_s = np.maximum(concurrency - limit, 0) / point.rate_per_s
-    return point, mean_ttft_s(point, burst, eff, lengths, others, loop) + queue_s
+    ttft_s = mean_ttft_s(point, burst, eff, lengths, others, loop)
+    rate = limit / (lengths.output_tokens * point.tpot_s + ttft_s)  # Little, over the whole run
+    queue_s = np.maximum(concurrency - limit, 0) / rate
+    return replace(point, rate_per_s=rate), ttft_s + queue_s
 
 
 def start_up(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from planner.calibration.accuracy import COVERAGE, LEAST_ROWS, METRICS, Accuracy, Group, Headline, accuracy, in_promise
+from planner.calibration.swapped import Swap, swaps
 from planner.catalog import Catalog
 from planner.report.accuracy import (
     PLOT_UNITS,
@@ -20,6 +21,7 @@ from planner.report.accuracy import (
     share,
 )
 from planner.report.svg import Panel, scatter_svg
+from planner.schema import GroupScore
 from planner.units import percent
 
 _HEAD = """# Accuracy
@@ -52,10 +54,10 @@ def documents(catalog: Catalog) -> dict[str, str]:
     """
     found = accuracy(catalog)
     charts = {f"docs/accuracy-{metric}.svg": _chart(found, metric) for metric in METRICS if _answered(found, metric)}
-    return {"docs/ACCURACY.md": _page(found, list(charts)), **charts}
+    return {"docs/ACCURACY.md": _page(found, list(charts), catalog), **charts}
 
 
-def _page(found: Accuracy, charts: Sequence[str]) -> str:
+def _page(found: Accuracy, charts: Sequence[str], catalog: Catalog) -> str:
     images = [f"![Predicted against measured](./{name.removeprefix('docs/')})" for name in charts]
     parts = [
         _HEAD,
@@ -70,9 +72,36 @@ def _page(found: Accuracy, charts: Sequence[str]) -> str:
         "## By engine and accelerator\n",
         _by_accelerator(found),
         _excluded(found),
+        _swapped(swaps(catalog)),
         _YOURS,
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _swapped(found: Sequence[Swap]) -> str:
+    """Fitted scalars against those that `planner measure` found on single devices."""
+    head = """## Scalars measured on one device
+
+`planner measure` times kernels; its files for real devices are in catalogs/measured/ceilings. With their scalars in
+place of the fitted ones, all else equal, the errors *in sample* become (mean / median):
+
+| scalars | replaced | TPOT | TTFT | throughput |
+| --- | --: | --: | --: | --: |"""
+    rows = [
+        _row(
+            [
+                one.name or "as fitted",
+                str(one.scalars or ""),
+                *(_pair(one.scores[m]) for m in ("tpot", "ttft", "output")),
+            ]
+        )
+        for one in found
+    ]
+    return "\n".join([head, *rows])
+
+
+def _pair(score: GroupScore) -> str:
+    return f"{share(score.mape)} / {share(score.median_ape)}"
 
 
 def _headlines(found: Accuracy) -> str:

@@ -71,12 +71,12 @@ def efficiency(catalog: Catalog) -> Efficiency:
 
 
 def place(
-    catalog: Catalog, shape: LlmShape, llm: Llm, candidates: Candidates, generations: Sequence[str] = ("",)
+    catalog: Catalog, shape: LlmShape, llm: Llm, candidates: Candidates, profiles: Sequence[str] = ("",)
 ) -> Placement:
     """Look up peaks, widths, efficiencies and links of every candidate.
 
-    `generations` names, for each candidate or for all, an engine generation with figures of its
-    own, such as `vllm-old`; empty is the pinned version.
+    `profiles` names, for each candidate or for all, software with figures of its own: `default` for an
+    engine's default flags, `old` for vLLM before 0.13; empty is tuned.
 
     A blank fact becomes NaN; `space.missing_facts` names it before it gets here.
     """
@@ -106,8 +106,8 @@ def place(
         kv_width=np.array([BYTES_PER_KV[k] for k in KV])[candidates.kv],
         kv_factor=_kv_factor(catalog, shape, rows)[at, candidates.kv],
         time_factor=_architecture(catalog, "time_factor", rows)[at]
-        * _generation(catalog, "generation_time_factor", generations, len(candidates)),
-        stream_sequence_s=_generation(catalog, "stream_sequence_s", generations, len(candidates)),
+        * _profile(catalog, "generation_time_factor", profiles, len(candidates)),
+        stream_sequence_s=_profile(catalog, "stream_sequence_s", profiles, len(candidates)),
         links=_links(catalog, rows, candidates),
     )
 
@@ -172,10 +172,10 @@ def _precision(catalog: Catalog, name: str, weights: Index) -> Array:
     return np.array([catalog.parameter(name, p).value for p in WEIGHTS])[weights]
 
 
-def _generation(catalog: Catalog, name: str, generations: Sequence[str], n: int) -> Array:
-    """A parameter by engine generation, of length n."""
-    values = {g: catalog.parameter(name, g).value for g in set(generations)}
-    return np.broadcast_to(np.array([values[g] for g in generations]), (n,))
+def _profile(catalog: Catalog, name: str, profiles: Sequence[str], n: int) -> Array:
+    """A parameter by software profile, of length n."""
+    values = {g: catalog.parameter(name, g).value for g in set(profiles)}
+    return np.broadcast_to(np.array([values[g] for g in profiles]), (n,))
 
 
 def pool_link(catalog: Catalog, accelerator: Accelerator, gpus: int) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from planner.search.fit import PLAIN, Change, Fit, fit_memory
 from planner.search.learned import own_names, tune
 from planner.search.loops import loop
 from planner.search.options import Options
-from planner.search.question import Question, Resolved, resolve
+from planner.search.question import PROFILES, Question, Resolved, resolve
 from planner.shapes import llm_shape
 
 __all__ = ["Question", "estimate"]
@@ -92,7 +92,8 @@ def lay_out(catalog: Catalog, q: Question, found: Resolved) -> Layout:
         one * q.pp,
         one * q.ep,
     )
-    placed, eff = tune(catalog, found.llm, candidates, place(catalog, shape, llm, candidates), efficiency(catalog))
+    placed = place(catalog, shape, llm, candidates, (PROFILES[q.profile],))
+    placed, eff = tune(catalog, found.llm, candidates, placed, efficiency(catalog))
     lengths = Lengths(float(q.input_tokens), float(q.output_tokens), 0.0, 1.0, q.prefix_hit_rate)
     fit = _fit(catalog, q, found, shape, candidates, placed, lengths, PLAIN)
     return Layout(shape, candidates, placed, eff, lengths, fit)

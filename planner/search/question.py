@@ -22,6 +22,7 @@ class Question:
     sparsity : `2:4`, or None
     offload : `experts:cpu`, `experts:pcie` or `layers:pcie`, with `:SHARE` where not all; None: nothing
     host, sockets, host_memory_gb : processor of the host, how many, and its memory [GB]
+    profile : software: `tuned` for the accelerator, an engine's `default` flags, or `old` (vLLM before 0.13)
     mode : `aggregated`, or `disaggregated` with pools of their own for prefill and decode
     prefill_*, decode_gpus : the pools; tp, dp, pp and ep then describe one decode replica
     """
@@ -49,12 +50,16 @@ class Question:
     host: str | None = None
     sockets: int = 2
     host_memory_gb: float | None = None
+    profile: str = "tuned"
     mode: str = "aggregated"
     prefill_gpus: int | None = None
     decode_gpus: int | None = None
     prefill_tp: int | None = None
     prefill_dp: int = 1
     prefill_ep: int = 1
+
+
+PROFILES = {"tuned": "", "default": "default", "old": "old"}  # as asked -> scope in calibration.csv
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,9 @@ def _check_sizes(q: Question, tp: int) -> None:
 
 
 def _check_options(q: Question) -> None:
-    """Options that say nothing without another one."""
+    """Options that do not exist, or say nothing without another one."""
+    if q.profile not in PROFILES:
+        raise WorkloadError(f"--profile {q.profile}: give one of {', '.join(PROFILES)}.")
     pools = (q.prefill_gpus, q.decode_gpus, q.prefill_tp)
     orphans = {
         "acceptance": (q.acceptance is not None and q.speculation is None, "--speculation, such as mtp:3"),
