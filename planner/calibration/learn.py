@@ -169,7 +169,7 @@ def _points(id: str, run: Run, setup: Setup) -> list[Point]:
             accelerator=setup.accelerator, gpus=setup.gpus, tp=setup.tp, dp=setup.dp, pp=setup.pp, ep=setup.ep,
             replicas=1, input_tokens=run.input_tokens, output_tokens=run.output_tokens, kind=run.kind, load=run.load,
             metric=metric, per_gpu=False, statistic=statistic, value=value, unit_scale=METRICS[metric][1], curve="",
-            requests_per_user=_per_user(run), length_spread=0.0, held_steps=0.0, profile="",
+            requests_per_user=_per_user(run), length_spread=0.0, held_steps=0.0, budget_tokens=0.0, profile="",
         )
         for metric, (statistic, value) in found.items()
         if value is not None

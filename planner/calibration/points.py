@@ -48,6 +48,7 @@ class Point:
     load : users, burst size or requests per second; infinite when saturated
     replicas : independent copies behind the measured total
     requests_per_user, length_spread, held_steps : how the run was driven, see `planner.models.loop.Loop`
+    budget_tokens : of one step, where the harness set it; 0: the engine's default [token]
     profile : software generation and tuning, empty where it is tuned
     """
 
@@ -78,6 +79,7 @@ class Point:
     requests_per_user: float
     length_spread: float
     held_steps: float
+    budget_tokens: float
     profile: str
     row: int = 0  # line of the file, as an editor counts; 0 outside a file
 
@@ -169,7 +171,7 @@ def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
         kind=kind, load=load, metric=metric, per_gpu=row["metric"].endswith("per_gpu"),
         statistic=row["metric"].rsplit("_", 1)[-1], value=value, unit_scale=scale, curve=row.get("curve", ""),
         requests_per_user=harness.requests_per_user, length_spread=spread,
-        held_steps=harness.held_steps, profile=harness.profile,
+        held_steps=harness.held_steps, budget_tokens=_budget(harness, inputs, load), profile=harness.profile,
     )  # fmt: skip
 
 
@@ -224,6 +226,13 @@ def harness_of(
         )
 
     return [rule for rule in catalog.harnesses.values() if matches(rule)][-1]
+
+
+def _budget(harness: Harness, input_tokens: float, load: float) -> float:
+    """Tokens of one step as the harness set them, 0 where it did not."""
+    if harness.budget_prompts is not None and math.isfinite(load):
+        return harness.budget_prompts * input_tokens + load
+    return float(harness.budget_tokens or 0)
 
 
 def _kv(row: Mapping[str, str], catalog: Catalog, accelerator: str, harness: Harness) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,8 @@ def setups(llm_id: str, points: list[Point], catalog: Catalog, eff: Efficiency) 
     placed = place(catalog, shape, llm, candidates, [profile(p) for p in points])
     placed, eff = tune(catalog, llm_id, candidates, placed, eff)
     fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens)
+    set_tokens = np.array([p.budget_tokens for p in points])
+    fit = replace(fit, budget_tokens=np.where(set_tokens > 0, set_tokens, fit.budget_tokens))
     users = np.array([p.load / p.replicas if p.kind != "open" else 1.0 for p in points])
     most = np.maximum(_room(catalog, fit, candidates, users, lengths), 1.0)
     return Setups(points, shape, candidates, lengths, placed, eff, fit, users, most)

@@ -186,6 +186,8 @@ class Harness(Sourced):
     match_max_output_tokens: Count | None = Field(None, description="longest mean answer [token]")
     requests_per_user: Positive = Field(description="requests that each concurrent user sends in a run")
     held_steps: NonNegative = Field(description="decode steps for which the server holds prompts to batch them")
+    budget_tokens: Count | None = Field(None, description="token budget of a step; blank: the engine's default")
+    budget_prompts: Count | None = Field(None, description="prompts that the budget holds beside all users' decoding")
     kv: KvPrecision | None = Field(None, description="KV cache precision where the points do not say")
     profile: Literal["", "default", "old"] = Field(
         "", description="software: empty: tuned for the accelerator; default: an engine's defaults; old: before tuning"

@@ -101,8 +101,8 @@ def place(
         ffn_width=widths[0][w],
         ffn_memory_efficiency=memory[at, w],
         ffn_compute_efficiency=compute[at, w],
-        moe_memory_efficiency=_precision(catalog, "moe_memory_efficiency", w),
-        moe_compute_efficiency=_precision(catalog, "moe_compute_efficiency", w),
+        moe_memory_efficiency=_experts(catalog, llm, "moe_memory_efficiency")[w],
+        moe_compute_efficiency=_experts(catalog, llm, "moe_compute_efficiency")[w],
         kv_width=np.array([BYTES_PER_KV[k] for k in KV])[candidates.kv],
         kv_factor=_kv_factor(catalog, shape, rows)[at, candidates.kv],
         time_factor=_architecture(catalog, "time_factor", rows)[at]
@@ -167,9 +167,10 @@ def _architecture(catalog: Catalog, name: str, rows: list[Accelerator]) -> Array
     return np.array([catalog.parameter(name, row.architecture.split()[0]).value for row in rows])
 
 
-def _precision(catalog: Catalog, name: str, weights: Index) -> Array:
-    """A parameter by weight precision."""
-    return np.array([catalog.parameter(name, p).value for p in WEIGHTS])[weights]
+def _experts(catalog: Catalog, llm: Llm, name: str) -> Array:
+    """A parameter of expert kernels by weight precision; LLMs published in fp8 scale blocks, others whole matrices."""
+    scopes = ["fp8-block" if p == llm.weights == "fp8" else p for p in WEIGHTS]
+    return np.array([catalog.parameter(name, scope).value for scope in scopes])
 
 
 def _profile(catalog: Catalog, name: str, profiles: Sequence[str], n: int) -> Array:

@@ -40,5 +40,5 @@ def point() -> Point:
         accelerator="h100-sxm-80gb", gpus=1, tp=1, dp=1, pp=1, ep=1, replicas=1, input_tokens=1024.0,
         output_tokens=256.0, kind="closed", load=16.0, metric="tpot", per_gpu=False, statistic="p50", value=0.01,
         unit_scale=1e-3, curve="h100|llama|vllm",
-        requests_per_user=10.0, length_spread=0.0, held_steps=0.0, profile="",
+        requests_per_user=10.0, length_spread=0.0, held_steps=0.0, profile="", budget_tokens=0.0,
     )  # fmt: skip

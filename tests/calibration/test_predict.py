@@ -26,13 +26,13 @@ def test_every_shipped_point_is_answered(catalog: Catalog) -> None:
     assert known.mean() > 0.95
 
 
-@pytest.mark.parametrize("metric", ["ttft", "output"])
-def test_a_burst_is_slower_than_the_same_users_in_a_loop(point: Point, catalog: Catalog, metric: str) -> None:
-    burst, loop = (one(point, catalog, metric=metric, kind=kind, load=200.0) for kind in ("burst", "closed"))
-    if metric == "output":
-        assert burst < loop  # ramp and drain
-    else:
-        assert burst > loop
+def test_a_burst_has_its_ramp_and_its_drain(point: Point, catalog: Catalog) -> None:
+    few, many = (one(point, catalog, metric="ttft", kind="burst", load=n) for n in (20.0, 500.0))
+    assert many > 5 * few  # prompts queue up
+    few, many = (one(point, catalog, metric="output", kind="burst", load=n) for n in (20.0, 500.0))
+    assert many > few  # the ramp and the drain weigh less
+    loop = one(point, catalog, metric="ttft", kind="closed", load=500.0)
+    assert one(point, catalog, metric="ttft", kind="burst", load=500.0) > loop
 
 
 def test_open_loads_wait_longer_when_busier(point: Point, catalog: Catalog) -> None:
@@ -65,6 +65,24 @@ def test_the_last_matching_harness_holds(catalog: Catalog) -> None:
     assert rule("InferenceX runs", "tensorrt-llm", "llama-3.1-70b", 4, 921.6) == "inferencex-70b-trt-1k"
     assert rule("InferenceX runs", "tensorrt-llm", "llama-3.1-70b", 8, 921.6) == "inferencex"
     assert rule("InferenceX runs", "tensorrt-llm", "llama-3.1-70b", 4, 7372.8) == "inferencex"
+
+
+def test_a_harness_sets_the_budget(points_csv: Callable[..., Path], catalog: Catalog) -> None:
+    """One prompt beside all users' decoding, as the published script of R1 on TensorRT-LLM says."""
+    r1 = {
+        "source": "InferenceX runs (x)", "model": "deepseek-r1", "framework": "tensorrt-llm", "precision_kv": "",
+        "accelerator": "B200", "n_accelerators": "8", "tp": "8", "isl": "1000", "concurrency_or_qps": "64",
+    }  # fmt: skip
+    own, theirs = read_points(points_csv({**r1, "id": "a", "source": "own bench"}, {**r1, "id": "b"}), catalog)[0]
+    assert (own.budget_tokens, theirs.budget_tokens, theirs.kv) == (0.0, 1064.0, "fp8")
+    slower, faster = (one(p, catalog, metric="ttft") for p in (theirs, own))
+    assert slower > faster
+
+
+def test_software_profiles(points_csv: Callable[..., Path], catalog: Catalog) -> None:
+    rows = ({"id": "a"}, {"id": "b", "framework_version": "0.11.1"}, {"id": "c", "source": "SGLang cookbook (2026)"})
+    tuned, old, default = (float(predict([p], catalog)[0]) for p in read_points(points_csv(*rows), catalog)[0])
+    assert tuned < default and tuned < old
 
 
 def test_notes_tell_the_spread_of_lengths(points_csv: Callable[..., Path], catalog: Catalog) -> None:

@@ -69,6 +69,7 @@ REFUSED = {
     ),
     "stages": ((*R1, "--offload", "experts:cpu", *HOST, "--tp", "4", "--pp", "2"), ("--pp 2", "--pp 1")),
     "host alone": ((*R1, *HOST), ("--host", "--offload")),
+    "profile": ((*R1, "--profile", "new"), ("--profile new", "tuned, default, old")),
     "mode": ((*R1, "--mode", "split"), ("--mode split", "aggregated or disaggregated")),
     "no pools": ((*R1, "--mode", "disaggregated"), ("--prefill-gpus", "--decode-gpus")),
     "empty pool": ((*R1, *POOLS[:2], "--prefill-gpus", "0", "--decode-gpus", "8"), ("--prefill-gpus 0", "from 1")),
