@@ -25,6 +25,7 @@ from planner.schema import (
     Engine,
     Harness,
     Instance,
+    KernelRatio,
     Llm,
     NetworkItem,
     OwnedHour,
@@ -46,6 +47,7 @@ FILES: dict[str, type[Sourced]] = {
     "llms.toml": Llm,
     "engines.toml": Engine,
     "harnesses.csv": Harness,
+    "kernel_ratios.csv": KernelRatio,
     "cpus.csv": Cpu,
     "drives.csv": Drive,
     "network.csv": NetworkItem,
@@ -120,6 +122,11 @@ class Catalog:
     @cached_property
     def harnesses(self) -> dict[str, Harness]:
         return {row.id: row for row in read_csv(self.folder / "harnesses.csv", Harness)}
+
+    @cached_property
+    def kernel_ratios(self) -> dict[tuple[str, str, str], KernelRatio]:
+        rows = read_csv(self.folder / "kernel_ratios.csv", KernelRatio)
+        return {(row.name, row.scope, row.architecture): row for row in rows}
 
     @cached_property
     def cpus(self) -> dict[str, Cpu]:
@@ -210,6 +217,7 @@ class Catalog:
             "llms": self.llms,
             "engines": self.engines,
             "harnesses": self.harnesses,
+            "kernel-ratios": {"/".join(filter(None, key)): row for key, row in self.kernel_ratios.items()},
             "cpus": self.cpus,
             "drives": self.drives,
             "network": self.network,
@@ -278,6 +286,12 @@ class Catalog:
         if row is None:
             raise MissingFact("calibration.csv", name, "the model", "Add the row with its source.")
         return row
+
+    def kernel_ratio(self, name: str, scope: str, accelerator: Accelerator) -> float:
+        """What kernels of an architecture reach over those of Hopper; 1 where nobody timed them."""
+        family = accelerator.architecture.removesuffix(" + Grace").removesuffix(" Ultra")
+        row = self.kernel_ratios.get((name, scope, family))
+        return 1.0 if row is None else row.value
 
 
 def _resolve(kind: str, name: str, rows: Mapping[str, Sourced], list_command: str, where: str) -> str:

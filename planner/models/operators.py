@@ -52,6 +52,7 @@ class Placement:
     tp, dp, pp, ep : tensor, attention-data, pipeline and expert parallel sizes [-]
     attention_*, ffn_* : what runs the attention projections and the FFN matrices
     *_width : stored bytes per parameter or cached value [B]
+    prompt_attention_factor : reached share of prompt attention over that of Hopper [-]
     kv_factor : reached share of the decode-attention bandwidth for this cache format [-]
     stream_sequence_s : the API front end's time per streamed token, a floor of the step [s]
     time_factor : measured slowness of the software for this architecture, 1 where it is tuned [-]
@@ -75,6 +76,7 @@ class Placement:
     moe_memory_efficiency: Array
     moe_compute_efficiency: Array
     kv_width: Array
+    prompt_attention_factor: Array
     kv_factor: Array
     time_factor: Array
     stream_sequence_s: Array
@@ -231,7 +233,7 @@ def prompt_attention_s(
     flops = flops + tokens * shape.full_layers * span * shape.indexer_flops
     length = tokens + cached_tokens
     ramp = length / (length + eff.prefill_attention_half_tokens)
-    reached = place.bf16_flops_per_s * eff.prefill_attention_efficiency * ramp
+    reached = place.bf16_flops_per_s * eff.prefill_attention_efficiency * place.prompt_attention_factor * ramp
     return np.asarray(flops / reached * place.time_factor)
 
 

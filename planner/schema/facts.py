@@ -194,6 +194,16 @@ class Harness(Sourced):
     )
 
 
+class KernelRatio(Sourced):
+    """What a kind of kernel reaches on one architecture, over what it reaches on Hopper."""
+
+    name: Text = Field(description="scalar of calibration.csv that it multiplies")
+    scope: str = Field("", description="its scope there: a precision, or none")
+    architecture: Text = Field(description="architecture of accelerators.toml, without a Grace or Ultra behind it")
+    value: Positive = Field(le=4, description="ratio of medians [-]")
+    n: Count = Field(description="timings on that architecture")
+
+
 class MlaShape(Strict):
     """Multi-head latent attention (DeepSeek-V2 paper, arXiv 2405.04434)."""
 

@@ -101,8 +101,11 @@ def place(
         ffn_width=widths[0][w],
         ffn_memory_efficiency=memory[at, w],
         ffn_compute_efficiency=compute[at, w],
-        moe_memory_efficiency=_experts(catalog, llm, "moe_memory_efficiency")[w],
-        moe_compute_efficiency=_experts(catalog, llm, "moe_compute_efficiency")[w],
+        moe_memory_efficiency=_experts(catalog, llm, rows, "moe_memory_efficiency")[at, w],
+        moe_compute_efficiency=_experts(catalog, llm, rows, "moe_compute_efficiency")[at, w],
+        prompt_attention_factor=np.array(
+            [catalog.kernel_ratio("prefill_attention_efficiency", "", row) for row in rows]
+        )[at],
         kv_width=np.array([BYTES_PER_KV[k] for k in KV])[candidates.kv],
         kv_factor=_kv_factor(catalog, shape, rows)[at, candidates.kv],
         time_factor=_architecture(catalog, "time_factor", rows)[at]
@@ -143,21 +146,23 @@ def _peak_table(rows: list[Accelerator]) -> Array:
 
 def _efficiency_tables(catalog: Catalog, rows: list[Accelerator]) -> tuple[Array, Array]:
     """Reached shares of bandwidth (by storage) and of the peak (by the type that computes)."""
-    memory = np.array([catalog.parameter("gemm_memory_efficiency", p).value for p in WEIGHTS])
+    memory = np.array([[_reached(catalog, "gemm_memory_efficiency", p, row) for p in WEIGHTS] for row in rows])
     compute = np.full((len(rows), len(WEIGHTS)), np.nan)
     for i, row in enumerate(rows):
         for j, precision in enumerate(WEIGHTS):
             dtype = compute_dtype(precision, frozenset(row.peak_flops_per_s))
             if dtype is not None:
-                compute[i, j] = catalog.parameter("gemm_compute_efficiency", dtype).value
-    return np.broadcast_to(memory, compute.shape), compute
+                compute[i, j] = _reached(catalog, "gemm_compute_efficiency", dtype, row)
+    return memory, compute
 
 
 def _kv_factor(catalog: Catalog, shape: LlmShape, rows: list[Accelerator]) -> Array:
     """Reached bandwidth of an fp8 latent cache against a 16-bit one; plain heads lose nothing."""
-    table = np.ones((len(rows), len(KV)))
+    ratios = [catalog.kernel_ratio("kv_memory_efficiency", "", row) for row in rows]
+    table = np.repeat(np.array(ratios)[:, None], len(KV), axis=1)
     if shape.latent_attention:
         families = [row.architecture.split()[0] for row in rows]
+        table[:] = 1.0  # latent kernels have figures of their own
         table[:, KV.index("fp8")] = [catalog.parameter("latent_fp8_kv_factor", f).value for f in families]
     return table
 
@@ -167,10 +172,18 @@ def _architecture(catalog: Catalog, name: str, rows: list[Accelerator]) -> Array
     return np.array([catalog.parameter(name, row.architecture.split()[0]).value for row in rows])
 
 
-def _experts(catalog: Catalog, llm: Llm, name: str) -> Array:
-    """A parameter of expert kernels by weight precision; LLMs published in fp8 scale blocks, others whole matrices."""
+def _experts(catalog: Catalog, llm: Llm, rows: list[Accelerator], name: str) -> Array:
+    """Reached share of expert kernels by accelerator and weight precision.
+
+    LLMs published in fp8 scale blocks, others whole matrices.
+    """
     scopes = ["fp8-block" if p == llm.weights == "fp8" else p for p in WEIGHTS]
-    return np.array([catalog.parameter(name, scope).value for scope in scopes])
+    return np.array([[_reached(catalog, name, scope, row) for scope in scopes] for row in rows])
+
+
+def _reached(catalog: Catalog, name: str, scope: str, row: Accelerator) -> float:
+    """A fitted share times what kernels of the architecture reach over those of Hopper; a share stays below one."""
+    return min(catalog.parameter(name, scope).value * catalog.kernel_ratio(name, scope, row), 0.99)
 
 
 def _profile(catalog: Catalog, name: str, profiles: Sequence[str], n: int) -> Array:
