@@ -22,7 +22,7 @@ R1 = Question("deepseek-r1", "h200-sxm-141gb")
 
 def row(name: str, scope: str, value: float, catalog: Catalog) -> Parameter:
     return catalog.parameter("time_factor").model_copy(
-        update={"name": name, "scope": scope, "value": value, "source": "own measurement: mine.json"}
+        update={"name": name, "scope": scope, "value": value, "source": "own measurement: mine.json", "kind": "fitted"}
     )
 
 

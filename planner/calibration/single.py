@@ -32,7 +32,7 @@ def place(accelerator: Accelerator) -> Placement:
     """One GPU without parallelism; efficiencies are left to the fit."""
     one = np.array(1.0)
     given: dict[str, Any] = {f.name: UNUSED for f in fields(Placement)}
-    given |= dict.fromkeys(("tp", "dp", "pp", "ep", "kv_factor", "time_factor"), one)
+    given |= dict.fromkeys(("tp", "dp", "pp", "ep", "kv_factor", "prompt_attention_factor", "time_factor"), one)
     given |= {
         "bandwidth_bytes_per_s": np.array(accelerator.bandwidth_bytes_per_s, float),
         "bf16_flops_per_s": np.array(accelerator.peak_flops_per_s["bf16"]),

@@ -44,7 +44,7 @@ def swaps(catalog: Catalog) -> tuple[Swap, ...]:
     for file in sorted((catalog.folder / "measured" / "ceilings").glob("*.json")):
         measured = read_measured(file)
         row = catalog.accelerators[accelerator_of(measured, catalog)]
-        values = known_values(ceilings(measured, row), catalog)
+        values = known_values(ceilings(measured, row), catalog, row)
         found.append(Swap(file.stem, len(values), _scores(points, catalog.calibrated(values))))
     return tuple(found)
 

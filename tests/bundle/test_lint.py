@@ -110,7 +110,7 @@ BAD: list[tuple[str, str, Edit]] = [
         engine(lambda c: c.update(resources={key: {"nvidia.com/gpu": 0.5} for key in ("requests", "limits")})),
     ),
     ("gpu-requests", "none", engine(lambda c: c.update(resources={}))),
-    ("gpu-total", "a replica more", body(FLEET, lambda o: o["spec"].update(replicas=3))),
+    ("gpu-total", "a replica more", body(FLEET, lambda o: o["spec"].update(replicas=o["spec"]["replicas"] + 1))),
     ("gpu-total", "another plan", plan(gpus_total=128)),
     ("gpu-total", "per pod", plan(gpus_per_replica=4)),
     ("parallel-sizes", "too few", argument("--tensor-parallel-size=", "--tensor-parallel-size=3")),
