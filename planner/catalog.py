@@ -15,7 +15,7 @@ from typing import get_args
 
 from planner.assets import catalogs_dir
 from planner.errors import CatalogError, MissingFact, OutputError, UnknownName
-from planner.overlay import Names, read_overlay
+from planner.overlay import KERNEL_RATIO, Names, kernel_scope, read_overlay
 from planner.schema import (
     Accelerator,
     ApiPrice,
@@ -287,8 +287,15 @@ class Catalog:
             raise MissingFact("calibration.csv", name, "the model", "Add the row with its source.")
         return row
 
-    def kernel_ratio(self, name: str, scope: str, accelerator: Accelerator) -> float:
-        """What kernels of an architecture reach over those of Hopper; 1 where nobody timed them."""
+    def kernel_ratio(self, name: str, scope: str, id: str) -> float:
+        """What kernels reach on an accelerator over those of Hopper; 1 where nobody timed them.
+
+        The user's own measurement of it counts first, then that of its architecture.
+        """
+        own = self.calibration.get((KERNEL_RATIO, kernel_scope(id, name, scope)))
+        if own is not None:
+            return own.value
+        accelerator = self.accelerators[id]
         family = accelerator.architecture.removesuffix(" + Grace").removesuffix(" Ultra")
         row = self.kernel_ratios.get((name, scope, family))
         return 1.0 if row is None else row.value

@@ -1,8 +1,9 @@
 """Figures that a user measured on one set-up, in a file that lies over the catalog's calibration.
 
-They hold for one accelerator, LLM and engine together. Public curves say so (`python bench/learning.py`): fitted on
-one layout and lengths, they improve other layouts and other lengths of the same three; carried over to another LLM or
-another engine on the same accelerator, the error of TPOT grows by a third to a half.
+What benchmarks of a server taught holds for one accelerator, LLM and engine together. Public curves say so
+(`python bench/learning.py`): fitted on one layout and lengths, they improve other layouts and other lengths of the
+same three; carried over to another LLM or another engine on the same accelerator, the error of TPOT grows by a third
+to a half. What `planner measure` found of a device's kernels holds for that accelerator, whatever it serves.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ SCALARS = {
     "ingest_s": (1e-6, 60.0),
 }
 MEASURED = "measured_points"
+KERNEL_RATIO = "kernel_ratio"
+KERNELS = (
+    "gemm_memory_efficiency", "gemm_compute_efficiency", "moe_memory_efficiency", "moe_compute_efficiency",
+    "kv_memory_efficiency", "prefill_attention_efficiency",
+)  # fmt: skip
+KERNEL_RANGE = (0.2, 3.0)
 MAX_BYTES = 1_000_000
 
 
@@ -50,6 +57,17 @@ def measured_scope(accelerator_id: str, weights: str, llm_id: str, engine_id: st
     'h200-sxm-141gb|fp8|deepseek-r1|vllm'
     """
     return f"{accelerator_id}|{weights}|{llm_id}|{engine_id}"
+
+
+def kernel_scope(accelerator_id: str, name: str, scope: str) -> str:
+    """Scope of what a kind of kernel reaches on one device, over the reference device.
+
+    Examples
+    --------
+    >>> kernel_scope("h200-sxm-141gb", "gemm_compute_efficiency", "fp8")
+    'h200-sxm-141gb|gemm_compute_efficiency|fp8'
+    """
+    return f"{accelerator_id}|{name}|{scope}"
 
 
 @dataclass(frozen=True)
@@ -95,10 +113,10 @@ def _refuse_large(path: Path) -> None:
 
 
 def _check_value(row: Parameter, where: str) -> None:
-    if row.name not in SCALARS and row.name != MEASURED:
-        known = ", ".join((*SCALARS, MEASURED))
+    if row.name not in (*SCALARS, MEASURED, KERNEL_RATIO):
+        known = ", ".join((*SCALARS, MEASURED, KERNEL_RATIO))
         raise CatalogError(f"{where}, column name, value {row.name!r}: own figures are {known}.")
-    low, high = SCALARS.get(row.name, (1, 1e9))
+    low, high = (SCALARS | {KERNEL_RATIO: KERNEL_RANGE}).get(row.name, (1, 1e9))
     if not low <= row.value <= high:
         raise CatalogError(f"{where}, column value, value {row.value!r}: {row.name} lies between {low:g} and {high:g}.")
 
@@ -106,7 +124,10 @@ def _check_value(row: Parameter, where: str) -> None:
 def _check_scope(row: Parameter, names: Names, where: str) -> None:
     kinds: list[tuple[str, Collection[str]]] = [("accelerator", names.accelerators)]
     kinds += [("weights", names.weights)] if row.name == MEASURED else []
-    kinds += [("llm", names.llms), ("engine", names.engines)]
+    if row.name == KERNEL_RATIO:
+        kinds += [("kernel", KERNELS), ("precision", ("", *names.weights, "fp4", "fp8-block"))]
+    else:
+        kinds += [("llm", names.llms), ("engine", names.engines)]
     parts = row.scope.split("|")
     wanted = "|".join(kind for kind, _ in kinds)
     if len(parts) != len(kinds):

@@ -101,10 +101,10 @@ def ceilings(measured: Measured, accelerator: Accelerator) -> tuple[Ceiling, ...
     return tuple(found for group in _groups(measured, accelerator) for found in _fit(group))
 
 
-def known_values(found: Sequence[Ceiling], catalog: Catalog, accelerator: Accelerator) -> Values:
-    """Values for `Catalog.calibrated`: of those scalars that calibration.csv has a row for, as Hopper would show them."""
+def known_values(found: Sequence[Ceiling], catalog: Catalog, accelerator_id: str) -> Values:
+    """Values for `Catalog.calibrated`: scalars that calibration.csv has a row for, as Hopper would show them."""
     known = [c for c in found if (c.name, c.scope) in catalog.calibration]
-    return {(c.name, c.scope): c.value / catalog.kernel_ratio(c.name, c.scope, accelerator) for c in known}
+    return {(c.name, c.scope): c.value / catalog.kernel_ratio(c.name, c.scope, accelerator_id) for c in known}
 
 
 def _groups(measured: Measured, accelerator: Accelerator) -> Iterator[Group]:

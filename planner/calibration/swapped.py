@@ -43,8 +43,8 @@ def swaps(catalog: Catalog) -> tuple[Swap, ...]:
     found = [Swap("", 0, _scores(points, catalog))]
     for file in sorted((catalog.folder / "measured" / "ceilings").glob("*.json")):
         measured = read_measured(file)
-        row = catalog.accelerators[accelerator_of(measured, catalog)]
-        values = known_values(ceilings(measured, row), catalog, row)
+        id = accelerator_of(measured, catalog)
+        values = known_values(ceilings(measured, catalog.accelerators[id]), catalog, id)
         found.append(Swap(file.stem, len(values), _scores(points, catalog.calibrated(values))))
     return tuple(found)
 

@@ -14,7 +14,7 @@ from planner.i18n import language_from_environment, translator
 
 if TYPE_CHECKING:
     from planner.catalog import Catalog
-    from planner.schema import Calibrated
+    from planner.schema import Calibrated, Parameter
 
 
 def calibration_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,7 +40,7 @@ def catalog_under(calibration: tuple[Path, ...]) -> Catalog:
 @click.command()
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--llm", default="", help="LLM id or synonym; default: as the files name it.")
-@click.option("--accelerator", required=True, help="Accelerator id or synonym.")
+@click.option("--accelerator", default="", help="Accelerator id or synonym; default: as planner measure found.")
 @click.option("--gpus", type=int, default=8, show_default=True, help="Accelerators of the server that was measured.")
 @click.option("--tp", type=int, help="Tensor parallel; default: all accelerators.")
 @click.option("--dp", type=int, default=1, show_default=True, help="Attention data parallel.")
@@ -53,15 +53,15 @@ def catalog_under(calibration: tuple[Path, ...]) -> Catalog:
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def calibrate(results: tuple[Path, ...], out: Path | None, force: bool, as_json: bool, **setup: Any) -> None:
-    """Learn from RESULTS of aiperf, guidellm or vllm bench serve, all of one set-up, which the options name."""
-    from planner.calibration.learn import learn
-    from planner.catalog import load_catalog
+    """Learn from RESULTS of aiperf, guidellm or vllm bench serve, all of one set-up, which the options name.
+
+    Or from files of planner measure, all of one accelerator.
+    """
     from planner.overlay import write_overlay
-    from planner.search.estimate import Question
 
     if out is not None and any(out.resolve() == result.resolve() for result in results):
         raise WorkloadError(f"--out {out}: is one of the results.\n  Give another file.")
-    answer, rows = learn(results, load_catalog(), Question(**setup))
+    answer, rows = _learn(results, setup)
     if out is not None:
         write_overlay(out, rows, force)
         answer = answer.model_copy(update={"out": str(out)})
@@ -71,11 +71,30 @@ def calibrate(results: tuple[Path, ...], out: Path | None, force: bool, as_json:
         _print(answer)
 
 
+def _learn(results: tuple[Path, ...], setup: dict[str, Any]) -> tuple[Calibrated, tuple[Parameter, ...]]:
+    """From kernels where all files are of planner measure, else from benchmarks of a server."""
+    from planner.calibration.device import learn_device
+    from planner.calibration.learn import learn
+    from planner.calibration.measured import is_measured
+    from planner.catalog import load_catalog
+    from planner.search.question import Question
+
+    kernels = [path for path in results if is_measured(path)]
+    if kernels and len(kernels) < len(results):
+        raise WorkloadError(f"{kernels[0].name} is of planner measure, others are not.\n  Give one kind at a time.")
+    if kernels:
+        return learn_device(results, load_catalog())
+    if not setup["accelerator"]:
+        raise WorkloadError("--accelerator is missing.\n  A benchmark's file does not say what it ran on; name it.")
+    return learn(results, load_catalog(), Question(**setup))
+
+
 def _print(answer: Calibrated) -> None:
     from planner.report import learned
 
     _ = translator(language_from_environment())
-    for table in (learned.point_table, learned.scalar_table, learned.score_table):
+    tables = (learned.point_table, learned.scalar_table, learned.score_table)
+    for table in tables if answer.points else (learned.scalar_table,):
         print_table(table(answer, _))
     for remark in learned.remarks(answer, _):
         click.echo(wrapped(remark))

@@ -51,7 +51,9 @@ def scalar_table(result: Calibrated, _: Translate) -> TextTable:
     headings = (_("Scalar"), _("Meaning"), _("Before"), _("After"), _("Points"))
     rows = tuple((s.name, s.meaning, f"{s.before:.4g}", f"{s.after:.4g}", str(s.n)) for s in result.scalars)
     setup = result.setup
-    title = _("Fitted for {llm} on {accelerator} with {engine}").format(**setup)
+    served = _("Fitted for {llm} on {accelerator} with {engine}")
+    alone = _("Kernels of {accelerator} over those of Hopper")
+    title = (served if "llm" in setup else alone).format(**setup)
     return TextTable(title, headings, rows, numeric_from=2)
 
 

@@ -84,7 +84,7 @@ def place(
     at, w = candidates.accelerator, candidates.weights
     attention_weights = np.where(_attention_wide(llm, shape)[w], WEIGHTS.index("bf16"), w)
     peaks = _peak_table(rows)
-    memory, compute = _efficiency_tables(catalog, rows)
+    memory, compute = _efficiency_tables(catalog, candidates.accelerator_ids)
     widths = np.array([[bytes_per_part(shape, p, False)[part] for p in WEIGHTS] for part in ("dense", "router")])
     return Placement(
         tp=candidates.tp.astype(float),
@@ -101,13 +101,13 @@ def place(
         ffn_width=widths[0][w],
         ffn_memory_efficiency=memory[at, w],
         ffn_compute_efficiency=compute[at, w],
-        moe_memory_efficiency=_experts(catalog, llm, rows, "moe_memory_efficiency")[at, w],
-        moe_compute_efficiency=_experts(catalog, llm, rows, "moe_compute_efficiency")[at, w],
+        moe_memory_efficiency=_experts(catalog, llm, candidates.accelerator_ids, "moe_memory_efficiency")[at, w],
+        moe_compute_efficiency=_experts(catalog, llm, candidates.accelerator_ids, "moe_compute_efficiency")[at, w],
         prompt_attention_factor=np.array(
-            [catalog.kernel_ratio("prefill_attention_efficiency", "", row) for row in rows]
+            [catalog.kernel_ratio("prefill_attention_efficiency", "", id) for id in candidates.accelerator_ids]
         )[at],
         kv_width=np.array([BYTES_PER_KV[k] for k in KV])[candidates.kv],
-        kv_factor=_kv_factor(catalog, shape, rows)[at, candidates.kv],
+        kv_factor=_kv_factor(catalog, shape, candidates.accelerator_ids)[at, candidates.kv],
         time_factor=_architecture(catalog, "time_factor", rows)[at]
         * _profile(catalog, "generation_time_factor", profiles, len(candidates)),
         stream_sequence_s=_profile(catalog, "stream_sequence_s", profiles, len(candidates)),
@@ -144,24 +144,24 @@ def _peak_table(rows: list[Accelerator]) -> Array:
     return table
 
 
-def _efficiency_tables(catalog: Catalog, rows: list[Accelerator]) -> tuple[Array, Array]:
+def _efficiency_tables(catalog: Catalog, ids: Sequence[str]) -> tuple[Array, Array]:
     """Reached shares of bandwidth (by storage) and of the peak (by the type that computes)."""
-    memory = np.array([[_reached(catalog, "gemm_memory_efficiency", p, row) for p in WEIGHTS] for row in rows])
-    compute = np.full((len(rows), len(WEIGHTS)), np.nan)
-    for i, row in enumerate(rows):
+    memory = np.array([[_reached(catalog, "gemm_memory_efficiency", p, id) for p in WEIGHTS] for id in ids])
+    compute = np.full((len(ids), len(WEIGHTS)), np.nan)
+    for i, id in enumerate(ids):
         for j, precision in enumerate(WEIGHTS):
-            dtype = compute_dtype(precision, frozenset(row.peak_flops_per_s))
+            dtype = compute_dtype(precision, frozenset(catalog.accelerators[id].peak_flops_per_s))
             if dtype is not None:
-                compute[i, j] = _reached(catalog, "gemm_compute_efficiency", dtype, row)
+                compute[i, j] = _reached(catalog, "gemm_compute_efficiency", dtype, id)
     return memory, compute
 
 
-def _kv_factor(catalog: Catalog, shape: LlmShape, rows: list[Accelerator]) -> Array:
+def _kv_factor(catalog: Catalog, shape: LlmShape, ids: Sequence[str]) -> Array:
     """Reached bandwidth of an fp8 latent cache against a 16-bit one; plain heads lose nothing."""
-    ratios = [catalog.kernel_ratio("kv_memory_efficiency", "", row) for row in rows]
+    ratios = [catalog.kernel_ratio("kv_memory_efficiency", "", id) for id in ids]
     table = np.repeat(np.array(ratios)[:, None], len(KV), axis=1)
     if shape.latent_attention:
-        families = [row.architecture.split()[0] for row in rows]
+        families = [catalog.accelerators[id].architecture.split()[0] for id in ids]
         table[:] = 1.0  # latent kernels have figures of their own
         table[:, KV.index("fp8")] = [catalog.parameter("latent_fp8_kv_factor", f).value for f in families]
     return table
@@ -172,18 +172,18 @@ def _architecture(catalog: Catalog, name: str, rows: list[Accelerator]) -> Array
     return np.array([catalog.parameter(name, row.architecture.split()[0]).value for row in rows])
 
 
-def _experts(catalog: Catalog, llm: Llm, rows: list[Accelerator], name: str) -> Array:
+def _experts(catalog: Catalog, llm: Llm, ids: Sequence[str], name: str) -> Array:
     """Reached share of expert kernels by accelerator and weight precision.
 
     LLMs published in fp8 scale blocks, others whole matrices.
     """
     scopes = ["fp8-block" if p == llm.weights == "fp8" else p for p in WEIGHTS]
-    return np.array([[_reached(catalog, name, scope, row) for scope in scopes] for row in rows])
+    return np.array([[_reached(catalog, name, scope, id) for scope in scopes] for id in ids])
 
 
-def _reached(catalog: Catalog, name: str, scope: str, row: Accelerator) -> float:
+def _reached(catalog: Catalog, name: str, scope: str, id: str) -> float:
     """A fitted share times what kernels of the architecture reach over those of Hopper; a share stays below one."""
-    return min(catalog.parameter(name, scope).value * catalog.kernel_ratio(name, scope, row), 0.99)
+    return min(catalog.parameter(name, scope).value * catalog.kernel_ratio(name, scope, id), 0.99)
 
 
 def _profile(catalog: Catalog, name: str, profiles: Sequence[str], n: int) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from planner.catalog import Catalog
 from planner.models.operators import Efficiency, Placement
-from planner.overlay import MEASURED, SCALARS, measured_scope, own_scope
+from planner.overlay import KERNEL_RATIO, MEASURED, SCALARS, measured_scope, own_scope
 from planner.schema import Parameter
 from planner.search.columns import Array, Candidates, Index
 
@@ -50,8 +50,11 @@ def own_rows(catalog: Catalog, accelerator_id: str, llm_id: str, engine_id: str)
 
 def own_names(catalog: Catalog, setups: Iterable[tuple[str, str, str]]) -> tuple[tuple[str, str], ...]:
     """Names and scopes of own figures of some set-ups (accelerator, LLM, engine), each once."""
-    rows = (row for setup in setups for row in own_rows(catalog, *setup))
-    return tuple(dict.fromkeys((row.name, row.scope) for row in rows))
+    asked = list(setups)
+    rows = [(row.name, row.scope) for setup in asked for row in own_rows(catalog, *setup)]
+    devices = {accelerator for accelerator, _, _ in asked}
+    rows += [key for key in catalog.calibration if key[0] == KERNEL_RATIO and key[1].split("|")[0] in devices]
+    return tuple(dict.fromkeys(rows))
 
 
 def scope_for(catalog: Catalog, name: str, setup: tuple[str, str, str], otherwise: str = "") -> str:

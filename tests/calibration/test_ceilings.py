@@ -184,7 +184,7 @@ def test_shares_of_a_blank_figure_are_refused(round_figures: Accelerator) -> Non
 
 def test_only_scalars_with_a_row_are_set(catalog: Catalog) -> None:
     some = [Ceiling("kv_memory_efficiency", "", 0.8, None, None, 3), Ceiling("no_such", "", 1.0, None, None, 3)]
-    values = known_values(some, catalog, catalog.accelerators["h200-sxm-141gb"])
+    values = known_values(some, catalog, "h200-sxm-141gb")
     assert values == {("kv_memory_efficiency", ""): 0.8}
     assert catalog.calibrated(values).parameter("kv_memory_efficiency").value == 0.8
 
@@ -204,4 +204,4 @@ def test_shipped_files_give_shares_below_the_datasheet(path: Path, catalog: Cata
         if name.endswith("_efficiency"):
             assert 0.3 < one.value < 1
         assert one.low is None or one.high is None or one.low <= one.value <= one.high
-    assert known_values(list(got.values()), catalog, catalog.accelerators[id]).keys() == got.keys()
+    assert known_values(list(got.values()), catalog, id).keys() == got.keys()
