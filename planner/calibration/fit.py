@@ -80,7 +80,7 @@ FREE = (
     Free("host_step_s", "", 5e-4, 0.6),
     Free("host_sequence_s", "", 3e-6, 0.5),
     Free("elementwise_passes", "", 8, 0.4),
-    Free("interference_share", "", 0.75, 0.15),
+    Free("interference_share", "", 0.75, 0.15, 1.0),
     Free("stream_sequence_s", "", 3e-5, 0.3),
     Free("stream_sequence_s", "old", 6.5e-5, 0.2),
     Free("generation_time_factor", "old", 1.1, 0.1),
@@ -166,7 +166,8 @@ def _weight(curves: Sequence[str]) -> Array:
 
 
 def _values(free: tuple[Free, ...], steps: Array) -> Values:
-    return {key: one.prior * float(np.exp(step)) for one, step in zip(free, steps, strict=True) for key in one.keys}
+    pairs = zip(free, steps, strict=True)
+    return {key: min(one.prior * float(np.exp(step)), one.ceiling or np.inf) for one, step in pairs for key in one.keys}
 
 
 def left_out(
