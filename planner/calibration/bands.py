@@ -16,6 +16,8 @@ Names = NDArray[np.str_]
 
 SHARE = 0.8
 LEAST_ROWS, LEAST_CURVES = 60, 3  # an engine with less takes the interval of all
+# Assumed: an accelerator that was left out still has relatives in the fit; one of a new kind has none.
+EXTRAPOLATION = 1.25
 WIDENINGS = np.arange(1.0, 1.61, 0.05)
 
 
@@ -40,6 +42,20 @@ def interval(ratio: Array, widening: float = 1.0) -> Interval:
     low, middle, high = np.quantile(np.log(ratio), [(1 - SHARE) / 2, 0.5, (1 + SHARE) / 2])
     stretched = np.exp(middle + widening * (np.array([low, high]) - middle))
     return Interval(float(stretched[0]), float(stretched[1]), len(ratio))
+
+
+def extrapolated(never: Interval, known: Interval) -> Interval:
+    """Interval of hardware that nobody measured: around both given ones, and wider still.
+
+    Parameters
+    ----------
+    never : of accelerators that the fit has not seen
+    known : of accelerators that it has
+    """
+    low, high = min(never.low, known.low), max(never.high, known.high)
+    middle = np.sqrt(low * high)
+    stretch = (high / low) ** (EXTRAPOLATION / 2)
+    return Interval(float(middle / stretch), float(middle * stretch), never.n)
 
 
 def by_engine(ratio: Array, engines: Names, curves: Names, widening: float) -> dict[str, Interval]:

@@ -22,7 +22,7 @@ Values = dict[Key, float]
 
 CURVE_SHARING = 0.5  # 0: every row counts alike; 1: every curve does
 FOLD_ROWS = 12  # curves of fewer rows are left out together with others
-ROUNDS, ROUNDS_AGAIN = 12, 5  # steps of the optimiser from the priors, and from another fit
+ROUNDS, ROUNDS_AGAIN = 30, 5  # steps of the optimiser from the priors, and from another fit
 # Log error beyond which a point counts less (soft L1): what repeats of one set-up and unstated flags explain.
 ERROR_SCALE = {"tpot": 0.2, "output": 0.2, "ttft": 0.4}
 
@@ -135,7 +135,7 @@ def fit(
     """Values that fit the points best, priors included.
 
     Minimises soft-L1 of log errors over their `ERROR_SCALE` plus squared log distances from the
-    priors over their sigmas; values above their ceiling are pushed back.
+    priors over their sigmas, below the ceilings.
 
     Parameters
     ----------
@@ -147,14 +147,14 @@ def fit(
     def residuals(x: Array) -> Array:
         error = np.log(predict(points, catalog.calibrated(_values(free, x))) / value)
         pull = np.array([step / one.sigma for one, step in zip(free, x, strict=True)])
-        over = [
-            max(0.0, np.log(one.prior / one.ceiling) + s) * 100 if one.ceiling else 0.0
-            for one, s in zip(free, x, strict=True)
-        ]
-        return np.concatenate([np.nan_to_num(error, nan=0.0) / scale, pull, over])
+        return np.concatenate([np.nan_to_num(error, nan=0.0) / scale, pull])
 
-    first = [np.log(start[one.keys[0]] / one.prior) if start else 0.0 for one in free]
-    found = least_squares(residuals, first, loss="soft_l1", max_nfev=rounds, diff_step=0.02, ftol=1e-3)
+    most = np.array([np.log(one.ceiling / one.prior) if one.ceiling else np.inf for one in free])
+    first = np.array([np.log(start[one.keys[0]] / one.prior) if start else 0.0 for one in free])
+    found = least_squares(
+        residuals, np.minimum(first, most - 1e-3), bounds=(-np.inf, most), loss="soft_l1", max_nfev=rounds,
+        diff_step=0.02, ftol=1e-5,
+    )  # fmt: skip
     return _values(free, found.x)
 
 
@@ -166,8 +166,7 @@ def _weight(curves: Sequence[str]) -> Array:
 
 
 def _values(free: tuple[Free, ...], steps: Array) -> Values:
-    pairs = zip(free, steps, strict=True)
-    return {key: min(one.prior * float(np.exp(step)), one.ceiling or np.inf) for one, step in pairs for key in one.keys}
+    return {key: one.prior * float(np.exp(step)) for one, step in zip(free, steps, strict=True) for key in one.keys}
 
 
 def left_out(

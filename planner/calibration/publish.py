@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.calibration import fit_power
-from planner.calibration.bands import Interval, by_engine, unseen, widening
+from planner.calibration.bands import Interval, by_engine, extrapolated, unseen, widening
 from planner.calibration.fit import FREE, Values, excluded, fit, fitted, folds, left_out
 from planner.calibration.held_out import HeldOut, held_out_file, points_file, write_held_out
 from planner.calibration.points import Point, read_points
@@ -104,13 +104,9 @@ def _scored(metric: str, points: Sequence[Point], held: Array, abroad: Array) ->
     far = np.array([p.value for p in chosen])[counts] / abroad[rows][counts]
     never = by_engine(far, engines[counts], curves[counts], width)[""]
     scoped = {f"calibrated|{engine}" if engine else "calibrated": found for engine, found in known.items()}
-    intervals = {**scoped, "roofline": _at_least(never, known[""])}
+    beyond = {f"roofline|{engine}" if engine else "roofline": extrapolated(never, one) for engine, one in known.items()}
+    intervals = {**scoped, **beyond}
     return Scored(metric, chosen, one.held, low, high, intervals)
-
-
-def _at_least(wide: Interval, narrow: Interval) -> Interval:
-    """Hardware that was never measured cannot be surer than hardware that was."""
-    return Interval(min(wide.low, narrow.low), max(wide.high, narrow.high), wide.n)
 
 
 def _write(catalog: Catalog, values: Mapping[Key, float], found: Sequence[Scored], about: Mapping[str, str]) -> None:
@@ -125,8 +121,8 @@ def _band_rows(one: Scored, about: Mapping[str, str]) -> list[Row]:
     stamp = {"dataset": about["dataset"], "source_date": about["source_date"]}
     rows = []
     for scope, found in one.intervals.items():
-        never = scope == "roofline"
-        meaning = WHAT[one.metric] + (", accelerator never measured" if never else "")
+        never = scope.startswith("roofline")
+        meaning = WHAT[one.metric] + (", accelerator never measured, a quarter wider" if never else "")
         rows.append(band_row(BANDS[one.metric], scope, found, meaning, "accelerators" if never else "curves", stamp))
     return rows
 
