@@ -23,7 +23,7 @@ COLUMNS = (
 )  # fmt: skip
 # Scalars that one set-up can tell apart, and the range beyond which the set-up cannot be what was said.
 SCALARS = {
-    "time_factor": (0.05, 20.0),
+    "time_factor": (0.5, 10.0),
     "prompt_overhead": (0.05, 50.0),
     "ingest_s": (1e-6, 60.0),
 }

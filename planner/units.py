@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 GB = 1e9
 GIB = 2**30
 MIB = 2**20
@@ -57,3 +59,15 @@ def percent(fraction: float, digits: int = 1) -> str:
 def _digits(value: float, digits: int) -> str:
     text = f"{value:.{digits}g}"
     return f"{float(text):,.0f}" if "e" in text else text
+
+
+def floored(share: float, digits: int = 2) -> str:
+    """Share in percent, never rounded up: only a machine that cannot fail shows 100 %.
+
+    Examples
+    --------
+    >>> floored(0.999984)
+    '99.99 %'
+    """
+    scale = 10**digits
+    return f"{math.floor(share * 100 * scale) / scale:.{digits}f} %"

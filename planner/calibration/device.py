@@ -24,12 +24,13 @@ REFERENCE = "h200-sxm-141gb"
 TOOL = "planner measure"
 
 
-def learn_device(paths: Sequence[Path], catalog: Catalog) -> tuple[Calibrated, tuple[Parameter, ...]]:
+def learn_device(paths: Sequence[Path], catalog: Catalog, asked: str = "") -> tuple[Calibrated, tuple[Parameter, ...]]:
     """Ratios of one accelerator's kernels to those of the reference device.
 
     Parameters
     ----------
     paths : files of `planner measure` of one accelerator; of several boards, the geometric mean counts.
+    asked : the accelerator as the user named it, which the files must be of; empty: whatever they are of.
 
     Returns
     -------
@@ -46,6 +47,8 @@ def learn_device(paths: Sequence[Path], catalog: Catalog) -> tuple[Calibrated, t
     if len(ids) > 1:
         raise WorkloadError(f"the files are of {' and '.join(sorted(ids))}.\n  Give files of one accelerator.")
     (id,) = ids
+    if asked and catalog.accelerator_id(asked, "--accelerator") != id:
+        raise WorkloadError(f"the files are of {id}; --accelerator says {asked}.\n  Leave the option out.")
     reference = read_measured(catalog.folder / "measured" / "ceilings" / f"{REFERENCE}.json")
     against = _by_key(reference, REFERENCE, catalog)
     found = [_by_key(one, id, catalog) for one in files]

@@ -154,6 +154,8 @@ def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
         raise WorkloadError(
             f"{row['metric']} {row['value']} is outside {low / scale:g} to {high / scale:g}: check its unit"
         )
+    if re.search(r"_p99$", row["metric"]) and not row["concurrency_or_qps"].lower().startswith(("qps", "inf(")):
+        raise WorkloadError(f"{row['metric']}: tails of a closed loop are not predicted; give p50 or mean")
     llm, accelerator, engine = _names(row, catalog)
     weights = _weights(row, catalog, llm, accelerator)
     tp, pp = _size(row, "tp"), _size(row, "pp", 1)
@@ -162,6 +164,7 @@ def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
     tp = tp // dp if dp > 1 and tp * pp * dp > gpus else tp
     kind, load = _load(row)
     inputs, outputs, spread = _lengths(row)
+    _check_lengths(catalog, llm, metric, inputs, outputs)
     harness = harness_of(catalog, row.get("source", ""), engine, llm, tp, inputs, outputs)
     return Point(
         id=row["id"], source=row.get("source", ""), llm=llm, weights=weights,
@@ -173,6 +176,14 @@ def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
         requests_per_user=harness.requests_per_user, length_spread=spread,
         held_steps=harness.held_steps, budget_tokens=_budget(harness, inputs, load), profile=harness.profile,
     )  # fmt: skip
+
+
+def _check_lengths(catalog: Catalog, llm: str, metric: str, inputs: float, outputs: float) -> None:
+    longest = catalog.llms[llm].max_context_tokens
+    if longest and inputs + outputs > longest:
+        raise WorkloadError(f"isl {inputs:g} and osl {outputs:g} exceed the {longest}-token context of {llm}")
+    if metric == "tpot" and outputs < 2:
+        raise WorkloadError(f"osl {outputs:g}: one token has no time per further token")
 
 
 def _metric(name: str) -> tuple[str, float, float, float]:
@@ -238,6 +249,8 @@ def _budget(harness: Harness, input_tokens: float, load: float) -> float:
 def _kv(row: Mapping[str, str], catalog: Catalog, accelerator: str, harness: Harness) -> str:
     """KV cache precision; where neither the run nor its harness says, fp8 is the custom on Blackwell."""
     written = row.get("precision_kv", "") or harness.kv or ""
+    if written and not written.lower().startswith(("fp8", "bf16", "fp16", "auto")):
+        raise WorkloadError(f"precision_kv {written[:20]!r} is none of bf16, fp16, fp8, auto")
     unsaid = not written and catalog.accelerators[accelerator].architecture.startswith("Blackwell")
     return "fp8" if written.startswith("fp8") or unsaid else "bf16"
 
@@ -249,7 +262,9 @@ def _data_parallel(row: Mapping[str, str], gpus: int, tp: int, pp: int, sparse: 
     one group are further copies of a dense LLM, or attention ranks of a mixture of experts.
     """
     dp = _size(row, "dp", 1)
-    if gpus % (tp * pp) and tp * pp <= gpus:
+    if tp * pp > gpus:
+        raise WorkloadError(f"tp x pp = {tp * pp} exceeds n_accelerators {gpus}")
+    if gpus % (tp * pp):
         raise WorkloadError(f"n_accelerators {gpus} is not a multiple of tp x pp = {tp * pp}")
     copies = max(gpus // (tp * pp), 1)
     if dp > 1 and tp * pp * dp > gpus:
@@ -272,6 +287,8 @@ def _load(row: Mapping[str, str]) -> tuple[str, float]:
         raise WorkloadError(f"concurrency_or_qps {text[:40]!r} is none of: users (64), qps=RATE, inf, inf(REQUESTS)")
     if not 0 < load <= 1e6:
         raise WorkloadError(f"concurrency_or_qps {text[:40]} must be above 0 and at most 1e6")
+    if not rate and load < 1:
+        raise WorkloadError(f"concurrency_or_qps {text[:40]}: at least one user or request; a rate is qps=RATE")
     return ("burst" if burst else "open" if rate else "closed"), load
 
 

@@ -25,13 +25,22 @@ def simulated(chosen: Setups, driven: Loop, catalog: Catalog) -> Array:
     runs: dict[object, Result] = {}
     found = np.full(len(chosen.points), np.nan)
     for i, point in enumerate(chosen.points):
-        if point.metric == "power" or chosen.fit.max_sequences[i] < 1:
+        if point.metric == "power" or chosen.fit.max_sequences[i] < 1 or _too_many(chosen, i):
             continue
-        key = (tables[i], point.kind, point.load, point.replicas, point.engine, point.input_tokens, point.output_tokens)
+        load = (point.kind, point.load, point.replicas, point.engine)
+        lengths = (point.input_tokens, point.output_tokens, point.length_spread)
+        limits = (chosen.most[i], chosen.fit.capacity_tokens[i], int(chosen.candidates.dp[i]))
+        key = (tables[i], load, lengths, limits)
         if key not in runs:
             runs[key] = _run(chosen, i, tables[i], catalog.engines[point.engine].schedule == "prompt_first")
         found[i] = _value(point, runs[key], driven, i, chosen)
     return found
+
+
+def _too_many(chosen: Setups, i: int) -> bool:
+    """More requests at once than anybody sends to one attention rank."""
+    point = chosen.points[i]
+    return point.kind == "burst" and point.load / (point.replicas * int(chosen.candidates.dp[i])) > MOST_REQUESTS
 
 
 def _run(chosen: Setups, i: int, times: StepTimes, prompts_first: bool) -> Result:
@@ -39,7 +48,6 @@ def _run(chosen: Setups, i: int, times: StepTimes, prompts_first: bool) -> Resul
     point, dp = chosen.points[i], int(chosen.candidates.dp[i])
     shares = point.replicas * dp
     requests = OPEN_REQUESTS if point.kind == "open" else max(round(point.load / shares), 1)
-    requests = min(requests, MOST_REQUESTS)
     random = np.random.default_rng(SEED)
     inputs, outputs = (_lengths(random, mean, point, requests) for mean in (point.input_tokens, point.output_tokens))
     room = max(float(chosen.fit.capacity_tokens[i]) / dp, float((inputs + outputs).max()))

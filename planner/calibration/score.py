@@ -9,6 +9,7 @@ import numpy as np
 
 from planner.calibration.points import Point, Refusal, read_points
 from planner.calibration.predict import predict
+from planner.calibration.runs import MOST_REQUESTS
 from planner.calibration.setups import Array
 from planner.catalog import Catalog
 from planner.schema import GroupScore, ScoredPoint, Validation
@@ -40,7 +41,7 @@ def _score(point: Point, predicted: float, catalog: Catalog) -> ScoredPoint:
     measured, scale = point.value / point.unit_scale, point.unit_scale
     name = f"{point.metric}_{point.statistic}"
     if np.isnan(predicted):
-        return _bare(point.id, point.row, name, measured, "does not fit this layout")
+        return _bare(point.id, point.row, name, measured, _why(point))
     basis = basis_of(catalog, point.accelerator, point.weights, point.llm, point.engine)
     if point.metric == "power":
         basis = power_basis_of(catalog, point.accelerator)
@@ -50,6 +51,15 @@ def _score(point: Point, predicted: float, catalog: Catalog) -> ScoredPoint:
         id=point.id, row=point.row, metric=name, measured=measured, predicted=value,
         low=None if low is None else value * low, high=None if high is None else value * high, basis=basis, reason="",
     )  # fmt: skip
+
+
+def _why(point: Point) -> str:
+    """Why a point has no prediction."""
+    if point.metric == "power" and point.kind in ("burst", "open"):
+        return "power of a burst or an open load: it needs a steady state"
+    if point.kind == "burst" and point.load > MOST_REQUESTS:
+        return "does not fit this layout, or more requests at once than are simulated"
+    return "does not fit this layout"
 
 
 def _band(point: Point, basis: str, catalog: Catalog) -> tuple[float | None, float | None]:

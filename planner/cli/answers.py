@@ -101,6 +101,18 @@ def plan(
         click.echo(result.model_dump_json(indent=2))
     else:
         _print_plan(result)
+        if calibration:
+            _tell_own_figures(result, catalog)
+
+
+def _tell_own_figures(result: PlanResult, catalog: Catalog) -> None:
+    """Own figures hold for their set-up only; a plan of another one is as it was."""
+    from planner.search.learned import own_names
+
+    _ = translator(language_from_environment())
+    touched = [str(p.rank) for p in result.plans if own_names(catalog, [(p.accelerator, p.llm, p.engine)])]
+    told = _("Own figures apply to the plans {ranks}.") if touched else _("Own figures apply to none of these plans.")
+    click.echo(told.format(ranks=", ".join(touched)))
 
 
 def _plan(

@@ -132,7 +132,7 @@ def llm_slug(name: str) -> str:
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["plan", "estimate", "calibrate", "workload"]))
+@click.argument("name", type=click.Choice(["plan", "estimate", "validate", "calibrate", "measure", "workload"]))
 def schema(name: str) -> None:
     """Print the JSON schema of an answer or of a workload file."""
     from planner import schema as schemas
@@ -142,6 +142,8 @@ def schema(name: str) -> None:
         "estimate": schemas.Estimate,
         "calibrate": schemas.Calibrated,
         "workload": schemas.Workload,
+        "validate": schemas.Validation,
+        "measure": schemas.Measured,
     }
     model = models[name]
     click.echo(json.dumps(model.model_json_schema(), indent=2))

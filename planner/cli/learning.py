@@ -83,7 +83,7 @@ def _learn(results: tuple[Path, ...], setup: dict[str, Any]) -> tuple[Calibrated
     if kernels and len(kernels) < len(results):
         raise WorkloadError(f"{kernels[0].name} is of planner measure, others are not.\n  Give one kind at a time.")
     if kernels:
-        return learn_device(results, load_catalog())
+        return learn_device(results, load_catalog(), setup["accelerator"])
     if not setup["accelerator"]:
         raise WorkloadError("--accelerator is missing.\n  A benchmark's file does not say what it ran on; name it.")
     return learn(results, load_catalog(), Question(**setup))

@@ -153,7 +153,9 @@ def _against_peer(one: Headline) -> str:
         f"{name} {share(ours)} is {'better than' if (ours or 0.0) < theirs else '**not** better than'} {share(theirs)}"
         for name, ours, theirs in figures
     ]
-    return f"- {headline_words(str)[one.key]}: " + ", ".join(told) + f" of {one.peer.tool}."
+    aside = one.whole.n - one.score.n
+    with_them = f" With the {aside} rows that do not count, the mean is {share(one.whole.mape)}." if aside else ""
+    return f"- {headline_words(str)[one.key]}: " + ", ".join(told) + f" of {one.peer.tool}.{with_them}"
 
 
 def _groups(groups: Iterable[Group], llm: bool = True) -> str:
@@ -183,7 +185,8 @@ def _by_accelerator(found: Accuracy) -> str:
 def _excluded(found: Accuracy) -> str:
     lines = [
         "## What the fit leaves out, and what has no prediction\n",
-        "The rules are `excluded` in planner/calibration/fit.py.\n",
+        "The rules are `excluded` in planner/calibration/fit.py. Rows that its `doubtful` names (faster than their\n"
+        "prompts can be computed; DeepSeek-R1 with SGLang on B300) stay out of the fit, but count in every score.\n",
         _row(["rule", "metric", "rows"]),
         "| --- | --- | --: |",
         *(_row([reason, metric, str(n)]) for reason, metric, n in found.exclusions),

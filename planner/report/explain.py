@@ -10,7 +10,7 @@ from planner.report.words import basis_words
 from planner.schema import Accelerator, Assumption, Parameter, Plan, PlanResult, Strict
 from planner.search.learned import scope_for
 from planner.search.metrics import assumptions, band_row
-from planner.units import percent, si, usd
+from planner.units import floored, si, usd
 
 Translate = Callable[[str], str]
 
@@ -177,7 +177,7 @@ def _availability(catalog: Catalog, plan: Plan, _: Translate) -> Explanation:
     scope = "own" if plan.supply[0].option == "own" else "cloud"
     return Explanation(
         name="Availability",
-        value=percent(plan.availability, 3),
+        value=floored(plan.availability, 3),
         formula=_(
             "P(at least the needed replicas are ready), replicas independent; one replica: "
             "MTBF / (MTBF + repair), MTBF = interruption hours ÷ its GPUs"

@@ -106,18 +106,6 @@ def supply_short(plan: Plan, _: Translate) -> str:
     return supply_line(plan, _)
 
 
-def ready_text(share: float, digits: int = 2) -> str:
-    """Availability in percent, never rounded up: only a machine that cannot fail shows 100 %.
-
-    Examples
-    --------
-    >>> ready_text(0.999984)
-    '99.99 %'
-    """
-    scale = 10**digits
-    return f"{math.floor(share * 100 * scale) / scale:.{digits}f} %"
-
-
 def supply_line(plan: Plan, _: Translate) -> str:
     """How it is bought, for how long, from whom: `committed, 3 years, lambda`."""
     unit = plan.supply[0]

@@ -8,7 +8,6 @@ from planner.report.findings import (
     nearest_memory_rejection,
     price_date,
     ranks_text,
-    ready_text,
     reason,
     short_name,
     supply_short,
@@ -16,7 +15,7 @@ from planner.report.findings import (
 from planner.report.tables import Translate, accelerator_name
 from planner.report.words import basis_words, limit_words, part_words
 from planner.schema import Plan, PlanResult
-from planner.units import GB
+from planner.units import GB, floored
 
 SPEED, COST = "tokens_per_s_per_user", "usd_per_million_output_tokens"
 DEAREST, STILL_FASTER = 60, 0.98  # times the plan's cost; share of the fastest speed of a line
@@ -82,7 +81,7 @@ def _ranking_row(plan: Plan, _: Translate) -> dict[str, object]:
         "usd_per_month": plan.cost.usd_per_month,
         "usd_per_million": plan.cost.usd_per_million_output_tokens,
         "kw": None if watts is None else watts * plan.replicas / 1e3,
-        "ready": ready_text(plan.availability),
+        "ready": floored(plan.availability),
         "basis": basis_words(_)[plan.basis],
         "priced": price_date(plan),
     }

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from planner.catalog import Catalog
 from planner.report import bands
-from planner.report.findings import ready_text
 from planner.report.tables import Translate
 from planner.schema import Plan, PlanResult
-from planner.units import percent, si, usd
+from planner.units import floored, percent, si, usd
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,8 @@ def _availability(result: PlanResult, plan: Plan, catalog: Catalog, _: Translate
     meaning = _("From interruptions per accelerator-hour and the stated range of repair times. Promise: {limit}.")
     return Number(
         _("Availability"),
-        ready_text(plan.availability),
-        span(ready_text(ready[0]), ready_text(ready[1])) if ready else _("promise {target}").format(target=promise),
+        floored(plan.availability),
+        span(floored(ready[0]), floored(ready[1])) if ready else _("promise {target}").format(target=promise),
         "assumed",
         meaning.format(limit=promise),
     )

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from planner.report.options import option_rows
+from planner.report.words import bound_words
 from planner.schema import Estimate, GroupScore, Plan, PlanResult, Validation
-from planner.units import percent, si, usd
+from planner.units import floored, percent, si, usd
 
 Translate = Callable[[str], str]
 
@@ -114,7 +115,7 @@ def _plan_row(plan: Plan, _: Translate) -> tuple[str, ...]:
         f"{plan.cost.usd_per_month:,.0f}",
         f"{plan.cost.usd_per_million_output_tokens:.2f}",
         kilowatts,
-        percent(plan.availability, 2),
+        floored(plan.availability, 2),
         plan.basis,
     )
 
@@ -140,7 +141,7 @@ def estimate_table(estimate: Estimate, _: Translate) -> TextTable:
             _range(band.output_tokens_per_s, "token/s"),
         ),
         (_("Output throughput per GPU"), si(serving.output_tokens_per_s_per_gpu, "token/s"), ""),
-        (_("Limited by"), serving.bound, ""),
+        (_("Limited by"), bound_words(_).get(serving.bound, serving.bound), ""),
         (_("Weights per GPU"), si(memory.weights_bytes_per_gpu, "B"), ""),
         (
             _("Activations and reserve per GPU"),

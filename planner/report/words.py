@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from planner.report.tables import Translate
+from collections.abc import Callable
+
+Translate = Callable[[str], str]
 
 
 def basis_words(_: Translate) -> dict[str, str]:

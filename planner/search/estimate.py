@@ -225,7 +225,12 @@ def _too_small(catalog: Catalog, q: Question, candidates: Candidates, usable: fl
     row = catalog.accelerators[candidates.accelerator_ids[0]]
     weights = memory.weights_bytes_per_gpu
     other = memory.activation_bytes_per_gpu + memory.reserve_bytes_per_gpu
-    more = math.ceil((weights * q.gpus) / max(usable - other, 1.0))
+    if usable <= other:
+        return (
+            f"{usable / 1e9:.1f} GB usable of each {candidates.accelerator_ids[0]} are less than {other / 1e9:.1f} GB "
+            "of activations and reserve; no number of accelerators helps.\n  Raise --utilisation."
+        )
+    more = math.ceil((weights * q.gpus) / (usable - other))
     return (
         f"{q.llm} in {WEIGHTS[candidates.weights[0]]} needs {weights / 1e9:.1f} GB of weights per accelerator, "
         f"{other / 1e9:.1f} GB of reserve and {memory.kv_bytes_per_sequence / 1e9:.2f} GB for one sequence; "

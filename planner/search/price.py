@@ -61,7 +61,8 @@ def price(study: Study, rows: Index, at: Index, offer: Offer, replicas: Index, l
     ready = np.array([a[0] for a in answers])
     reached = np.array([a[1] is not None for a in answers])
     spares = np.array([a[1] or 0 for a in answers], np.int64)
-    units = _units(offer, needed + spares, gpus)
+    # A spare beside what it stands for, in one server, would be lost with it.
+    units = _units(offer, needed, gpus) + np.where(spares > 0, _units(offer, spares, gpus), 0)
     parts = _parts(study, rows, at, offer, needed, units, load)
     return Priced(offer, at, needed, spares, units, ready, reached, parts)
 

@@ -150,6 +150,8 @@ def _check_options(q: Question) -> None:
     """Options that do not exist, or say nothing without another one."""
     if q.profile not in PROFILES:
         raise WorkloadError(f"--profile {q.profile}: give one of {', '.join(PROFILES)}.")
+    if q.profile == "old" and q.engine.lower() != "vllm":
+        raise WorkloadError("--profile old is vLLM before 0.13.\n  Leave it out, or give --engine vllm.")
     pools = (q.prefill_gpus, q.decode_gpus, q.prefill_tp)
     orphans = {
         "acceptance": (q.acceptance is not None and q.speculation is None, "--speculation, such as mtp:3"),

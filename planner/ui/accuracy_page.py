@@ -214,7 +214,7 @@ def _own_points(_: Translate) -> None:
     st.subheader(_("Your own measurements"), anchor=False)
     st.caption(
         plain(
-            _("A CSV file with at least the columns {columns}. It is scored here and not kept.").format(
+            _("A CSV file with at least the columns {columns}. It is scored here.").format(
                 columns=", ".join((*NEEDED, "isl", "osl"))
             )
         )

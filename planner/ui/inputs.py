@@ -14,12 +14,12 @@ from typing import Any
 import streamlit as st
 
 from planner.catalog import Catalog
-from planner.errors import PlannerError
+from planner.errors import PlannerError, WorkloadError
 from planner.report.words import preset_words, supply_words
 from planner.schema import Workload
 from planner.ui import link
 from planner.ui.session import Translate, language
-from planner.workloads import DEFAULT, load_workload, parse_workload, presets, set_field
+from planner.workloads import load_workload, parse_workload, presets, set_field
 
 WEIGHTS = ("bf16", "fp8", "int8", "int4", "nvfp4", "mxfp4")
 CACHES = ("bf16", "fp8")
@@ -55,6 +55,20 @@ FIELDS = (
     Field("discount", "discount_rate", PERCENT),
 )
 LOADS = ("rate", "users")
+# What the number fields can hold, in their own units.
+BOUNDS: dict[str, tuple[Any, Any]] = {
+    "rate": (1e-6, 1e6),
+    "users": (1, 10_000_000),
+    "tokens_in": (1, 10_000_000),
+    "tokens_out": (1, 10_000_000),
+    "ttft": (1e-3, 3600.0),
+    "tpot": (0.01, 60_000.0),
+    "availability": (0.1, 99.999999),
+    "horizon": (0.25, 15.0),
+    "discount": (0.0, 99.0),
+    "max_gpus": (1, 512),
+    "prefix_hits": (0.0, 99.0),
+}
 
 
 def ask(catalog: Catalog, _: Translate) -> Workload:
@@ -86,9 +100,9 @@ def choose_preset(catalog: Catalog, _: Translate) -> None:
         _("Start from"),
         names,
         format_func=lambda name: words.get(name, name),
-        key="preset",
-        on_change=_load_preset,
-        args=(catalog,),
+        key=key("preset"),
+        on_change=_choose_preset,
+        args=(catalog, key("preset")),
     )
 
 
@@ -109,10 +123,18 @@ def _start(catalog: Catalog) -> None:
             preset, table = link.question_of({})
             _fill(table, catalog)
         st.session_state["preset"] = preset
-    st.session_state.setdefault("preset", st.session_state.get("preset_before", DEFAULT))
-    st.session_state["preset_before"] = st.session_state["preset"]
+    if st.session_state.setdefault("spoken", language()) != language():
+        # Widgets remember what they showed: in another language they are others.
+        st.session_state["spoken"] = language()
+        st.session_state["filling"] += 1
+    st.session_state.setdefault(key("preset"), st.session_state["preset"])
     for name, value in _values(st.session_state["question"], catalog).items():
         st.session_state.setdefault(key(name), value)
+
+
+def _choose_preset(catalog: Catalog, widget: str) -> None:
+    st.session_state["preset"] = st.session_state[widget]
+    _load_preset(catalog)
 
 
 def _load_preset(catalog: Catalog) -> None:
@@ -122,10 +144,18 @@ def _load_preset(catalog: Catalog) -> None:
 def _fill(table: dict[str, Any], catalog: Catalog) -> None:
     """Give every widget the value of a table; nothing changes if a name in it is unknown."""
     values = _values(table, catalog)
+    _check_bounds(values)
     st.session_state["question"] = table
     st.session_state["filling"] = st.session_state.get("filling", -1) + 1
     for name, value in values.items():
         st.session_state[key(name)] = value
+
+
+def _check_bounds(values: dict[str, Any]) -> None:
+    """Refuse what a widget would replace in silence by the nearest that it can hold."""
+    for name, (low, high) in BOUNDS.items():
+        if values[name] is not None and not low <= values[name] <= high:
+            raise WorkloadError(f"{name} {values[name]:g} is outside {low:g} to {high:g}, which the form can hold.")
 
 
 def key(name: str) -> str:
@@ -184,20 +214,21 @@ def _row(catalog: Catalog, _: Translate) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="question-row"):
         _llm(catalog, _)
         if _value("load") == "rate":
-            _number(_("Requests/s"), "rate", 0.001, 1e6, 1.0, "%g", width=88)
+            _number(_("Requests/s"), "rate", 1.0, "%g", width=88)
         else:
-            _number(_("Users at once"), "users", 1, 10_000_000, 1, "%d", width=96)
-        _number(_("Tokens in"), "tokens_in", 1, 10_000_000, 100, "%d", width=84)
-        _number(_("Tokens out"), "tokens_out", 1, 10_000_000, 100, "%d", width=84)
-        _number(_("P99 TTFT, s"), "ttft", 0.001, 3600.0, 0.1, "%g", width=88)
-        _number(_("P99 TPOT, ms"), "tpot", 0.01, 60_000.0, 1.0, "%g", width=98)
-        _number(_("Available, %"), "availability", 0.1, 99.9999, 0.01, "%g", width=88)
+            _number(_("Users at once"), "users", 1, "%d", width=96)
+        _number(_("Tokens in"), "tokens_in", 100, "%d", width=84)
+        _number(_("Tokens out"), "tokens_out", 100, "%d", width=84)
+        _number(_("P99 TTFT, s"), "ttft", 0.1, "%g", width=88)
+        _number(_("P99 TPOT, ms"), "tpot", 1.0, "%g", width=98)
+        _number(_("Available, %"), "availability", 0.01, "%g", width=88)
         _supply(_)
         _site(catalog, _)
         _more(catalog, _)
 
 
-def _number(label: str, name: str, low: Any, high: Any, step: Any, format: str, **options: Any) -> None:
+def _number(label: str, name: str, step: Any, format: str, **options: Any) -> None:
+    low, high = BOUNDS[name]
     st.number_input(label, min_value=low, max_value=high, step=step, format=format, key=key(name), **options)
 
 
@@ -225,8 +256,8 @@ def _site(catalog: Catalog, _: Translate) -> None:
     horizon = f"{_value('horizon'):g}"
     with st.popover(_("{site}, {years} y").format(site=_value("site"), years=horizon)):
         st.selectbox(_("Where owned hardware stands"), list(names), format_func=names.__getitem__, key=key("site"))
-        _number(_("Years over which a purchase is recovered"), "horizon", 0.25, 15.0, 0.5, "%g")
-        _number(_("Yearly cost of capital, %"), "discount", 0.0, 99.0, 0.5, "%g")
+        _number(_("Years over which a purchase is recovered"), "horizon", 0.5, "%g")
+        _number(_("Yearly cost of capital, %"), "discount", 0.5, "%g")
 
 
 def _more(catalog: Catalog, _: Translate) -> None:
@@ -245,5 +276,5 @@ def _more(catalog: Catalog, _: Translate) -> None:
             key=key("accelerators"),
             placeholder=everything,
         )
-        _number(_("Most accelerators per replica"), "max_gpus", 1, 512, 1, "%d")
-        _number(_("Prompt tokens found in the prefix cache, %"), "prefix_hits", 0.0, 99.0, 5.0, "%g")
+        _number(_("Most accelerators per replica"), "max_gpus", 1, "%d")
+        _number(_("Prompt tokens found in the prefix cache, %"), "prefix_hits", 5.0, "%g")

@@ -16,7 +16,7 @@ from planner.report.words import basis_words, explanation_words
 from planner.schema import Plan, PlanResult
 from planner.ui import inputs
 from planner.ui.session import Refusal, Translate, blue, catalog, dark, language, plain, solve, translate
-from planner.units import si, usd
+from planner.units import floored, si, usd
 
 BADGES: dict[str, Literal["green", "orange", "gray"]] = {
     "measured": "green",
@@ -157,7 +157,7 @@ def _in_short(plan: Plan, _: Translate) -> str:
     return _("{cost}/month · {tpot} per token · {ready} · {supply}").format(
         cost=usd(plan.cost.usd_per_month),
         tpot=si(plan.serving.tpot_s, "s"),
-        ready=findings.ready_text(plan.availability),
+        ready=floored(plan.availability),
         supply=findings.supply_line(plan, _),
     )
 

@@ -22,6 +22,7 @@ from planner.report.labels import place
 from planner.schema import PlanResult
 from planner.search.plan import plan
 from planner.search.reject import NEAREST_FIRST
+from planner.units import floored
 from planner.workloads import load_workload, presets
 
 CONFIG = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml"
@@ -71,8 +72,8 @@ def test_speed_at_cost_lies_on_the_curve(result: PlanResult) -> None:
 
 
 def test_availability_is_never_rounded_up() -> None:
-    assert findings.ready_text(0.9999999) == "99.99 %"
-    assert findings.ready_text(0.999) == "99.90 %"
+    assert floored(0.9999999) == "99.99 %"
+    assert floored(0.999) == "99.90 %"
 
 
 def test_every_word_of_the_results_is_known(result: PlanResult) -> None:

@@ -92,12 +92,12 @@ def test_speaks_chinese() -> None:
 def test_every_preset_opens(name: str) -> None:
     app = opened(preset=name)
     assert len(app.metric) == 5
-    assert app.radio(key="preset").value == name
+    assert app.radio(key="preset.0").value == name
 
 
 def test_a_preset_replaces_the_form_and_undo_brings_it_back() -> None:
     app = set_number(opened(), "tokens_in", 777)
-    app.radio(key="preset").set_value("rag").run()
+    app.radio(key="preset.0").set_value("rag").run()
     assert app.number_input(key="tokens_in.1").value == 8000
     app.number_input(key="tokens_in.1").set_value(4000).run()
     app.run()
@@ -155,3 +155,24 @@ def test_a_link_carries_what_differs_from_the_preset() -> None:
     }
     assert link.question_of(parameters) == (preset, table)
     assert link.parameters_of("default", load_workload().model_dump(mode="json"), "en") == {}
+
+
+def test_a_change_of_language_keeps_the_question() -> None:
+    app = set_number(opened(preset="rag"), "rate", 3.0)
+    app.session_state["lang"] = "zh"
+    app.run()
+    assert app.radio(key="preset.1").value == "rag"
+    assert app.number_input(key="rate.1").value == 3.0
+    app.number_input(key="rate.1").set_value(4.0).run()
+    assert not app.exception
+    next(button for button in app.button if button.label == "撤销我的修改").click().run()
+    assert not app.exception and app.number_input(key="rate.2").value == load_workload("rag").traffic.rate_per_s
+
+
+@pytest.mark.parametrize(
+    "link", [{"slo.availability": "0.999999999"}, {"slo.ttft_p99_s": "1e-9"}, {"horizon_years": "0.1"}]
+)
+def test_a_link_beyond_the_form_is_told(link: dict[str, str]) -> None:
+    app = opened(**link)
+    assert any("cannot be read" in error.value for error in app.error)
+    assert "which the form can hold" in app.code[0].value

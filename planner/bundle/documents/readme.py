@@ -9,7 +9,7 @@ from planner.bundle.documents import kubernetes
 from planner.bundle.documents.engine import Launch, image
 from planner.bundle.documents.subject import MODEL_VARIABLE, Subject
 from planner.schema import SupplyUnit
-from planner.units import GIB, percent, si, usd
+from planner.units import GIB, floored, percent, si, usd
 
 LANGUAGES = ("en", "zh")
 BASIS = {"measured": "实测", "calibrated": "校准", "roofline": "屋顶线模型"}
@@ -63,7 +63,7 @@ def figures(subject: Subject, launch: Launch, language: str = "en") -> dict[str,
         "million": usd(plan.cost.usd_per_million_output_tokens),
         "npv": usd(plan.cost.npv_usd),
         "years": f"{plan.cost.horizon_years:g}",
-        "availability": percent(plan.availability, 3),
+        "availability": floored(plan.availability, 3),
         "basis": BASIS[plan.basis] if language == "zh" else plan.basis,
         "supply": "; ".join(_supply(unit, language) for unit in plan.supply),
         "load": si(subject.load_time_s, "s"),
