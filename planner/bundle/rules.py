@@ -20,6 +20,7 @@ from planner.bundle.finding import (
     pod_of,
     whole,
 )
+from planner.bundle.planned import as_planned
 
 Rule = Callable[[Bundle], Problems]
 
@@ -298,6 +299,7 @@ RULES: dict[str, Rule] = {
     "disruption": disruption,
     "drain": drain,
     "engine-arguments": engine_arguments,
+    "as-planned": as_planned,
 }
 
 
