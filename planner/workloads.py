@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from planner.assets import catalogs_dir
 from planner.errors import UnknownName, WorkloadError
@@ -108,7 +109,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise WorkloadError(f"{path.name} is larger than {MAX_FILE_BYTES:,} bytes: not a workload file.")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise WorkloadError(f"{path.name} is not valid TOML: {error}.\n  See the presets for the form.") from None
     except (OSError, UnicodeDecodeError, RecursionError) as error:
@@ -119,4 +120,19 @@ def _complaint(where: str, error: Any) -> str:
     field = ".".join(str(part) for part in error["loc"]) or "workload"
     value = "" if error["type"] == "missing" or isinstance(error["input"], dict) else f" = {str(error['input'])[:60]!r}"
     message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(field, _field_names(Workload), n=2, cutoff=0.6)
+        hint = f" Nearest: {', '.join(repr(name) for name in near)}." if near else ""
+        return f"{where}: {field}{value}: no such field.{hint}\n  Fields, units and ranges: planner schema workload"
     return f"{where}: {field}{value}: {message}.\n  Fields, units and ranges: planner schema workload"
+
+
+def _field_names(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Dotted names of all fields, sections included."""
+    found = []
+    for name, field in model.model_fields.items():
+        found.append(f"{prefix}{name}")
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found += _field_names(kind, f"{prefix}{name}.")
+    return found

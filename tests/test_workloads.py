@@ -89,7 +89,7 @@ def test_parsing_leaves_the_table_alone() -> None:
         ({"traffic.prefix_hit_rate": 1}, "less than 1"),
         ({"slo.e2e_p99_s": 0.5}, "cannot end before it begins"),
         ({"slo.availability": 0}, "slo.availability = '0'"),
-        ({"slo.ttft_p50_s": 1}, "slo.ttft_p50_s = '1': Extra inputs are not permitted"),
+        ({"slo.ttft_p50_s": 1}, "slo.ttft_p50_s = '1': no such field"),
         ({"supply.options": []}, "supply.options"),
         ({"supply.options": ["lease"]}, "'lease'"),
         ({"limits.weights": ["fp4"]}, "'fp4'"),
@@ -147,3 +147,17 @@ def test_fields_of_values_do_not_exist() -> None:
 def test_any_table_is_a_workload_or_refused(table: dict[str, Any]) -> None:
     with pytest.raises(WorkloadError, match=r"^any: "):
         parse_workload(table, "any")
+
+
+def test_a_misspelt_section_gets_its_nearest_name(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('llm = "deepseek-r1"\n[trafic]\nrate_per_s = 5\n', encoding="utf-8")
+    with pytest.raises(WorkloadError, match=r"trafic: no such field\. Nearest: 'traffic'"):
+        load_workload(str(file))
+
+
+def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    text = next(path for name, path in presets().items() if name == "rag").read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8-sig")
+    assert load_workload(str(file)) == load_workload("rag")

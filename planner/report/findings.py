@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from planner.report.tables import Translate, accelerator_name, priced_text
-from planner.report.words import limit_words, supply_words, term_words
+from planner.report.words import limit_words, supply_words, term_words, why_words
 from planner.schema import CurvePoint, Plan, PlanResult, Rejection
 from planner.units import percent, si, usd
 
@@ -218,7 +218,8 @@ def reason(rejection: Rejection, language: str, _: Translate) -> str:
     needed, available = rejection.needed, rejection.available
     limit = limit_words(_)[rejection.limit]
     if needed is None or available is None:
-        return _("{candidate}: ruled out by {limit}.").format(candidate=rejection.candidate, limit=limit)
+        why = why_words(_).get(rejection.limit, limit)
+        return _("{candidate}: {why}.").format(candidate=rejection.candidate, why=why)
     if rejection.limit == "memory_bytes":
         text = _("{candidate}: {limit} needs {needed} per accelerator, {available} are usable.")
     else:
