@@ -230,7 +230,7 @@ BAD: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("estimate", "--llm", "qwen3-0.6b", "--accelerator", "ascend910b-64gb", "--gpus", "1"),
         ("ascend910b-64gb", "bandwidth_bytes_per_s", "accelerators.toml"),
     ),
-    "unknown key": (("plan", "--set", "trafic.rate_per_s=3"), ("trafic", "not permitted", "planner schema workload")),
+    "unknown key": (("plan", "--set", "trafic.rate_per_s=3"), ("trafic", "no such field", "planner schema workload")),
     "no value": (("plan", "--set", "traffic.rate_per_s"), ("--set traffic.rate_per_s", "FIELD=VALUE")),
     "no field": (("plan", "--set", "=3"), ("--set =3", "FIELD=VALUE")),
     "field of a value": (("plan", "--set", "llm.name=x"), ("llm.name", "llm is a value", "planner schema workload")),
