@@ -1,7 +1,7 @@
 """Intervals that hold 80 % of measurements of a kind, from the errors on points that a fit has not seen.
 
-One interval per metric and engine. Finer groups (accelerator class, load) held 66 to 78 % of unseen curves (fit of 2026-11-24, before kernel ratios)
-where these hold 80: errors cluster by curve, and a small group knows too few curves.
+One interval per metric and engine. Finer groups (accelerator class, load), tried on a fit of 2026-11-24, held 66 to
+78 % of unseen curves where these held 80: errors cluster by curve, and a small group knows too few curves.
 """
 
 from __future__ import annotations
