@@ -2,7 +2,7 @@
 
 Requests per second on one core, best of several runs, with the linear step time of an LLM of 8 billion
 parameters on one H100, roughly: 7.5 ms per step, 27 us per prompt token, 30 us per sequence, 60 ns per
-cached token. An hour of Azure conversations; tests/published/traces/README.md has its credits.
+cached token. An hour of Azure conversations; catalogs/traces.toml has its credits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from planner.models.simulate import Result, StepTimes, simulate_closed, simulate_open
 
-TRACE = Path(__file__).parent.parent / "tests" / "published" / "traces" / "azure_2023_conv.csv.gz"
+TRACE = Path(__file__).parent.parent / "catalogs" / "traces" / "azure-conv.csv.gz"
 PLAIN = StepTimes.linear(base_s=7.5e-3, prompt_s=27e-6, sequence_s=30e-6, context_s=60e-9, pair_s=1e-10)
 ROWS = np.geomspace(1, 16_384, 22)
 TABLE = StepTimes(tuple(ROWS), tuple(7.5e-3 + 27e-6 * ROWS), sequence_s=3e-6, context_s=60e-9, pair_s=1e-10)

@@ -38,6 +38,7 @@ from planner.schema import (
     Sourced,
     SpotAdvice,
     SpotRecord,
+    TraceFile,
     WeightPrecision,
 )
 from planner.tabular import read_csv, read_table, read_toml
@@ -62,6 +63,7 @@ FILES: dict[str, type[Sourced]] = {
     "spot.csv": SpotRecord,
     "spot_advisor.csv": SpotAdvice,
     "calibration.csv": Parameter,
+    "traces.toml": TraceFile,
 }
 
 
@@ -181,6 +183,10 @@ class Catalog:
         return read_csv(self.folder / "spot_advisor.csv", SpotAdvice)
 
     @cached_property
+    def traces(self) -> dict[str, TraceFile]:
+        return read_toml(self.folder / "traces.toml", TraceFile)
+
+    @cached_property
     def calibration(self) -> dict[tuple[str, str], Parameter]:
         rows = read_csv(self.folder / "calibration.csv", Parameter)
         return {(row.name, row.scope): row for row in rows}
@@ -225,6 +231,7 @@ class Catalog:
             "sites": self.sites,
             "instances": {f"{r.provider}/{r.instance_type}": r for r in self.instances},
             "calibration": {f"{n}/{s}" if s else n: r for (n, s), r in self.calibration.items()},
+            "traces": self.traces,
         }
         numbered: dict[str, tuple[Sourced, ...]] = {
             "prices": self.prices,

@@ -21,7 +21,7 @@ LAYERS = (
     ("errors", "units"),
     ("assets", "i18n", "tabular"),
     ("schema",),
-    ("catalog", "huggingface", "models", "overlay", "workloads"),
+    ("catalog", "huggingface", "models", "overlay", "traces", "workloads"),
     ("search", "shapes"),
     ("audit", "bundle", "calibration", "measure", "report"),
     ("__init__", "__main__", "cli", "ui"),

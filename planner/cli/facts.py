@@ -93,11 +93,13 @@ def _shown(value: Any) -> str:
 @catalog.command("check")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
 def catalog_check(folder: Path | None) -> None:
-    """Read and validate every catalog file."""
+    """Read and validate every catalog file, traces by their checksums."""
     from planner.catalog import load_catalog
+    from planner.traces import check_files
 
     found = load_catalog(folder)
     rows = sum(len(kind) for kind in found.everything().values())
+    check_files(found)
     click.echo(f"{len(found.files())} files, {rows} rows, all with source, date and confidence; {found.sha256[:8]}")
 
 

@@ -63,6 +63,7 @@ from planner.schema.results import (
     SupplyUnit,
     Validation,
 )
+from planner.schema.traces import TraceFile
 from planner.schema.workload import Limits, Slo, Supply, SupplyOption, Traffic, Workload
 
 __all__ = [
@@ -130,6 +131,7 @@ __all__ = [
     "SupplyOption",
     "SupplyUnit",
     "Term",
+    "TraceFile",
     "Traffic",
     "Validation",
     "WeightPrecision",

@@ -26,6 +26,7 @@ ROWS_AT_LEAST = {
     "sites": 16,
     "spot": 34,
     "spot_advice": 790,
+    "traces": 9,
 }
 KINDS = sorted(ROWS_AT_LEAST)
 

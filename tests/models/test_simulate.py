@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from planner.errors import WorkloadError
 from planner.models.simulate import Policy, Result, StepFunction, StepTimes, simulate_closed, simulate_open
 
-TRACES = Path(__file__).parent.parent / "published" / "traces"
+TRACES = Path(__file__).parents[2] / "catalogs" / "traces"
 POLICIES = st.sampled_from(["mixed", "prompt_first"])
 PLAIN = StepTimes.linear(base_s=10.0, prompt_s=1.0, sequence_s=0.0, context_s=0.0)
 MANY = {"max_sequences": 8, "budget_tokens": 100, "kv_tokens": 1000}
@@ -353,7 +353,7 @@ def test_base_is_interpolated_and_extended() -> None:
 
 def azure_conversations() -> NDArray[np.float64]:
     """Arrival times [s], input and output tokens; see the README beside the trace."""
-    with gzip.open(TRACES / "azure_2023_conv.csv.gz", "rt") as file:
+    with gzip.open(TRACES / "azure-conv.csv.gz", "rt") as file:
         return np.loadtxt(file, delimiter=",", skiprows=1).T
 
 
