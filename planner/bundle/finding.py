@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 import yaml
+
+GPU_RESOURCES = {"nvidia.com/gpu", "amd.com/gpu", "habana.ai/gaudi"}
 
 Severity = Literal["error", "not_checked", "ok"]
 
@@ -122,6 +124,12 @@ def containers(found: Object, initial: bool = False) -> list[dict[str, Any]]:
     return items(pod_of(found).get("initContainers" if initial else "containers"))
 
 
+def gpus_per_pod(found: Object) -> int:
+    """Accelerators that the limits of a pod add up to."""
+    limits = [mapping(dig(container, "resources", "limits")) for container in containers(found)]
+    return sum(whole(limit[name]) or 0 for limit in limits for name in GPU_RESOURCES & set(limit))
+
+
 def arguments(container: dict[str, Any]) -> list[str]:
     """Arguments of a container as text."""
     found = container.get("args")
@@ -168,3 +176,4 @@ class _Strict(yaml.SafeLoader):
 
 
 Problems = Iterator[Finding]
+Rule = Callable[[Bundle], Problems]

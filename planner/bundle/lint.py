@@ -1,25 +1,25 @@
-"""Checks of a bundle: its own cross references, its checksums, and the Kubernetes schemas.
+"""Checks of a bundle: its own cross references, its checksums, and other people's tools.
 
 `check` needs no tool beyond the planner's own requirements and runs at every export; `lint` adds what reads a
-folder or needs a package of the `dev` extra. A check that could not run says so.
+folder or needs a program or package of its own. A check that could not run says so.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from planner.bundle.finding import Bundle, Finding, Object, Problems
+from planner.bundle.finding import Bundle, Finding, Problems, Rule
 from planner.bundle.rules import RULES
+from planner.bundle.tools import TOOLS
 from planner.errors import PlannerError
 
 __all__ = ["Finding", "check", "lint", "manifest"]
 
 MANIFEST = "MANIFEST.sha256"
-RULES_VERSION = "1"  # of the rules in rules.py, as validation.json records it
-OLDEST_KUBERNETES = "1.25"
+RULES_VERSION = "1"  # of the rules in rules/, as validation.json records it
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
@@ -33,18 +33,20 @@ def lint(folder: Path) -> list[Finding]:
     """
     files = _read(folder)
     bundle = Bundle(files)
-    rules: dict[str, Callable[[Bundle], Problems]] = {
-        "manifest": _manifest,
-        **RULES,
-        "kubernetes-schema": _kubernetes_schema,
-    }
-    return [finding for name, rule in rules.items() for finding in _judge(name, rule, bundle)]
+    rules: dict[str, Rule] = {"manifest": _manifest, **RULES}
+    own = [finding for name, rule in rules.items() for finding in _judge(name, rule.__doc__, rule(bundle))]
+    others = [
+        finding
+        for name, tool in TOOLS.items()
+        for finding in _judge(name, tool.check.__doc__, tool.check(bundle, folder))
+    ]
+    return own + others
 
 
 def check(files: Mapping[str, bytes]) -> list[Finding]:
     """Findings of the cross-reference rules about a bundle that is not on disk yet."""
     bundle = Bundle(files)
-    return [finding for name, rule in RULES.items() for finding in _judge(name, rule, bundle)]
+    return [finding for name, rule in RULES.items() for finding in _judge(name, rule.__doc__, rule(bundle))]
 
 
 def manifest(files: Mapping[str, bytes]) -> bytes:
@@ -53,10 +55,8 @@ def manifest(files: Mapping[str, bytes]) -> bytes:
     return "".join(lines).encode()
 
 
-def _judge(name: str, rule: Callable[[Bundle], Problems], bundle: Bundle) -> list[Finding]:
-    found = list(rule(bundle))
-    summary = (rule.__doc__ or "").split("\n")[0]
-    return found or [Finding(name, "", "ok", summary)]
+def _judge(name: str, about: str | None, problems: Problems) -> list[Finding]:
+    return list(problems) or [Finding(name, "", "ok", (about or "").split("\n")[0])]
 
 
 def _read(folder: Path) -> dict[str, bytes]:
@@ -96,40 +96,3 @@ def _manifest(bundle: Bundle) -> Problems:
     for name in sorted(present & stated.keys()):
         if hashlib.sha256(bundle.files[name]).hexdigest() != stated[name]:
             yield Finding("manifest", name, "error", "changed since the export: the checksum differs")
-
-
-def _kubernetes_schema(bundle: Bundle) -> Problems:
-    """Objects satisfy the strict schemas of the oldest and the newest Kubernetes known here."""
-    try:
-        import kubernetes_validate
-    except ImportError:
-        text = "kubernetes-validate is not installed: pip install 'llm-capacity-planner[dev]'"
-        yield Finding("kubernetes-schema", "k8s", "not_checked", text)
-        return
-    versions = (OLDEST_KUBERNETES, kubernetes_validate.latest_version())
-    for found in bundle.objects:
-        if str(found.body.get("apiVersion", "")).startswith("kustomize."):
-            continue  # read by kubectl, never by the API server
-        for version in versions:
-            problem = _validate(found, version)
-            if problem:
-                yield problem
-                break
-
-
-def _validate(found: Object, version: str) -> Finding | None:
-    import kubernetes_validate
-
-    try:
-        kubernetes_validate.validate(found.body, version, strict=True)
-    except kubernetes_validate.ValidationError as error:
-        where = ".".join(str(step) for step in error.path) or found.kind
-        text = f"Kubernetes {version}: {where}: {error.message[:200]}"
-        return Finding("kubernetes-schema", found.file, "error", text)
-    except kubernetes_validate.SchemaNotFoundError:
-        text = f"no schema for {found.body.get('apiVersion')} {found.kind} in Kubernetes {version}"
-        return Finding("kubernetes-schema", found.file, "not_checked", text)
-    except (KeyError, AttributeError, TypeError, RecursionError) as error:
-        text = f"no Kubernetes object: {type(error).__name__} {error}"[:200]
-        return Finding("kubernetes-schema", found.file, "error", text)
-    return None

@@ -14,12 +14,14 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from planner.bundle.documents.engine import Launch, image, launch
-from planner.bundle.documents.kubernetes import manifests, to_yaml
+from planner.bundle.documents.draft import Draft, Family
+from planner.bundle.documents.engine import image, launch
+from planner.bundle.documents.families import FAMILIES, written
 from planner.bundle.documents.readme import readme
 from planner.bundle.documents.subject import Subject, describe, dns_label
 from planner.bundle.finding import Finding
 from planner.bundle.lint import MANIFEST, RULES_VERSION, check, manifest
+from planner.bundle.tools import TOOLS
 from planner.catalog import Catalog
 from planner.errors import OutputError, PlannerError
 from planner.schema import PlanResult
@@ -28,7 +30,6 @@ EARLIEST_IN_ZIP = (1980, 1, 1, 0, 0, 0)
 READABLE = 0o100644 << 16  # mode of a regular file, where ZIP keeps it
 
 NOT_CHECKED = (
-    ("kubernetes-validate", "schemas of the Kubernetes objects", "run planner lint on the folder"),
     ("kubectl apply --dry-run=server", "admission by your cluster", "needs the cluster"),
     ("the engine", "a start with these arguments", "needs the accelerators"),
 )
@@ -46,18 +47,13 @@ def documents(result: PlanResult, rank: int, catalog: Catalog) -> dict[str, byte
     """
     subject = describe(result, rank, catalog)
     started = launch(subject)
-    files = {
-        "README.md": readme(subject, started, "en"),
-        "README.zh.md": readme(subject, started, "zh"),
-        "plan.json": _json(_record(subject, catalog)),
-        f"engine/{started.stem}.args": "".join(f"{argument}\n" for argument in started.arguments),
-        **_options(started),
-        **{f"k8s/base/{name}": to_yaml(body) for name, body in manifests(subject, started).items()},
-    }
-    encoded = {name: text.encode() for name, text in files.items()}
-    encoded["validation.json"] = _json(_validation(_checked(subject, encoded))).encode()
-    encoded[MANIFEST] = manifest(encoded)
-    return dict(sorted(encoded.items()))
+    files = written(Draft(subject, started, catalog))
+    for name, language in (("README.md", "en"), ("README.zh.md", "zh")):
+        files[name] = readme(subject, started, language, _held(files)).encode()
+    files["plan.json"] = _json(_record(subject, catalog)).encode()
+    files["validation.json"] = _json(_validation(_checked(subject, files))).encode()
+    files[MANIFEST] = manifest(files)
+    return dict(sorted(files.items()))
 
 
 def write_bundle(files: Mapping[str, bytes], out: Path, force: bool = False) -> None:
@@ -134,8 +130,9 @@ def _record(subject: Subject, catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _options(started: Launch) -> dict[str, str]:
-    return {f"engine/{started.stem}.yaml": to_yaml(started.options)} if started.options else {}
+def _held(files: Mapping[str, bytes]) -> list[Family]:
+    """Families that this plan has a use for."""
+    return [f for f in FAMILIES if any(name == f.place or name.startswith(f"{f.place}/") for name in files)]
 
 
 def _checked(subject: Subject, files: Mapping[str, bytes]) -> list[Finding]:
@@ -162,9 +159,14 @@ def _validation(findings: list[Finding]) -> dict[str, Any]:
     ]
     left = [
         {"tool": tool, "version": None, "rule": rule, "verdict": "not_checked", "detail": detail}
-        for tool, rule, detail in NOT_CHECKED
+        for tool, rule, detail in (*_tools(), *NOT_CHECKED)
     ]
     return {"checks": [*ran, *left]}
+
+
+def _tools() -> list[tuple[str, str, str]]:
+    """An export runs no program, as the same plan must give the same bytes on every machine."""
+    return [(tool.name, rule, "run planner lint on the folder") for rule, tool in TOOLS.items()]
 
 
 def _json(value: Any) -> str:

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from planner.bundle.documents import kubernetes, readme
 from planner.bundle.documents.engine import launch
 from planner.bundle.documents.subject import NAME_LENGTH, describe, dns_label
+from planner.bundle.documents.yaml import to_yaml
 from planner.bundle.finding import options
 from planner.bundle.lint import check
-from planner.bundle.rules import known_arguments
+from planner.bundle.rules.engine import known_arguments
 from planner.bundle.write import bundle_name, documents
 from planner.catalog import Catalog, load_catalog
 from planner.errors import MissingFact, PlannerError
@@ -254,7 +255,7 @@ def test_long_names_stay_apart() -> None:
 @given(TEXT)
 def test_yaml_keeps_every_text(text: str) -> None:
     body = {"a": text, "b": [text, {"c": text}]}
-    assert yaml.safe_load(kubernetes.to_yaml(body)) == body
+    assert yaml.safe_load(to_yaml(body)) == body
 
 
 LAYOUTS = [(tp, dp, pp) for tp in (1, 2, 4, 8) for dp in (1, 2, 8) for pp in (1, 2) if tp * dp * pp <= 8]

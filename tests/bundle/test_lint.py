@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.bundle.finding import Bundle, options, parse_yaml
-from planner.bundle.lint import MANIFEST, _kubernetes_schema, check, lint, manifest
+from planner.bundle.lint import MANIFEST, check, lint, manifest
 from planner.bundle.rules import RULES
+from planner.bundle.tools import TOOLS
 from planner.bundle.write import documents, write_bundle
 from planner.catalog import load_catalog
 from planner.errors import PlannerError
@@ -164,7 +165,7 @@ def test_a_clean_export_passes(name: str, tmp_path: Path) -> None:
     assert [f for f in findings if f.severity == "error"] == []
     waits = [f.rule for f in findings if f.severity == "not_checked"]
     assert waits == (["references"] if name == "r1-a100-int4" else [])
-    assert {f.rule for f in findings} == {"manifest", *RULES, "kubernetes-schema"}
+    assert {f.rule for f in findings} == {"manifest", *RULES, *TOOLS}
 
 
 @pytest.mark.parametrize(("rule", "why", "edit"), BAD, ids=[f"{rule}: {why}" for rule, why, _ in BAD])
@@ -177,7 +178,7 @@ def test_a_bad_bundle_is_refused(rule: str, why: str, edit: Edit, tmp_path: Path
 
 
 def test_every_rule_has_a_bad_sample() -> None:
-    assert {rule for rule, _, _ in BAD} | {"references"} == {"manifest", *RULES, "kubernetes-schema"}
+    assert {rule for rule, _, _ in BAD} | {"references"} == {"manifest", *RULES, *TOOLS}
 
 
 def test_what_is_created_by_hand_is_told() -> None:
@@ -270,4 +271,4 @@ def test_no_bundle_breaks_the_checks(data: st.DataObject) -> None:
     here[way[-1]] = data.draw(ANYTHING)
     files[name] = (json.dumps(found) if name.endswith("json") else yaml.safe_dump(found)).encode()
     check(files)
-    list(_kubernetes_schema(Bundle({name: files[name]})))
+    list(TOOLS["kubernetes-schema"].check(Bundle({name: files[name]}), Path()))

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from planner.bundle.documents.subject import Subject
+from planner.bundle.documents.yaml import to_yaml
 from planner.errors import MissingFact, PlannerError
 
 OPTIONS_FOLDER = "/etc/engine"
@@ -71,6 +72,14 @@ def launch(subject: Subject) -> Launch:
     if layout.ep not in (1, layout.tp * layout.dp):
         raise PlannerError(f"{subject.plan.title}: experts are spread over 1 or tp x dp ranks, not {layout.ep}.")
     return writer(subject)
+
+
+def write(launch: Launch) -> dict[str, str]:
+    """Files of `engine/`."""
+    files = {f"engine/{launch.stem}.args": "".join(f"{argument}\n" for argument in launch.arguments)}
+    if launch.options:
+        files[f"engine/{launch.stem}.yaml"] = to_yaml(launch.options)
+    return files
 
 
 def image(subject: Subject) -> str:

@@ -6,13 +6,11 @@ Every number is decided in the plan or follows from it here by a stated rule; `r
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
-
-import yaml
 
 from planner.bundle.documents.engine import OPTIONS_FOLDER, Launch, image
 from planner.bundle.documents.subject import MODEL_VARIABLE, Subject
+from planner.bundle.documents.yaml import to_yaml
 from planner.errors import PlannerError
 from planner.units import GIB
 
@@ -41,6 +39,11 @@ unused = "{" ".join(OTHER_FORMATS)}"
 if not os.path.isdir(model):
     huggingface_hub.snapshot_download(model, ignore_patterns=unused.split())
 """
+
+
+def write(subject: Subject, launch: Launch) -> dict[str, str]:
+    """Files of `k8s/base`."""
+    return {f"k8s/base/{name}": to_yaml(body) for name, body in manifests(subject, launch).items()}
 
 
 def manifests(subject: Subject, launch: Launch) -> dict[str, Document]:
@@ -185,27 +188,6 @@ def gpu_resource(subject: Subject) -> str:
 def startup_budget_s(subject: Subject) -> int:
     """How long a start may take before Kubernetes tries again. [s]"""
     return math.ceil(STARTUP_MARGIN * subject.load_time_s / STARTUP_PERIOD_S) * STARTUP_PERIOD_S
-
-
-def to_yaml(document: Mapping[str, Any]) -> str:
-    """Serialise once: ASCII, no anchors, keys in the order of the writer, sequences indented."""
-    return yaml.dump(dict(document), Dumper=_Plain, sort_keys=False, explicit_start=True, width=100)
-
-
-class _Plain(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-    def represent_str(self, data: str) -> yaml.ScalarNode:
-        """Several lines as a block, where YAML allows it; everything else as the library quotes it."""
-        style = "|" if "\n" in data else None
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)
-
-
-_Plain.add_representer(str, _Plain.represent_str)
 
 
 def _fetch(subject: Subject) -> Document:

@@ -5,7 +5,10 @@ Nothing that a user wrote reaches these pages; the workload, with its title, is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from planner.bundle.documents import kubernetes
+from planner.bundle.documents.draft import Family
 from planner.bundle.documents.engine import Launch, image
 from planner.bundle.documents.subject import MODEL_VARIABLE, Subject
 from planner.schema import SupplyUnit
@@ -15,10 +18,10 @@ LANGUAGES = ("en", "zh")
 BASIS = {"measured": "实测", "calibrated": "校准", "roofline": "屋顶线模型"}
 
 
-def readme(subject: Subject, launch: Launch, language: str) -> str:
-    """The page in one of LANGUAGES."""
-    values = figures(subject, launch, language)
-    parts = [_PAGE[language], _FIGURES[language], _START[language]]
+def readme(subject: Subject, launch: Launch, language: str, held: Sequence[Family] = ()) -> str:
+    """The page in one of LANGUAGES; `held` are the families of documents that the bundle holds."""
+    values = figures(subject, launch, language) | {"held": _held(held, language)}
+    parts = [_PAGE[language], _FIGURES[language], _HELD[language], _START[language]]
     if not subject.published:
         parts.append(_CHECKPOINT[language])
     parts += [_APPLY[language], _DECISIONS[language], _LIMITS[language]]
@@ -85,6 +88,10 @@ def figures(subject: Subject, launch: Launch, language: str = "en") -> dict[str,
         "port": str(subject.engine.port),
         "catalogs": f"{subject.result.catalog_as_of}, {subject.result.catalog_sha256[:12]}",
     }
+
+
+def _held(families: Sequence[Family], language: str) -> str:
+    return "\n".join(f"| `{family.place}` | {family.about[language]} |" for family in families)
 
 
 def _with_band(value: float, band: tuple[float, float], unit: str) -> str:
@@ -159,6 +166,27 @@ In brackets the interval that holds 80 % of measurements of this kind; basis: {b
 | {years} 年的现值 | {npv} |
 | 供应 | {supply} |
 | 副本的加载时间 | {load} |
+""",
+}
+
+_HELD = {
+    "en": """## What is in here
+
+| | |
+| --- | --- |
+{held}
+| `plan.json` | the plan, its workload, every assumption with its source |
+| `validation.json` | what was checked at export, and what was not |
+| `MANIFEST.sha256` | checksums of all files |
+""",
+    "zh": """## 包内文件
+
+| | |
+| --- | --- |
+{held}
+| `plan.json` | 方案、其工作负载以及带来源的全部假设 |
+| `validation.json` | 导出时检查了什么、没有检查什么 |
+| `MANIFEST.sha256` | 所有文件的校验和 |
 """,
 }
 

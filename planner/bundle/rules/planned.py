@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planner.bundle.finding import Bundle, Finding, Problems, arguments, containers, dig, mapping, options, whole
+from planner.bundle.finding import Bundle, Finding, Problems, Rule, arguments, containers, dig, mapping, options, whole
 
 # Argument of each engine -> field of the plan's layout that it must not fall short of.
 LEAST = {
@@ -57,3 +57,6 @@ def _is_share(text: str) -> bool:
         return 0 < float(text) <= 1
     except ValueError:
         return False
+
+
+RULES: dict[str, Rule] = {"as-planned": as_planned}

@@ -1,0 +1,34 @@
+"""The list of what a bundle holds. A new document is a module with `write(draft)` and an entry here."""
+
+from __future__ import annotations
+
+from planner.bundle.documents import engine, kubernetes
+from planner.bundle.documents.draft import Draft, Family
+
+FAMILIES: tuple[Family, ...] = (
+    # ---- what runs
+    Family(
+        "k8s/base",
+        {"en": "Kubernetes objects of the fleet", "zh": "副本组的 Kubernetes 对象"},
+        lambda draft: kubernetes.write(draft.subject, draft.launch),
+    ),
+    Family(
+        "engine",
+        {"en": "arguments of the engine, one a line", "zh": "引擎参数，每行一个"},
+        lambda draft: engine.write(draft.launch),
+    ),
+    # ---- what buys
+    # ---- what protects and watches
+    # ---- what proves
+)
+
+
+def written(draft: Draft) -> dict[str, bytes]:
+    """Files of all families, by path."""
+    found: dict[str, bytes] = {}
+    for family in FAMILIES:
+        for name, content in family.write(draft).items():
+            if name in found:
+                raise AssertionError(f"{family.place} writes {name}, which is there already")
+            found[name] = content.encode() if isinstance(content, str) else content
+    return found
