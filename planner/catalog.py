@@ -37,6 +37,7 @@ from planner.schema import (
     SiteMetric,
     Sourced,
     SpotAdvice,
+    SpotPair,
     SpotRecord,
     TraceFile,
     WeightPrecision,
@@ -61,6 +62,7 @@ FILES: dict[str, type[Sourced]] = {
     "sites.csv": Site,
     "site_metrics.csv": SiteMetric,
     "spot.csv": SpotRecord,
+    "spot_pairs.csv": SpotPair,
     "spot_advisor.csv": SpotAdvice,
     "calibration.csv": Parameter,
     "traces.toml": TraceFile,
@@ -179,6 +181,10 @@ class Catalog:
         return read_csv(self.folder / "spot.csv", SpotRecord)
 
     @cached_property
+    def spot_pairs(self) -> tuple[SpotPair, ...]:
+        return read_csv(self.folder / "spot_pairs.csv", SpotPair)
+
+    @cached_property
     def spot_advice(self) -> tuple[SpotAdvice, ...]:
         return read_csv(self.folder / "spot_advisor.csv", SpotAdvice)
 
@@ -240,6 +246,7 @@ class Catalog:
             "api-prices": self.api_prices,
             "site-metrics": self.site_metrics,
             "spot": self.spot,
+            "spot-pairs": self.spot_pairs,
             "spot-advice": self.spot_advice,
         }
         for kind, rows in numbered.items():

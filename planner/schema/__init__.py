@@ -39,6 +39,7 @@ from planner.schema.money import (
     Site,
     SiteMetric,
     SpotAdvice,
+    SpotPair,
     SpotRecord,
     Term,
 )
@@ -125,6 +126,7 @@ __all__ = [
     "SparsityAnswer",
     "SpeculationAnswer",
     "SpotAdvice",
+    "SpotPair",
     "SpotRecord",
     "Strict",
     "Supply",

@@ -130,9 +130,25 @@ class SpotRecord(Sourced):
     """Derived availability of one spot pool."""
 
     pool: Text = Field(description="cloud, zone and accelerator of the record")
+    provider: Id = Field(description="cloud")
+    zone: Text = Field(description="availability zone; its region without the last letter")
+    hardware: Text = Field(description="accelerator and how many per instance, or processor and cores")
+    probe: Literal["availability", "preemption"] = Field(
+        description="availability: could instances be started; preemption: were those kept running there"
+    )
+    instances: Count = Field(description="instances asked for at once")
     available_fraction: Fraction = Field(description="share of time in which capacity was there")
     mean_up_hours: Positive | None = Field(None, description="mean length of a run [h]")
     days: Positive = Field(description="length of the record [d]")
+
+
+class SpotPair(Sourced):
+    """How two spot pools come and go together."""
+
+    pool_a: Text = Field(description="one pool of spot.csv")
+    pool_b: Text = Field(description="the other")
+    correlation: Annotated[float, Field(ge=-1, le=1)] = Field(description="of capacity being there at the same time")
+    days: Positive = Field(description="length of the common record [d]")
 
 
 class SpotAdvice(Sourced):

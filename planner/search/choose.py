@@ -17,6 +17,7 @@ from planner.search.learned import take_eff
 from planner.search.metrics import Load
 from planner.search.offers import Offer
 from planner.search.price import PARTS, Priced, price
+from planner.search.spot import firm_replicas
 from planner.search.study import Study, busy_rate, replicas_needed
 from planner.units import percent, usd
 
@@ -175,7 +176,18 @@ def _unavailable(study: Study, rows: Index, priced: list[Priced]) -> tuple[Rejec
                 unit="share of time",
                 message=f"{name} bought only as {way} capacity is ready {percent(best)} of the time even with as many "
                 f"spares as replicas, for {cheapest} a month; the promise is {percent(target, 2)}. "
-                "Keep firm capacity for the base load.",
+                f"{_way_out(study, p)}",
             ),
         )
     return tuple(found.values())
+
+
+def _way_out(study: Study, priced: Priced) -> str:
+    """What reaches the target in place of an offer that does not."""
+    if priced.offer.option != "spot":
+        return "Allow another supply."
+    replicas = int(priced.replicas[priced.usd_per_month.argmin()])
+    base = firm_replicas(study.catalog, replicas, study.workload.slo.availability)
+    if base >= replicas:
+        return "All its replicas must be firm."
+    return f"Of its {replicas} replicas {base} must be firm."

@@ -8,11 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from planner.models import availability, finance, power
+from planner.models import availability, finance, power, spot
 from planner.schema import SupplyOption
 from planner.search.columns import Array, Index
 from planner.search.metrics import Load
 from planner.search.offers import Offer, owned_running_usd_per_month
+from planner.search.spot import Zones, spot_zones
 from planner.search.study import Study
 from planner.units import HOURS_PER_MONTH
 
@@ -84,16 +85,11 @@ def _readiness(study: Study, option: SupplyOption) -> Callable[[int, int], tuple
     """Function of GPUs and replicas: availability with the fewest spares that reach the target; None where none do."""
     catalog, target = study.catalog, study.workload.slo.availability
     if option == "spot":
-        correlation, one = catalog.parameter("spot_correlation").value, _spot_share(study)
-        return lambda gpus, replicas: _spot_availability(replicas, target, correlation, one)
+        zones = spot_zones(catalog)
+        return lambda gpus, replicas: _spot_availability(replicas, target, zones)
     repair = catalog.parameter("repair_hours", "own" if option == "own" else "cloud").value
     between = catalog.parameter("interruption_gpu_hours").value
     return lambda gpus, replicas: _firm_availability(replicas, gpus, target, between, repair)
-
-
-def _spot_share(study: Study) -> float:
-    records = study.catalog.spot
-    return sum(r.available_fraction * r.days for r in records) / sum(r.days for r in records)
 
 
 @lru_cache(maxsize=4096)
@@ -106,10 +102,10 @@ def _firm_availability(
 
 
 @lru_cache(maxsize=4096)
-def _spot_availability(replicas: int, target: float, correlation: float, one: float) -> tuple[float, int | None]:
+def _spot_availability(replicas: int, target: float, zones: Zones) -> tuple[float, int | None]:
     best = 0.0
     for spares in range(min(replicas, 16) + 1):  # more than twice the capacity is no saving
-        best = availability.at_least_correlated(replicas, replicas + spares, one, correlation)
+        best = spot.mix_availability(replicas, 0, replicas + spares, zones.zones, zones.alpha, zones.beta)
         if best >= target:
             return best, spares
     return best, None

@@ -25,6 +25,7 @@ ROWS_AT_LEAST = {
     "site_metrics": 134,
     "sites": 16,
     "spot": 34,
+    "spot_pairs": 36,
     "spot_advice": 790,
     "traces": 9,
 }
