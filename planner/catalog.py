@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from planner.assets import catalogs_dir
 from planner.errors import CatalogError, MissingFact, OutputError, UnknownName
@@ -206,6 +206,18 @@ class Catalog:
         other = Catalog(self.folder)
         other.__dict__.update(self.__dict__)
         other.__dict__["calibration"] = {**self.calibration, **{(row.name, row.scope): row for row in rows}}
+        return other
+
+    def with_facts(self, why: str, **facts: Any) -> Catalog:
+        """The same facts with whole files replaced, by property, such as `sites`; another hash, too. For what-if.
+
+        Parameters
+        ----------
+        why : what was changed; the hash of the answer counts it.
+        """
+        other = Catalog(self.folder)
+        other.__dict__.update({**self.__dict__, **facts})
+        other.__dict__["sha256"] = hashlib.sha256(f"{self.sha256}\0{why}".encode()).hexdigest()
         return other
 
     def with_calibration(self, path: Path) -> Catalog:

@@ -8,7 +8,7 @@ import sys
 import click
 
 from planner import __version__
-from planner.cli import answers, facts, learning, measuring
+from planner.cli import answers, facts, learning, measuring, whatif
 from planner.errors import PlannerError
 
 
@@ -51,6 +51,7 @@ for command in (
     answers.export,
     answers.lint,
     answers.validate,
+    whatif.whatif,
     measuring.measure,
     learning.calibrate,
     facts.catalog,

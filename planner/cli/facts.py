@@ -134,7 +134,9 @@ def llm_slug(name: str) -> str:
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["plan", "estimate", "validate", "calibrate", "measure", "workload"]))
+@click.argument(
+    "name", type=click.Choice(["plan", "estimate", "whatif", "sweep", "validate", "calibrate", "measure", "workload"])
+)
 def schema(name: str) -> None:
     """Print the JSON schema of an answer or of a workload file."""
     from planner import schema as schemas
@@ -142,6 +144,8 @@ def schema(name: str) -> None:
     models: dict[str, type[BaseModel]] = {
         "plan": schemas.PlanResult,
         "estimate": schemas.Estimate,
+        "whatif": schemas.WhatIf,
+        "sweep": schemas.Comparison,
         "calibrate": schemas.Calibrated,
         "workload": schemas.Workload,
         "validate": schemas.Validation,

@@ -65,23 +65,29 @@ from planner.schema.results import (
     Validation,
 )
 from planner.schema.traces import TraceFile
+from planner.schema.whatif import Applied, Case, Comparison, Difference, Driver, Outcome, WhatIf
 from planner.schema.workload import Limits, Slo, Supply, SupplyOption, Traffic, Workload
 
 __all__ = [
     "Accelerator",
     "ApiPrice",
+    "Applied",
     "Assumption",
     "Band",
     "Basis",
     "BenchmarkSource",
     "Calibrated",
+    "Case",
     "CatalogInfo",
+    "Comparison",
     "Confidence",
     "Cost",
     "Cpu",
     "CurvePoint",
+    "Difference",
     "DisaggregationAnswer",
     "Drive",
+    "Driver",
     "Dtype",
     "Engine",
     "Estimate",
@@ -104,6 +110,7 @@ __all__ = [
     "MoeShape",
     "NetworkItem",
     "OffloadAnswer",
+    "Outcome",
     "OwnedHour",
     "Parameter",
     "Plan",
@@ -137,5 +144,6 @@ __all__ = [
     "Traffic",
     "Validation",
     "WeightPrecision",
+    "WhatIf",
     "Workload",
 ]

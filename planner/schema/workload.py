@@ -11,6 +11,7 @@ from planner.schema.facts import KvPrecision, WeightPrecision
 
 SupplyOption = Literal["own", "on_demand", "commitment", "spot"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+Ranks = Annotated[int, Field(ge=1, le=512)]
 Tokens = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
@@ -82,6 +83,10 @@ class Limits(Strict):
     weights: tuple[WeightPrecision, ...] = Field((), description="weight precisions to consider")
     kv: tuple[KvPrecision, ...] = Field((), description="KV cache precisions to consider")
     max_gpus_per_replica: int = Field(32, ge=1, le=512, description="largest replica")
+    tp: tuple[Ranks, ...] = Field((), description="tensor-parallel sizes to consider")
+    dp: tuple[Ranks, ...] = Field((), description="attention data-parallel sizes to consider")
+    pp: tuple[Ranks, ...] = Field((), description="pipeline-parallel sizes to consider")
+    ep: tuple[Ranks, ...] = Field((), description="expert-parallel sizes to consider")
 
 
 class Workload(Strict):

@@ -13,7 +13,7 @@ from planner.catalog import Catalog
 from planner.errors import WorkloadError
 from planner.models.precision import BITS, compute_dtype
 from planner.models.shape import LlmShape
-from planner.schema import Accelerator, Engine, Llm, Workload
+from planner.schema import Accelerator, Engine, Limits, Llm, Workload
 from planner.search.columns import KV, WEIGHTS, Candidates, Index, reach
 
 Mask = NDArray[np.bool_]
@@ -51,7 +51,7 @@ def enumerate_space(catalog: Catalog, workload: Workload, llm: Llm, shape: LlmSh
     engines = _chosen(limits.engines, list(catalog.engines), catalog.engine_id, "limits.engines")
     weights = [WEIGHTS.index(w) for w in weight_choices(llm, tuple(limits.weights))]
     kv = [KV.index(k) for k in (limits.kv or KV)]
-    layouts = np.array(_layouts(limits.max_gpus_per_replica, shape.experts), np.int64)
+    layouts = np.array(_wanted(_layouts(limits.max_gpus_per_replica, shape.experts), limits), np.int64)
     grid = np.meshgrid(
         np.arange(len(accelerators)),
         np.arange(len(engines)),
@@ -110,6 +110,19 @@ def _layouts(max_gpus: int, experts: int) -> list[tuple[int, int, int, int]]:
                     found.append((tp, dp, pp, 1))
                     if experts and tp * dp > 1:
                         found.append((tp, dp, pp, tp * dp))
+    return found
+
+
+def _wanted(layouts: list[tuple[int, int, int, int]], limits: Limits) -> list[tuple[int, int, int, int]]:
+    """Layouts of the sizes that the limits name."""
+    asked = {name: getattr(limits, name) for name in ("tp", "dp", "pp", "ep")}
+    found = [sizes for sizes in layouts if all(not a or n in a for a, n in zip(asked.values(), sizes, strict=True))]
+    if not found:
+        told = ", ".join(f"{name} {'/'.join(map(str, sizes))}" for name, sizes in asked.items() if sizes)
+        raise WorkloadError(
+            f"limits: no layout has {told} within {limits.max_gpus_per_replica} accelerators per replica.\n"
+            "  Give powers of two; dp above 1 needs experts; ep is 1 or tp x dp; see limits.max_gpus_per_replica."
+        )
     return found
 
 

@@ -1,0 +1,180 @@
+"""What-if answers as sentences and tables."""
+
+from __future__ import annotations
+
+from planner.report.tables import TextTable, Translate
+from planner.schema.whatif import Case, Comparison, Driver, Outcome, WhatIf
+from planner.units import floored, si, usd
+
+UNITS = {"ttft_p99_s": "s", "tpot_p99_s": "s", "facility_w": "W", "output_tokens_per_s": "token/s"}
+
+
+def figure_words(_: Translate) -> dict[str, str]:
+    """Names of the figures of an outcome."""
+    return {
+        "usd_per_month": _("Cost per month"),
+        "usd_per_million_output_tokens": _("Cost per million output tokens"),
+        "npv_usd": _("Present value of all payments"),
+        "gpus_total": _("Accelerators"),
+        "output_tokens_per_s": _("Output tokens per second served"),
+        "ttft_p99_s": "P99 TTFT",
+        "tpot_p99_s": "P99 TPOT",
+        "availability": _("Available"),
+        "facility_w": _("Power at the meter"),
+    }
+
+
+def driver_words(_: Translate) -> dict[str, str]:
+    """Names of the factors of monthly cost."""
+    return {
+        "load": _("load: output tokens served"),
+        "accelerators per load": _("accelerators that serve a token per second"),
+        "spares": _("spares"),
+        "price per accelerator": _("price of an accelerator and month"),
+    }
+
+
+def sentence(answer: WhatIf, _: Translate) -> str:
+    """The difference in one sentence."""
+    asked = ", ".join(f"{c.field} = {c.asked}" for c in answer.changes)
+    before, after = answer.before, answer.after
+    if after is None:
+        told = _("With {changes} nothing keeps the promise; before, it was {plan} for {cost} a month.")
+        return told.format(changes=asked, plan=_named(before), cost=usd(before.usd_per_month))
+    more = after.usd_per_month - before.usd_per_month
+    if not more and _named(after) == _named(before):
+        told = _("With {changes}: still {after}, for the same {cost} a month.")
+        return told.format(changes=asked, after=_named(after), cost=usd(after.usd_per_month))
+    told = (
+        _("With {changes}: {after} for {cost} a month, {more} ({share}) than {before} for {was}.")
+        if _named(after) != _named(before)
+        else _("With {changes}: still {after}, for {cost} a month, {more} ({share}) than {was}.")
+    )
+    direction = _("{usd} more") if more >= 0 else _("{usd} less")
+    return told.format(
+        changes=asked,
+        after=_named(after),
+        before=_named(before),
+        cost=usd(after.usd_per_month),
+        was=usd(before.usd_per_month),
+        more=direction.format(usd=usd(abs(more))),
+        share=_signed_percent(more / before.usd_per_month),
+    )
+
+
+def _named(one: Outcome) -> str:
+    return f"{one.gpus_total} × {one.accelerator} {one.layout}"
+
+
+def _signed_percent(share: float) -> str:
+    return f"{share * 100:+.1f} %"
+
+
+def difference_table(answer: WhatIf, _: Translate) -> TextTable:
+    """Figures before and after."""
+    words = figure_words(_)
+    rows = [
+        (_("Plan"), _named(answer.before), "–" if answer.after is None else _named(answer.after), "", ""),
+        (_("Supply"), _supply(answer.before, _), "–" if answer.after is None else _supply(answer.after, _), "", ""),
+    ]
+    for one in answer.differences:
+        rows.append(
+            (
+                words[one.figure],
+                spelled(one.figure, one.before),
+                spelled(one.figure, one.after),
+                _signed(one.figure, one.change),
+                _signed_percent(one.relative) if one.relative and one.figure != "availability" else "",
+            )
+        )
+    return TextTable(_("Before and after"), (_("Figure"), _("Before"), _("After"), _("Difference"), ""), tuple(rows))
+
+
+def _supply(one: Outcome, _: Translate) -> str:
+    ways = {"own": _("own"), "on_demand": _("on demand"), "commitment": _("committed"), "spot": _("spot")}
+    return ways[one.option] if one.option == "own" else f"{ways[one.option]}, {one.provider}"
+
+
+def spelled(figure: str, value: float | None) -> str:
+    """A figure of an outcome for people."""
+    if value is None:
+        return "–"
+    if "usd" in figure:
+        return usd(value)
+    if figure == "availability":
+        return floored(value)
+    if figure == "gpus_total":
+        return f"{value:,.0f}"
+    return si(value, UNITS[figure])
+
+
+def _signed(figure: str, value: float | None) -> str:
+    if not value:
+        return ""
+    if figure == "availability":
+        return f"{value * 100:+.3f} %"
+    return ("+" if value >= 0 else "−") + spelled(figure, abs(value))
+
+
+def driver_tables(answer: WhatIf, _: Translate) -> tuple[TextTable, ...]:
+    """What the difference in monthly cost consists of: by change, then by factor; each adds up."""
+    words = driver_words(_)
+    tables = []
+    if len(answer.by_change) > 1:
+        tables.append(_driver_table(_("By change, USD a month"), answer.by_change, {}, _))
+    if answer.drivers:
+        tables.append(_driver_table(_("By factor, USD a month"), answer.drivers, words, _))
+    return tuple(tables)
+
+
+def _driver_table(title: str, drivers: tuple[Driver, ...], words: dict[str, str], _: Translate) -> TextTable:
+    whole = sum(d.usd_per_month for d in drivers)
+    rows = [(words.get(d.name, d.name), f"{d.usd_per_month:+,.0f}") for d in drivers]
+    return TextTable(title, (_("Part"), "$"), (*rows, (_("Together"), f"{whole:+,.0f}")))
+
+
+def comparison_table(answer: Comparison, _: Translate) -> TextTable:
+    """Cases side by side."""
+    headings = (
+        _("Case"),
+        *answer.fields,
+        _("Accelerator"),
+        _("Layout"),
+        _("Supply"),
+        _("GPUs"),
+        "P99 TTFT",
+        "P99 TPOT",
+        _("$/month"),
+        _("$/M out"),
+    )
+    rows = tuple(_case_row(answer.fields, case, _) for case in answer.cases)
+    return TextTable(answer.workload, headings, rows, 4 + len(answer.fields))
+
+
+def _case_row(fields: tuple[str, ...], case: Case, _: Translate) -> tuple[str, ...]:
+    values = tuple(_value(case.values.get(field, "")) for field in fields)
+    one = case.outcome
+    if one is None:
+        return (case.name, *values, _("no plan"), "", "", "", "", "", "", "")
+    return (
+        case.name,
+        *values,
+        one.accelerator,
+        one.layout,
+        _supply(one, _),
+        str(one.gpus_total),
+        si(one.ttft_p99_s, "s"),
+        si(one.tpot_p99_s, "s"),
+        f"{one.usd_per_month:,.0f}",
+        f"{one.usd_per_million_output_tokens:.2f}",
+    )
+
+
+def reason(refusal: str) -> str:
+    """Why there is no plan: what the nearest candidate lacks."""
+    lines = refusal.splitlines()
+    return lines[1].strip() if len(lines) > 1 else refusal
+
+
+def _value(value: object) -> str:
+    return f"{value:,.6g}" if isinstance(value, float | int) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,90 @@
+"""Saved scenarios: named changes in a TOML file, to be compared side by side."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from planner.errors import OutputError, WorkloadError
+from planner.schema import Strict
+from planner.search.change import Change, Question
+from planner.workloads import MAX_FILE_BYTES, load_workload, parse_workload
+
+SetValue = float | int | str | bool | list[str] | list[int]
+
+
+class Scenario(Strict):
+    """A scenario file: a name, perhaps the workload that it starts from, and the changes."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=80)] = Field(description="title for people")
+    workload: str = Field("", description="preset or file that it starts from; empty: the command's")
+    set: dict[str, SetValue] = Field(min_length=1, max_length=50, description="new values by field, or shares: '+20%'")
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The changes in the order of the file."""
+        return tuple(Change(field, v if isinstance(v, str) else json.dumps(v)) for field, v in self.set.items())
+
+
+def read_scenario(path: Path, base: Question) -> tuple[str, Question, tuple[Change, ...]]:
+    """Name, question and changes of a scenario file; a workload file is a scenario without changes.
+
+    Raises
+    ------
+    WorkloadError
+        Naming file, field, value and what is allowed.
+    """
+    table = _table(path)
+    if "set" not in table and "llm" in table:
+        workload = parse_workload(table, path.name)
+        return workload.name or path.stem, Question(workload, base.catalog), ()
+    try:
+        scenario = Scenario.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the file"
+        raise WorkloadError(
+            f"{path.name}: {field}: {first['msg']}.\n"
+            '  A scenario has name = "…" and a table [set] of "field" = value; planner whatif --save FILE writes one.'
+        ) from None
+    start = Question(load_workload(scenario.workload), base.catalog) if scenario.workload else base
+    return scenario.name, start, scenario.changes
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise WorkloadError(f"{path.name} is larger than {MAX_FILE_BYTES:,} bytes: not a scenario file.")
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise WorkloadError(f"{path.name} is not valid TOML: {error}.") from None
+    except (OSError, ValueError) as error:
+        raise WorkloadError(f"cannot read scenario {path}: {error}.") from None
+
+
+def write_scenario(path: Path, name: str, changes: Sequence[Change], force: bool = False) -> None:
+    """Write changes as a scenario file; beside, then renamed.
+
+    Raises
+    ------
+    OutputError
+        If the file is there already and `force` is not set, or cannot be written.
+    """
+    if path.exists() and not force:
+        raise OutputError(f"{path} exists.\n  Choose another --save, or replace it with --force.")
+    lines = [f"name = {json.dumps(name, ensure_ascii=False)}", "", "[set]"]
+    lines += [f"{json.dumps(c.field)} = {json.dumps(c.asked, ensure_ascii=False)}" for c in changes]
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}.") from None
+    finally:
+        if beside.exists():
+            beside.unlink()
