@@ -8,7 +8,7 @@ import sys
 import click
 
 from planner import __version__
-from planner.cli import answers, facts, learning, measuring, whatif
+from planner.cli import answers, facts, learning, measuring, simulating, whatif
 from planner.errors import PlannerError
 
 
@@ -48,6 +48,7 @@ def cli() -> None:
 for command in (
     answers.plan,
     answers.estimate,
+    simulating.simulate,
     answers.export,
     answers.lint,
     answers.validate,

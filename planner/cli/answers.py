@@ -61,7 +61,7 @@ _MANY = {
 }
 
 
-def _changes(options: dict[str, Any], assignments: tuple[str, ...]) -> dict[str, Any]:
+def changes_of(options: dict[str, Any], assignments: tuple[str, ...]) -> dict[str, Any]:
     """New field values: named options, then --set in order."""
     changes = {
         k.replace("__", "."): list(v) if isinstance(v, tuple) else v for k, v in options.items() if v not in (None, ())
@@ -121,7 +121,7 @@ def _plan(
     from planner.search.plan import plan as run
     from planner.workloads import load_workload
 
-    return run(load_workload(workload, _changes(options, assignments)), catalog, top)
+    return run(load_workload(workload, changes_of(options, assignments)), catalog, top)
 
 
 def _print_plan(result: PlanResult) -> None:

@@ -135,7 +135,10 @@ def llm_slug(name: str) -> str:
 
 @click.command()
 @click.argument(
-    "name", type=click.Choice(["plan", "estimate", "whatif", "sweep", "validate", "calibrate", "measure", "workload"])
+    "name",
+    type=click.Choice(
+        ["plan", "estimate", "simulated", "whatif", "sweep", "validate", "calibrate", "measure", "workload"]
+    ),
 )
 def schema(name: str) -> None:
     """Print the JSON schema of an answer or of a workload file."""
@@ -146,6 +149,7 @@ def schema(name: str) -> None:
         "estimate": schemas.Estimate,
         "whatif": schemas.WhatIf,
         "sweep": schemas.Comparison,
+        "simulated": schemas.Simulated,
         "calibrate": schemas.Calibrated,
         "workload": schemas.Workload,
         "validate": schemas.Validation,

@@ -39,6 +39,13 @@ class Blocks:
         first, last = self.starts[begin], self.starts[end]
         return Blocks(self.ids[first:last], self.starts[begin : end + 1] - first, self.block_tokens)
 
+    def rows(self, rows: Tokens) -> Blocks:
+        """Blocks of some requests, in their order."""
+        sizes = np.diff(self.starts)[rows]
+        starts = np.r_[0, np.cumsum(sizes)]
+        at = np.repeat(self.starts[rows] - starts[:-1], sizes) + np.arange(starts[-1])
+        return Blocks(self.ids[at], starts, self.block_tokens)
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -108,6 +115,32 @@ class Trace:
         note = f"scaled in rate from {self.rate_per_s:.3g} to {rate_per_s:.3g} requests/s by {way} time"
         notes = self.notes if factor == 1 else (*self.notes, note)
         return replace(self, arrivals_s=self.arrivals_s * factor, span_s=self.span_s * factor, notes=notes)
+
+    def at_lengths(self, input_tokens: float, output_tokens: float) -> Trace:
+        """The same requests with all prompts longer or shorter by one factor, and all answers by another.
+
+        Means become those given, but for rounding; spread and correlation stay. Prefix blocks are dropped, since
+        they are of the recorded lengths.
+        """
+        prompts, answers = self.input_tokens, self.output_tokens
+        return replace(
+            self,
+            input_tokens=np.maximum(np.rint(prompts * (input_tokens / prompts.mean())), 1).astype(np.int64),
+            output_tokens=np.maximum(np.rint(answers * (output_tokens / answers.mean())), 1).astype(np.int64),
+            blocks=None,
+        )
+
+    def keep(self, which: NDArray[np.bool_]) -> Trace:
+        """Some of the requests at their times; the span that was watched stays."""
+        rows = np.flatnonzero(which)
+        return replace(
+            self,
+            arrivals_s=self.arrivals_s[rows],
+            input_tokens=self.input_tokens[rows],
+            output_tokens=self.output_tokens[rows],
+            blocks=self.blocks.rows(rows) if self.blocks else None,
+            span_s=self.duration_s,
+        )
 
     def window(self, begin_s: float, end_s: float) -> Trace:
         """Requests sent from `begin_s` on and before `end_s`, in time from `begin_s`."""

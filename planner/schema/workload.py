@@ -13,6 +13,7 @@ SupplyOption = Literal["own", "on_demand", "commitment", "spot"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
 Ranks = Annotated[int, Field(ge=1, le=512)]
 Tokens = Annotated[int, Field(ge=1, le=10_000_000)]
+Source = Annotated[str, StringConstraints(min_length=1, max_length=400, strip_whitespace=True)]
 
 
 class Traffic(Strict):
@@ -42,6 +43,14 @@ class Traffic(Strict):
         None, ge=1, le=100, description="busy rate to size for, over the mean rate; absent: as measured [-]"
     )
     prefix_hit_rate: float = Field(0.0, ge=0, lt=1, description="share of prompt tokens found in the prefix cache [-]")
+    trace: Source | None = Field(
+        None, description="recorded requests to simulate with: a name of `planner catalog ls traces`, or a file"
+    )
+    lengths: Literal["recorded", "scaled"] | None = Field(
+        None,
+        description="lengths of simulated requests: as recorded, or scaled to the means given here; "
+        "absent: recorded where a trace is named",
+    )
 
     @model_validator(mode="after")
     def _one_kind_of_load(self) -> Traffic:

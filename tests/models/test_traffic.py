@@ -58,3 +58,19 @@ def test_requests_at_one_moment_have_no_rate() -> None:
 def test_columns_that_contradict_are_refused(arrivals_s: list[float], inputs: list[int], message: str) -> None:
     with pytest.raises(WorkloadError, match=message):
         Trace("bad", np.array(arrivals_s), np.array(inputs), np.ones(len(arrivals_s), np.int64))
+
+
+def test_other_lengths_keep_their_shape() -> None:
+    longer = TRACE.at_lengths(1066, 60)
+    assert longer.input_tokens.tolist() == [1399, 1599, 200]  # times 1066 / 533.33
+    assert longer.output_tokens.tolist() == [50, 60, 70]
+    assert longer.arrivals_s.tolist() == TRACE.arrivals_s.tolist() and longer.blocks is None
+
+
+def test_some_requests_keep_their_times_and_blocks() -> None:
+    some = TRACE.keep(np.array([True, False, True]))
+    assert (some.arrivals_s.tolist(), some.duration_s) == ([0.0, 6.0], 6.0)
+    assert some.blocks is not None
+    assert (some.blocks.ids.tolist(), some.blocks.starts.tolist()) == ([0, 1, 3], [0, 2, 3])
+    none = TRACE.keep(np.array([False, False, False]))
+    assert len(none) == 0 and none.blocks is not None and none.blocks.starts.tolist() == [0]

@@ -1,0 +1,70 @@
+"""How much of this very traffic a fleet holds within its promise, and how many replicas would hold it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from planner.models.traffic import Trace
+from planner.schema import Margin, Slo
+from planner.search.observed import Tail, worst_tail
+from planner.search.replay import Server, replay
+
+SEARCH_REQUESTS = 100_000  # per run of the search: more ranks than that serve the same kind of traffic
+BRACKET, HALVINGS = 1.5, 5  # the answer is exact to 1.5 ** (1 / 2 ** 5): 1.3 %
+AT_REST = 1e-4  # of the rate: requests hardly meet
+MOST_RATIO = 1.5**12
+
+
+def margin(server: Server, trace: Trace, replicas: int, slo: Slo) -> Margin:
+    """Scale the trace in rate until its 99th percentiles just keep the promise."""
+
+    def at_ratio(ratio: float) -> Tail:
+        return _tail(server, trace.at_rate(trace.rate_per_s * ratio), replicas, slo)
+
+    rest = at_ratio(AT_REST)
+    if rest.ratio > 1:
+        return Margin(rate_per_s=0.0, rate_ratio=0.0, limit=rest.metric, replicas_needed=None, at_rest_s=rest.p99_s)
+    ratio, limit = _largest(at_ratio)
+    return Margin(
+        rate_per_s=trace.rate_per_s * ratio,
+        rate_ratio=ratio,
+        limit=limit,
+        replicas_needed=_replicas_needed(server, trace, slo, math.ceil(replicas / ratio)),
+        at_rest_s=rest.p99_s,
+    )
+
+
+def _largest(at_ratio: Callable[[float], Tail]) -> tuple[float, str]:
+    """Largest ratio that keeps the promise, and which percentile breaks above it."""
+    low, high, tail = 1.0, 1.0, at_ratio(1.0)
+    if tail.ratio <= 1:
+        while tail.ratio <= 1 and high < MOST_RATIO:
+            low, high = high, high * BRACKET
+            tail = at_ratio(high)
+    else:
+        low, above = low / BRACKET, tail
+        while (tail := at_ratio(low)).ratio > 1 and low > AT_REST:
+            low, high, above = low / BRACKET, low, tail
+        tail = above
+    limit = tail.metric
+    for _ in range(HALVINGS):
+        middle = math.sqrt(low * high)
+        tail = at_ratio(middle)
+        low, high, limit = (middle, high, limit) if tail.ratio <= 1 else (low, middle, tail.metric)
+    return low, limit
+
+
+def _replicas_needed(server: Server, trace: Trace, slo: Slo, guess: int) -> int:
+    """Fewest replicas that hold the trace as it is; more of them also even out what each one gets."""
+    count = guess
+    while _tail(server, trace, count, slo).ratio > 1:
+        count += max(count // 20, 1)
+    while count > 1 and _tail(server, trace, count - 1, slo).ratio <= 1:
+        count -= 1
+    return count
+
+
+def _tail(server: Server, trace: Trace, replicas: int, slo: Slo) -> Tail:
+    each = max(len(trace) / (replicas * server.ranks), 1.0)
+    return worst_tail(replay(server, trace, replicas, max(math.ceil(SEARCH_REQUESTS / each), 1)), slo)

@@ -1,0 +1,119 @@
+"""One request of a file: which columns hold it, and what its text means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+MOST_TOKENS = 10_000_000
+ROLES = ("time", "input", "output")
+
+# Lower-case names of columns: ours, Azure's, Mooncake's, and what engines call them.
+INPUT = ("input_tokens", "contexttokens", "input_length", "prompt_tokens")
+OUTPUT = ("output_tokens", "generatedtokens", "output_length", "completion_tokens")
+TIME: dict[str, Literal["s", "ms", "stamp"]] = {"arrival_s": "s", "arrival_ms": "ms", "timestamp": "stamp"}
+
+
+class BadRow(Exception):
+    """A row that is no request; the reader adds file and line, unless the line is known here."""
+
+    def __init__(self, message: str, line: int | None = None):
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of the columns of a file, and how its times are written."""
+
+    time: str
+    input: str
+    output: str
+    seconds: Callable[[Any], float]
+
+
+def choose_columns(names: Iterable[str], stamp: Callable[[Any], float]) -> Columns:
+    """Columns by their names, in any case and order; `stamp` reads a column called `timestamp`.
+
+    Raises
+    ------
+    BadRow
+        Naming what is missing and what is known.
+    """
+    known = {name.strip().lower(): name for name in names}
+    found = [next((name for name in options if name in known), None) for options in (TIME, INPUT, OUTPUT)]
+    missing = [role for role, name in zip(ROLES, found, strict=True) if name is None]
+    if missing:
+        there = ", ".join(repr(name[:30]) for name in list(known)[:8]) or "none"
+        raise BadRow(
+            f"no column for {' and '.join(missing)}; there: {there}.\n"
+            f"  Time: {', '.join(TIME)}. Prompt: {', '.join(INPUT)}. Answer: {', '.join(OUTPUT)}",
+            line=1,
+        )
+    time, prompt, answer = (known[name] for name in found if name is not None)
+    kind = TIME[str(found[0])]
+    return Columns(time, prompt, answer, {"s": number, "ms": milliseconds, "stamp": stamp}[kind])
+
+
+def number(value: Any) -> float:
+    """A finite number, or one in text.
+
+    Examples
+    --------
+    >>> number("1.5"), number(2)
+    (1.5, 2.0)
+    """
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            found = float(value)
+        except (ValueError, OverflowError):
+            found = math.nan
+        if math.isfinite(found):
+            return found
+    raise BadRow(f"{_shown(value)} is no number")
+
+
+def milliseconds(value: Any) -> float:
+    """Milliseconds as seconds. [s]"""
+    return number(value) / 1e3
+
+
+def mooncake_time(value: Any) -> float:
+    """A `timestamp` of JSONL: milliseconds, or a date and time. [s]"""
+    return date_time(value) if isinstance(value, str) else milliseconds(value)
+
+
+def date_time(value: Any) -> float:
+    """A date and time as seconds since 1970; without a time zone, UTC. [s]
+
+    Examples
+    --------
+    >>> date_time("2023-11-16 18:15:46.6805900") - date_time("2023-11-16 18:15:46")  # doctest: +ELLIPSIS
+    0.680589...
+    """
+    try:
+        found = datetime.fromisoformat(str(value).strip())
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise BadRow(
+            f"timestamp {_shown(value)} is no date and time such as 2023-11-16 18:15:46.68.\n"
+            "  A number of seconds belongs in a column arrival_s, of milliseconds in arrival_ms"
+        ) from None
+
+
+def tokens(value: Any, role: str) -> int:
+    """A whole number of tokens from 1."""
+    try:
+        found = number(value)
+    except BadRow:
+        found = math.nan
+    if not 1 <= found <= MOST_TOKENS or found != int(found):
+        raise BadRow(f"{role} tokens {_shown(value)}: give whole numbers from 1 to {MOST_TOKENS:,}")
+    return int(found)
+
+
+def _shown(value: Any) -> str:
+    return "is blank" if value is None or value == "" else repr(value)[:40]

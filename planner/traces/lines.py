@@ -1,0 +1,81 @@
+"""Lines of a file that nobody has checked: one at a time, plain or gzipped, within limits."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from planner.errors import WorkloadError
+
+GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a reader takes at most.
+
+    Attributes
+    ----------
+    requests : requests of a trace; the simulation keeps each of them [-]
+    file_bytes : of the text, unpacked [B]
+    line_bytes : of one line [B]
+    blocks : prefix blocks of all requests [-]
+    """
+
+    requests: int = 2_000_000
+    file_bytes: int = 2_000_000_000
+    line_bytes: int = 4_000_000
+    blocks: int = 20_000_000
+
+
+def lines(path: Path, limits: Limits) -> Iterator[str]:
+    """Text lines with their ends; a file is never held as a whole.
+
+    Raises
+    ------
+    WorkloadError
+        For what cannot be read, is no text, or is longer than the limits allow.
+    """
+    try:
+        size = path.stat().st_size
+        if size > limits.file_bytes:
+            raise WorkloadError(_too_large(path, f"{size:,} bytes", limits))
+        with path.open("rb") as raw:
+            packed = raw.read(2) == GZIP
+            raw.seek(0)
+            if packed:
+                with gzip.open(raw) as unpacked:
+                    yield from _decoded(path, unpacked, limits)  # type: ignore[arg-type]
+            else:
+                yield from _decoded(path, raw, limits)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise WorkloadError(f"cannot read {path.name}: {reason}.") from None
+
+
+def _decoded(path: Path, file: BinaryIO, limits: Limits) -> Iterator[str]:
+    total = number = 0
+    while line := file.readline(limits.line_bytes + 1):
+        number += 1
+        total += len(line)
+        if len(line) > limits.line_bytes:
+            raise WorkloadError(f"{path.name}, line {number}: longer than {limits.line_bytes:,} bytes: not a trace.")
+        if total > limits.file_bytes:
+            raise WorkloadError(_too_large(path, f"more than {limits.file_bytes:,} bytes when unpacked", limits))
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise WorkloadError(
+                f"{path.name}, line {number}: no UTF-8 text.\n  Give a CSV or JSONL file, plain or gzipped."
+            ) from None
+
+
+def _too_large(path: Path, size: str, limits: Limits) -> str:
+    return (
+        f"{path.name}: {size}. Allowed: {limits.file_bytes:,} bytes and {limits.requests:,} requests.\n"
+        "  Keep times and token counts alone, or the busiest hours of it."
+    )

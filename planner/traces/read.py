@@ -1,0 +1,171 @@
+"""Traces and rate profiles of users: CSV, Azure's CSV, JSONL as Mooncake writes it; streamed and checked.
+
+A row that makes no sense ends the reading with its line, since what a trace is sized for hangs on its worst
+moments; nothing is repaired in silence.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from planner.errors import WorkloadError
+from planner.models.traffic import Blocks, RateProfile, Trace
+from planner.traces.columns import BadRow, Columns, choose_columns, date_time, mooncake_time, number, tokens
+from planner.traces.lines import Limits, lines
+
+MOONCAKE_BLOCK_TOKENS = 512
+LIMITS = Limits()
+Row = tuple[int, dict[str, Any]]  # line as an editor counts, and its fields
+
+
+def read_trace(path: Path, limits: Limits = LIMITS) -> Trace:
+    """Requests of a file, times counted from the first one.
+
+    Raises
+    ------
+    WorkloadError
+        Naming the line: unknown columns, times out of order, lengths that are no whole numbers from 1,
+        or more than `limits` allow.
+    """
+    text, is_json = _opened(path, limits)
+    reader, line = _Reader(path, limits, mooncake_time if is_json else date_time), 1
+    try:
+        for line, row in _json_rows(text) if is_json else _csv_rows(text, limits):  # noqa: B007 told below
+            reader.add(row)
+    except BadRow as error:
+        raise WorkloadError(f"{path.name}, line {error.line or line}: {error}.") from None
+    return reader.trace()
+
+
+def read_profile(path: Path, limits: Limits = LIMITS) -> RateProfile:
+    """Rates over time of a CSV file with the columns t_s and rate_per_s, in steps of equal length.
+
+    Raises
+    ------
+    WorkloadError
+        Naming the line: other columns, rates below zero, steps that differ or are missing.
+    """
+    times, rates, line = array("d"), array("d"), 1
+    try:
+        for line, row in _csv_rows(lines(path, limits), limits):  # noqa: B007 told below
+            if not {"t_s", "rate_per_s"} <= row.keys():
+                raise BadRow("a rate profile has the columns t_s and rate_per_s")
+            times.append(number(row["t_s"]))
+            rates.append(number(row["rate_per_s"]))
+            _check_step(times, rates)
+            if len(times) > limits.requests:
+                raise BadRow(f"more than {limits.requests:,} steps")
+    except BadRow as error:
+        raise WorkloadError(f"{path.name}, line {error.line or line}: {error}.") from None
+    if len(times) < 2 or not sum(rates) > 0:
+        raise WorkloadError(f"{path.name}: {len(times)} steps: a profile has two at least, and a rate above zero.")
+    return RateProfile(path.stem, times[1] - times[0], np.array(rates))
+
+
+def _check_step(times: array[float], rates: array[float]) -> None:
+    if rates[-1] < 0:
+        raise BadRow(f"rate {rates[-1]:g}: give zero or more")
+    if len(times) < 2:
+        return
+    first, last = times[1] - times[0], times[-1] - times[-2]
+    if last <= 0:
+        raise BadRow(f"t_s {times[-1]:g} does not follow {times[-2]:g}: steps go forward in time")
+    if abs(last - first) > 1e-6 * first:
+        raise BadRow(f"a step of {last:g} s among steps of {first:g} s: fill the gap, with rate 0 where nothing came")
+
+
+def _opened(path: Path, limits: Limits) -> tuple[Iterator[str], bool]:
+    """Lines of a file, and whether they are JSON: the first character tells."""
+    text = lines(path, limits)
+    first = next(text, "")
+    return chain([first], text), first.lstrip().startswith("{")
+
+
+def _json_rows(text: Iterable[str]) -> Iterator[Row]:
+    for line, raw in enumerate(text, 1):
+        if not raw.strip():
+            continue
+        try:
+            row = json.loads(raw)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict):
+            raise BadRow(f"{raw.strip()[:40]!r} is no JSON object", line)
+        yield line, row
+
+
+def _csv_rows(text: Iterable[str], limits: Limits) -> Iterator[Row]:
+    csv.field_size_limit(limits.line_bytes)
+    reader = csv.reader(text)
+    try:
+        names = [name.strip() for name in next(reader, [])]
+        for row in reader:
+            if any(row):
+                yield reader.line_num, dict(zip(names, [*row, *[None] * (len(names) - len(row))], strict=False))
+    except csv.Error as error:
+        raise BadRow(f"no row of a table: {error}", reader.line_num) from None
+
+
+class _Reader:
+    """Requests so far, as compact columns; `stamp` reads a column called `timestamp`."""
+
+    def __init__(self, path: Path, limits: Limits, stamp: Callable[[Any], float]):
+        self.path, self.limits, self.stamp = path, limits, stamp
+        self.columns: Columns | None = None
+        self.times, self.inputs, self.outputs = array("d"), array("q"), array("q")
+        self.ids, self.starts = array("q"), array("q", [0])
+        self.known: dict[Any, int] = {}
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Check one request and keep it."""
+        columns = self.columns = self.columns or choose_columns(row, self.stamp)
+        time = columns.seconds(row.get(columns.time))
+        if self.times and time < self.times[-1]:
+            early, late = time - self.times[0], self.times[-1] - self.times[0]
+            raise BadRow(f"the request at {early:.6g} s comes after the one at {late:.6g} s. Sort the file by time")
+        self.inputs.append(tokens(row.get(columns.input), "input"))
+        self.outputs.append(tokens(row.get(columns.output), "output"))
+        self.times.append(time)
+        if len(self.times) > self.limits.requests:
+            raise BadRow(f"more than {self.limits.requests:,} requests.\n  Keep the busiest hours of the trace")
+        if isinstance(row.get("hash_ids"), list):
+            self._add_blocks(row["hash_ids"])
+
+    def _add_blocks(self, ids: list[Any]) -> None:
+        if not all(isinstance(id, int | str) for id in ids):
+            raise BadRow("hash_ids: give numbers or texts")
+        if self.starts[-1] + len(ids) > self.limits.blocks:
+            raise BadRow(f"more than {self.limits.blocks:,} prefix blocks.\n  Leave hash_ids out")
+        self.ids.extend(self.known.setdefault(id, len(self.known)) for id in ids)
+        self.starts.append(len(self.ids))
+
+    def trace(self) -> Trace:
+        """All requests, from time 0."""
+        if not self.times:
+            raise WorkloadError(f"{self.path.name} holds no request.\n  Give a CSV or JSONL file with a line for each.")
+        times = np.array(self.times)
+        return Trace(
+            self.path.name.split(".")[0] or "trace",
+            times - times[0],
+            np.array(self.inputs),
+            np.array(self.outputs),
+            self._blocks(),
+        )
+
+    def _blocks(self) -> Blocks | None:
+        if len(self.starts) == 1:
+            return None
+        if len(self.starts) != len(self.times) + 1:
+            raise WorkloadError(
+                f"{self.path.name}: {len(self.starts) - 1:,} of {len(self.times):,} requests have hash_ids.\n"
+                "  Give them for all requests or for none."
+            )
+        return Blocks(np.array(self.ids), np.array(self.starts), MOONCAKE_BLOCK_TOKENS)

@@ -1,0 +1,158 @@
+"""A plan under a trace: against the simulator by hand, and what must hold for any of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from planner.catalog import Catalog
+from planner.errors import WorkloadError
+from planner.models.simulate import Result
+from planner.models.traffic import Trace
+from planner.schema import Simulated, Slo, Workload
+from planner.search.margins import margin
+from planner.search.observed import windows, within, worst_tail
+from planner.search.plan import plan
+from planner.search.replay import Server, replay, server_of
+from planner.search.simulated import offer, simulate
+from planner.workloads import load_workload
+
+PLAIN = {"limits.accelerators": ["h200-sxm-141gb"], "limits.engines": ["vllm"], "limits.max_gpus_per_replica": 8}
+
+
+def question(name: str = "chat", **fields: object) -> Workload:
+    return load_workload(name, {**PLAIN, **{key.replace("__", "."): value for key, value in fields.items()}})
+
+
+@pytest.fixture(scope="module")
+def conversation(catalog: Catalog) -> Simulated:
+    return simulate(question(traffic__trace="azure-conv"), catalog)
+
+
+@pytest.fixture(scope="module")
+def server(catalog: Catalog) -> Server:
+    chosen = plan(question(), catalog).plans[0]
+    lengths = Trace("mean", np.array([0.0]), np.array([1000]), np.array([100]))
+    return server_of(chosen, catalog, lengths, 0.0)
+
+
+def test_figures_agree_with_one_another(conversation: Simulated) -> None:
+    found = conversation
+    assert found.requests == 19366 == sum(window.requests for window in found.windows)
+    assert found.traffic.rate_per_s == pytest.approx(5.53)
+    for times in (found.ttft_s, found.tpot_s, found.e2e_s):
+        assert times is not None and 0 < times.p50 <= times.p90 <= times.p99
+    assert found.slo_met == (found.ttft_s.p99 <= 2 and found.tpot_s is not None and found.tpot_s.p99 <= 0.05)
+    kept = sum((window.slo_attainment or 0) * window.requests for window in found.windows) / found.requests
+    assert found.slo_attainment == pytest.approx(kept)
+    assert found.goodput_per_s == pytest.approx(found.slo_attainment * found.traffic.rate_per_s, rel=1e-3)
+    assert found.spread.ttft_p99_s[0] <= found.ttft_s.p99 <= found.spread.ttft_p99_s[1]
+    assert found.utilisation == pytest.approx(found.traffic.rate_per_s / found.margin.rate_per_s)
+    assert found.slo_met == (found.margin.rate_ratio >= 1)
+
+
+def test_the_same_question_has_the_same_answer(catalog: Catalog, conversation: Simulated) -> None:
+    again = simulate(question(traffic__trace="azure-conv"), catalog)
+    assert again.model_copy(update={"wall_s": 0.0}) == conversation.model_copy(update={"wall_s": 0.0})
+
+
+def test_the_margin_is_where_the_promise_breaks(catalog: Catalog, conversation: Simulated) -> None:
+    rate = conversation.margin.rate_per_s
+    for factor, met in ((0.97, True), (1.05, False)):
+        asked = question(traffic__trace="azure-conv", traffic__rate_per_s=5.53)
+        found = simulate(asked.model_copy(update={"traffic": asked.traffic.model_copy(
+            update={"rate_per_s": rate * factor})}), catalog, replicas=conversation.fleet.replicas)  # fmt: skip
+        assert found.slo_met is met
+
+
+def test_a_lone_request_takes_its_steps(server: Server) -> None:
+    one = Trace("one", np.array([0.0]), np.array([1000]), np.array([3]))
+    run = replay(server, one, 1)
+    prompt_s = server.times.step_s(0, 0, 1000, 1000 * 500.0, 1000)
+    decode_s = server.times.step_s(1, 1000, 0, 0.0, 0) + server.times.step_s(1, 1001, 0, 0.0, 0)
+    around_s = server.ingest_s + server.first_token_steps * decode_s / 2
+    assert run.ttft_s[0] == pytest.approx(prompt_s + around_s)
+    assert run.tpot_s[0] == pytest.approx(decode_s / 2)
+    assert run.e2e_s[0] == pytest.approx(prompt_s + decode_s + around_s)
+
+
+def test_ranks_take_turns(server: Server) -> None:
+    """Four requests at once on four ranks: each is alone."""
+    many = Trace("four", np.zeros(4), np.full(4, 1000), np.full(4, 3))
+    alone = replay(server, many.keep(np.arange(4) == 0), 1)
+    assert replay(server, many, 4).ttft_s == pytest.approx(np.full(4, alone.ttft_s[0]))
+    assert len(replay(server, many, 4, most_ranks=2).ttft_s) == 2
+
+
+def test_more_replicas_never_break_what_fewer_keep(server: Server) -> None:
+    times = np.cumsum(np.random.default_rng(3).exponential(1 / 40, 3000))
+    busy = Trace("busy", times, np.full(3000, 1000), np.full(3000, 100))
+    slo = Slo(ttft_p99_s=1.0, tpot_p99_s=0.05)
+    tails = [worst_tail(replay(server, busy, n), slo).ratio for n in (1, 2, 4, 8)]
+    assert tails == sorted(tails, reverse=True)
+    found = margin(server, busy, 2, slo)
+    assert found.replicas_needed is not None
+    assert worst_tail(replay(server, busy, found.replicas_needed), slo).ratio <= 1
+
+
+def test_what_nothing_holds_is_said(server: Server) -> None:
+    times = np.arange(200) / 5
+    few = Trace("few", times, np.full(200, 8000), np.full(200, 20))
+    found = margin(server, few, 2, Slo(ttft_p99_s=0.01, tpot_p99_s=0.05))
+    assert (found.replicas_needed, found.rate_per_s, found.limit) == (None, 0.0, "ttft")
+    assert found.at_rest_s > 0.01
+
+
+def test_windows_hold_every_request_once() -> None:
+    start_s = np.array([0.0, 1.0, 59.0, 61.0, 125.0])
+    ttft_s, tpot_s = np.array([0.1, 0.1, 0.1, 3.0, 0.1]), np.array([0.01, np.nan, 0.2, 0.01, 0.01])
+    run = Result(start_s, start_s + 1, ttft_s, tpot_s, np.ones(5))
+    slo = Slo(ttft_p99_s=1.0, tpot_p99_s=0.1)
+    assert within(run, slo).tolist() == [True, True, False, False, True]
+    found = windows(run, slo, 125.0)
+    assert [window.requests for window in found] == [2, *[0] * 10, 1, 1, *[0] * 11, 1]  # of 5 s
+    assert found[-1].end_s == 125.0
+    assert worst_tail(run, slo).metric == "ttft"
+
+
+def test_requests_beyond_the_context_are_refused_or_counted(catalog: Catalog, tmp_path: Path) -> None:
+    file = tmp_path / "long.csv"
+    file.write_text("arrival_s,input_tokens,output_tokens\n" + "".join(f"{i},{500},{20}\n" for i in range(40))
+                    + "40,200000,5\n")  # fmt: skip
+    asked = question(traffic__trace=str(file))
+    with pytest.raises(WorkloadError, match=r"1 of 41 requests exceed the 163,840-token context of deepseek-r1") as no:
+        simulate(asked, catalog)
+    assert "--drop-longer" in str(no.value) and "takes" in str(no.value)
+    found = simulate(asked, catalog, drop_longer=True)
+    assert (found.requests, found.refused) == (40, 1)
+    assert found.slo_attainment <= 40 / 41
+    assert {one.kind for one in found.remarks} >= {"refused", "short", "recorded_lengths", "scaled_in_rate"}
+
+
+def test_the_default_trace_lends_times_alone(catalog: Catalog) -> None:
+    found = offer(question("default"), catalog, False)
+    assert {one.kind for one in found.remarks} == {"default_trace", "scaled_lengths", "scaled_in_rate"}
+    assert found.trace.input_tokens.mean() == pytest.approx(2000, rel=1e-3)
+    assert found.trace.output_tokens.mean() == pytest.approx(1000, rel=1e-3)
+    assert found.trace.rate_per_s == pytest.approx(5.0)
+
+
+def test_a_closed_loop_has_no_times(catalog: Catalog) -> None:
+    with pytest.raises(WorkloadError, match=r"traffic\.concurrency 2000"):
+        simulate(load_workload("2000-concurrent"), catalog)
+
+
+def test_a_trace_that_stands_still_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    file = tmp_path / "still.csv"
+    file.write_text("arrival_s,input_tokens,output_tokens\n5,10,10\n5,10,10\n")
+    with pytest.raises(WorkloadError, match="no rate to scale"):
+        simulate(question(traffic__trace=str(file)), catalog)
+
+
+def test_prefix_blocks_that_are_not_used_are_told(catalog: Catalog) -> None:
+    found = simulate(question(traffic__trace="mooncake"), catalog, drop_longer=True)
+    kinds = {one.kind for one in found.remarks}
+    assert {"synthetic_trace", "blocks_unused", "context", "refused"} <= kinds
+    assert found.requests + found.refused == 3993
