@@ -292,6 +292,10 @@ class Catalog:
         """Resolve a host processor; raises UnknownName."""
         return _resolve("cpu", name, self.cpus, "planner catalog ls cpus", where)
 
+    def drive_id(self, name: str, where: str = "") -> str:
+        """Resolve a drive; raises UnknownName."""
+        return _resolve("drive", name, self.drives, "planner catalog ls drives", where)
+
     def engine_id(self, name: str, where: str = "") -> str:
         """Resolve an engine name or synonym; raises UnknownName."""
         return _resolve("engine", name, self.engines, "planner catalog ls engines", where)

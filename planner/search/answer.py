@@ -13,6 +13,7 @@ from planner.search import metrics
 from planner.search.choose import Choice
 from planner.search.columns import KV, WEIGHTS
 from planner.search.learned import take_eff, wide_eff
+from planner.search.loading import Storage, start_of
 from planner.search.offers import Offer
 from planner.search.study import Study
 from planner.units import HOURS_PER_MONTH
@@ -88,7 +89,7 @@ def _plan(study: Study, choice: Choice, rank: int) -> Plan:
         power=watts,
         cost=_cost(study, choice, served.output_tokens_per_s * needed),
         availability=choice.availability,
-        load_time_s=_load_time_s(study, i, gpus, accelerator.server_accelerators),
+        load_time_s=_load_time_s(study, i, gpus, accelerator_id, accelerator.server_accelerators),
         pareto=choice.pareto,
         basis=basis,
         band=metrics.band_answer(catalog, accelerator_id, engine_id, basis, served, watts.gpu_w),
@@ -169,11 +170,11 @@ def _cost(study: Study, choice: Choice, fleet_tokens_per_s: float) -> Cost:
     )
 
 
-def _load_time_s(study: Study, i: int, gpus: int, node: int) -> float:
+def _load_time_s(study: Study, i: int, gpus: int, accelerator: str, node: int) -> float:
     """Weights of one node from its drive, then the engine's own start. [s]"""
-    node_bytes = float(study.fit.weights_bytes[i]) * min(gpus, node)
-    read = study.catalog.parameter("drive_read_bytes_per_s").value
-    return node_bytes / read + study.catalog.parameter("engine_start_s").value
+    inside = min(gpus, node)
+    node_bytes = float(study.fit.weights_bytes[i]) * inside
+    return start_of(study.catalog, accelerator, node_bytes, inside, Storage(), warm_node=True).start.seconds
 
 
 def curves(study: Study, choices: list[Choice], most: int = 5) -> tuple[CurvePoint, ...]:
