@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planner.bundle.documents import engine, kubernetes
+from planner.bundle.documents import engine, gateway, kubernetes, probe
 from planner.bundle.documents.draft import Draft, Family
 
 FAMILIES: tuple[Family, ...] = (
@@ -19,6 +19,22 @@ FAMILIES: tuple[Family, ...] = (
     ),
     # ---- what buys
     # ---- what protects and watches
+    Family(
+        "gateway",
+        {
+            "en": "HAProxy before the fleet: admission, breaker, correctness check, replay, degraded backup",
+            "zh": "副本组前的 HAProxy：准入、熔断、正确性检查、重放与降级备份",
+        },
+        gateway.write,
+    ),
+    Family(
+        "health",
+        {
+            "en": "a probe that asks every replica for an answer and checks it",
+            "zh": "探测程序：向每个副本提问并检查答案",
+        },
+        probe.write,
+    ),
     # ---- what proves
 )
 

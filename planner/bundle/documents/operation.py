@@ -1,0 +1,74 @@
+"""Figures that the gateway, the probe, the alerts and the runbook share: each follows from the plan by one rule."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from planner.bundle.documents.subject import MODEL_VARIABLE, Subject
+
+BREAKER_ERRORS = 5  # slow or failed answers in a row that take a replica out
+CHECK_EVERY_S = 30
+CHECK_SHARE = 0.9  # of the promised time to first token; a check that outlives the promise tells nothing new
+CHECK_PROMPT = "1, 2, 3,"  # every base and chat model continues it
+CHECK_TOKENS = 4  # a tokenizer may spend a token of its own on the space
+CHECK_ANSWER = "4"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What holds while the fleet serves.
+
+    Attributes
+    ----------
+    served_name : name of the model in requests
+    ttft_limit_s, tpot_limit_s : the promise of the workload, 99th percentiles. [s]
+    check_timeout_s : limit of a correctness check, below the promised time to first token. [s]
+    answer_limit_s : longest time that an answer takes within the promise, the context filled to its end. [s]
+    most_in_service : requests per replica beyond which the promise cannot hold. [-]
+    hosts : address of each replica, spares included
+    backup_host : address of the degraded backup
+    """
+
+    served_name: str
+    ttft_limit_s: float
+    tpot_limit_s: float
+    check_timeout_s: float
+    answer_limit_s: int
+    most_in_service: int
+    hosts: tuple[str, ...]
+    backup_host: str
+
+
+def operate(subject: Subject) -> Operation:
+    """Operating figures of a plan."""
+    slo, layout = subject.result.workload.slo, subject.plan.layout
+    return Operation(
+        served_name=served_name(subject),
+        ttft_limit_s=slo.ttft_p99_s,
+        tpot_limit_s=slo.tpot_p99_s,
+        check_timeout_s=CHECK_SHARE * slo.ttft_p99_s,
+        answer_limit_s=math.ceil(slo.ttft_p99_s + layout.max_context_tokens * slo.tpot_p99_s),
+        most_in_service=most_in_service(subject),
+        hosts=tuple(f"{subject.name}-{n}.{subject.name}-pods" for n in range(subject.pods)),
+        backup_host=f"{subject.name}-backup",
+    )
+
+
+def served_name(subject: Subject) -> str:
+    """Name of the model in requests; TensorRT-LLM 1.2 answers to the name of the weights."""
+    if subject.plan.engine != "tensorrt-llm":
+        return subject.plan.llm
+    return subject.llm.hf_id if subject.published else f"${{{MODEL_VARIABLE}}}"
+
+
+def most_in_service(subject: Subject) -> int:
+    """Requests of a replica at the largest load that keeps the promise, each as slow as the promise allows. [-]
+
+    Little's law: arrivals per second at that load times the longest time that an answer of mean length may take.
+    """
+    plan, workload = subject.plan, subject.result.workload
+    slo, traffic = workload.slo, workload.traffic
+    rate_per_s = plan.serving.requests_per_s / max(plan.serving.utilisation, 1e-9)
+    longest_s = slo.ttft_p99_s + traffic.output_tokens * slo.tpot_p99_s
+    return max(1, min(math.ceil(rate_per_s * longest_s), plan.layout.max_sequences))
