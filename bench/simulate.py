@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from planner.models.simulate import Result, StepTimes, simulate_closed, simulate_open
+from planner.models.engine import StepTimes
+from planner.models.simulate import Result, simulate_closed, simulate_open
 
 TRACE = Path(__file__).parent.parent / "catalogs" / "traces" / "azure-conv.csv.gz"
 PLAIN = StepTimes.linear(base_s=7.5e-3, prompt_s=27e-6, sequence_s=30e-6, context_s=60e-9, pair_s=1e-10)

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from planner.calibration.points import Point
 from planner.calibration.setups import Array, Setups
 from planner.catalog import Catalog
+from planner.models.engine import Policy, StepTimes
 from planner.models.loop import Loop
-from planner.models.simulate import Policy, Result, StepTimes, simulate_closed, simulate_open
+from planner.models.simulate import Result, simulate_closed, simulate_open
 from planner.models.tables import step_times
 
 SEED = 20261123

@@ -11,93 +11,17 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import ceil, inf, sqrt
-from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from planner.errors import WorkloadError
+from planner.models.engine import Limits, Policy, StepFunction, StepTimes
 
 Array = NDArray[np.float64]
 Tokens = NDArray[np.int64]
 
-#: "mixed" (vLLM, TensorRT-LLM): every running sequence decodes in each step, prompt chunks fill the
-#: rest of its token budget. "prompt_first" (SGLang): steps of prompts alone go before decoding.
-Policy = Literal["mixed", "prompt_first"]
-
 NEVER = 1 << 62  # a completion later than any
-
-
-class StepFunction(Protocol):
-    """Step time in any form. The simulation walks its decode steps one by one."""
-
-    def step_s(self, sequences: int, context: int, prompt: int, pairs: float, held: int) -> float:
-        """Time of one step. [s]
-
-        Parameters
-        ----------
-        sequences : sequences that decode one token each [-]
-        context : tokens that these hold in the cache, together, before the step [token]
-        prompt : prompt tokens computed in the step [token]
-        pairs : sum over prompt chunks of chunk · (tokens before it + chunk / 2) [token²]
-        held : tokens of the prompts in progress, cached ones and this step's chunks included [token]
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class StepTimes:
-    """Step time of one replica, linear in what its sequences hold.
-
-    τ = base(prompt + sequences) + sequence_s · sequences + context_s · context + pair_s · pairs
-
-    Attributes
-    ----------
-    rows : tokens per step at which the base is known, increasing, two at least [token]
-    base_s : step time with so many tokens; linear between and beyond the rows [s]
-    sequence_s : for each decoding sequence, more than its row; may be negative [s]
-    context_s : for each cached token that the decoding sequences read [s/token]
-    pair_s : for each pair of a prompt token and a token before it (prompt attention) [s/token²]
-
-    Examples
-    --------
-    >>> times = StepTimes.linear(base_s=8e-3, prompt_s=20e-6, sequence_s=50e-6, context_s=60e-9)
-    >>> round(times.step_s(sequences=10, context=20_000, prompt=500, pairs=0.0, held=500), 9)
-    0.0197
-    """
-
-    rows: tuple[float, ...]
-    base_s: tuple[float, ...]
-    sequence_s: float = 0.0
-    context_s: float = 0.0
-    pair_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        if len(self.rows) < 2 or len(self.rows) != len(self.base_s) or not (np.diff(self.rows) > 0).all():
-            raise ValueError("step times need a base at two or more increasing numbers of rows")
-        if not (self.context_s >= 0 and self.pair_s >= 0):
-            raise ValueError("more context cannot make a step faster")
-
-    @classmethod
-    def linear(
-        cls, base_s: float, prompt_s: float, sequence_s: float, context_s: float, pair_s: float = 0.0
-    ) -> StepTimes:
-        """The plain form τ = a + b_p·P + b_d·B + b_kv·C + b_q·pairs; all times in seconds."""
-        return cls((0.0, 1.0), (base_s, base_s + prompt_s), sequence_s - prompt_s, context_s, pair_s)
-
-    def step_s(self, sequences: int, context: int, prompt: int, pairs: float, held: int) -> float:
-        """Time of one step; see `StepFunction`. [s]"""
-        inner, slopes, offsets = self.segments()
-        segment = bisect_right(inner, prompt + sequences)
-        base_s = offsets[segment] + slopes[segment] * (prompt + sequences)
-        return base_s + self.sequence_s * sequences + self.context_s * context + self.pair_s * pairs
-
-    def segments(self) -> tuple[list[int], list[float], list[float]]:
-        """Where the inner segments begin [token], and of all the slope [s/token] and the value at zero [s]."""
-        rows, base_s = np.asarray(self.rows), np.asarray(self.base_s)
-        slopes = np.diff(base_s) / np.diff(rows)
-        offsets = base_s[:-1] - slopes * rows[:-1]
-        return [ceil(row) for row in self.rows[1:-1]], slopes.tolist(), offsets.tolist()
 
 
 @dataclass(frozen=True)
@@ -164,8 +88,8 @@ def simulate_closed(
         raise WorkloadError(f"concurrency {concurrency}: a closed loop needs one user at least.")
     requests = np.size(inputs)
     arrivals_s = np.where(np.arange(requests) < concurrency, 0.0, inf)  # inf: sent when an earlier one ends
-    engine = _Engine(times, min(max_sequences, concurrency), budget_tokens, kv_tokens, policy)
-    return _simulate(engine, arrivals_s, inputs, outputs, cached, min(concurrency, requests))
+    limits = Limits(min(max_sequences, concurrency), budget_tokens, kv_tokens, policy)
+    return _simulate(times, limits, arrivals_s, inputs, outputs, cached, min(concurrency, requests))
 
 
 def simulate_open(
@@ -202,41 +126,24 @@ def simulate_open(
     late = np.flatnonzero(np.diff(arrivals) < 0)
     if late.size:
         raise WorkloadError(f"arrivals: request {late[0] + 1} comes before request {late[0]}. Sort the trace by time.")
-    engine = _Engine(times, max_sequences, budget_tokens, kv_tokens, policy)
-    return _simulate(engine, arrivals, inputs, outputs, cached, arrivals.size)
-
-
-@dataclass(frozen=True)
-class _Engine:
-    """A replica: its step time and the limits of its scheduler."""
-
-    times: StepFunction
-    max_sequences: int
-    budget_tokens: int
-    kv_tokens: float
-    policy: Policy
-
-    def __post_init__(self) -> None:
-        if self.max_sequences < 1 or self.budget_tokens < 1:
-            limits = f"max_sequences {self.max_sequences}, budget_tokens {self.budget_tokens}"
-            raise WorkloadError(f"{limits}: an engine needs 1 of each at least.")
-        if self.policy not in get_args(Policy):
-            raise ValueError(f"policy {self.policy!r} is none of {get_args(Policy)}")
-
-    @property
-    def seats(self) -> int:
-        """Sequences that can run; in a mixed step each takes one token of the budget at least."""
-        return int(min(self.max_sequences, self.budget_tokens) if self.policy == "mixed" else self.max_sequences)
+    limits = Limits(max_sequences, budget_tokens, kv_tokens, policy)
+    return _simulate(times, limits, arrivals, inputs, outputs, cached, arrivals.size)
 
 
 def _simulate(
-    engine: _Engine, arrivals_s: Array, inputs: ArrayLike, outputs: ArrayLike, cached: ArrayLike, issued: int
+    times: StepFunction,
+    limits: Limits,
+    arrivals_s: Array,
+    inputs: ArrayLike,
+    outputs: ArrayLike,
+    cached: ArrayLike,
+    issued: int,
 ) -> Result:
     """Check the requests, run the loop, and turn its times into what users feel."""
     prompts, answers, known = _tokens(inputs, "input", 1), _tokens(outputs, "output", 1), _tokens(cached, "cached", 0)
-    _check_requests(prompts, answers, known, engine.kv_tokens)
+    _check_requests(prompts, answers, known, limits.kv_tokens)
     arrivals = [*arrivals_s.tolist(), inf]
-    first, finish = _run(engine, arrivals, prompts, answers, prompts - known, issued)
+    first, finish = _run(times, limits, arrivals, prompts, answers, prompts - known, issued)
     start_s, first_s, finish_s = np.array(arrivals[:-1]), np.array(first), np.array(finish)
     with np.errstate(invalid="ignore"):
         tpot_s = (finish_s - first_s) / (answers - 1)
@@ -267,7 +174,13 @@ def _check_requests(prompts: Tokens, answers: Tokens, known: Tokens, kv_tokens: 
 
 
 def _run(
-    engine: _Engine, arrivals: list[float], prompts: Tokens, answers: Tokens, new: Tokens, issued: int
+    times: StepFunction,
+    limits: Limits,
+    arrivals: list[float],
+    prompts: Tokens,
+    answers: Tokens,
+    new: Tokens,
+    issued: int,
 ) -> tuple[list[float], list[float]]:
     """Times of the first and the last token of each request. [s]
 
@@ -278,7 +191,7 @@ def _run(
     One long loop on local variables and lists: functions, attributes or an object per request
     would cost several times the work that they hold.
     """
-    times, budget, mixed = engine.times, int(engine.budget_tokens), engine.policy == "mixed"
+    budget, mixed = int(limits.budget_tokens), limits.policy == "mixed"
     count = len(prompts)
     inputs, lefts, needs = prompts.tolist(), new.tolist(), (prompts + answers).tolist()
     # A completion is one number, its step and its request side by side: quicker to compare than a pair.
@@ -290,14 +203,14 @@ def _run(
     linear = times if isinstance(times, StepTimes) else None
     if linear is not None:
         inner, slopes, offsets = linear.segments()
-        decode_s, growth_s = _decode_s(linear, min(engine.seats, count))
+        decode_s, growth_s = linear.decode_s(min(limits.seats, count))
         sequence_s, context_s, half_pair_s = linear.sequence_s, linear.context_s, 0.5 * linear.pair_s
 
     time, now = arrivals[0] if count else 0.0, 0  # seconds, and decode steps so far in units of `one`
     head, due = 0, arrivals[0]  # next request to admit, and its arrival
     answering = 0  # requests before this one have their first token; from it to the head, prompts are in progress
     left = 0  # prompt tokens still to compute of the request before the head
-    top, room_kv = engine.seats, int(min(engine.kv_tokens, NEVER))  # requests seated so far at most, free cache
+    top, room_kv = limits.seats, int(min(limits.kv_tokens, NEVER))  # requests seated so far at most, free cache
     decoding, context = 0, 0  # sequences that decode, tokens that they hold
 
     while True:
@@ -377,17 +290,6 @@ def _run(
                 arrivals[issued] = time
                 issued += 1
                 due = arrivals[head]
-
-
-def _decode_s(times: StepTimes, most: int) -> tuple[list[float], list[float]]:
-    """Time of a decode step without context, and half its growth per step, of 0, 1, …, `most` sequences. [s]"""
-    inner, slopes, offsets = times.segments()
-    sequences = np.arange(most + 1)
-    segment = np.searchsorted(np.asarray(inner), sequences, side="right")
-    step_s = np.asarray(offsets)[segment] + (np.asarray(slopes)[segment] + times.sequence_s) * sequences
-    if not (step_s[1:] > 0).all():
-        raise ValueError("every decode step must take some time")
-    return step_s.tolist(), (0.5 * times.context_s * sequences).tolist()
 
 
 def _walk(times: StepFunction, decoding: int, context: int, time: float, until: float, most: int) -> tuple[float, int]:

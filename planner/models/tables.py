@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.models.engine import StepTimes
 from planner.models.operators import Efficiency, Placement, decode_attention_s, prompt_attention_s
 from planner.models.placements import as_columns
 from planner.models.serving import Lengths
 from planner.models.shape import LlmShape
-from planner.models.simulate import StepTimes
 from planner.models.step import step_s
 
 Array = NDArray[np.float64]

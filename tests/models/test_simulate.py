@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from planner.errors import WorkloadError
-from planner.models.simulate import Policy, Result, StepFunction, StepTimes, simulate_closed, simulate_open
+from planner.models.engine import Policy, StepFunction, StepTimes
+from planner.models.simulate import Result, simulate_closed, simulate_open
 
 TRACES = Path(__file__).parents[2] / "catalogs" / "traces"
 POLICIES = st.sampled_from(["mixed", "prompt_first"])
