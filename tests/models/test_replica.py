@@ -244,7 +244,7 @@ def _asked(random: np.random.Generator, at_s: float, cached: bool, drafts: int) 
     # Three conversations; requests of one share a prefix and part at a block.
     root, part = 1000 * int(random.integers(3)), int(random.integers(0, length + 1))
     tail = 100_000 * int(random.integers(1, 4)) + root
-    return Asked(at_s, input, output, steps, tuple([*range(root, root + part), *range(tail + part, tail + length)]))
+    return Asked(at_s, input, output, steps, (*range(root, root + part), *range(tail + part, tail + length)))
 
 
 def compare(requests: list[Request], slow: list[Slow]) -> None:
