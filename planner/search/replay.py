@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.models.simulate import Policy, Result, StepTimes, simulate_open
+from planner.models.engine import Policy, StepTimes
+from planner.models.simulate import Result, simulate_open
 from planner.models.tables import step_times
 from planner.models.traffic import Trace
 from planner.schema import Plan
