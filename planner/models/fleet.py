@@ -151,7 +151,7 @@ class Timeline:
     @property
     def time_s(self) -> Array:
         """Beginning of each step. [s]"""
-        return np.arange(len(self.rate_per_s)) * self.step_s
+        return np.asarray(np.arange(len(self.rate_per_s)) * self.step_s, float)
 
     @property
     def ups(self) -> int:
