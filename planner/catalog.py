@@ -24,6 +24,7 @@ from planner.schema import (
     Drive,
     Engine,
     Harness,
+    HeldRate,
     Instance,
     KernelRatio,
     Llm,
@@ -66,6 +67,7 @@ FILES: dict[str, type[Sourced]] = {
     "spot_advisor.csv": SpotAdvice,
     "calibration.csv": Parameter,
     "traces.toml": TraceFile,
+    "held_rates.csv": HeldRate,
 }
 
 
@@ -193,6 +195,10 @@ class Catalog:
         return read_toml(self.folder / "traces.toml", TraceFile)
 
     @cached_property
+    def held_rates(self) -> tuple[HeldRate, ...]:
+        return read_csv(self.folder / "held_rates.csv", HeldRate)
+
+    @cached_property
     def calibration(self) -> dict[tuple[str, str], Parameter]:
         rows = read_csv(self.folder / "calibration.csv", Parameter)
         return {(row.name, row.scope): row for row in rows}
@@ -257,6 +263,7 @@ class Catalog:
             "owned-hours": self.owned_hours,
             "api-prices": self.api_prices,
             "site-metrics": self.site_metrics,
+            "held-rates": self.held_rates,
             "spot": self.spot,
             "spot-pairs": self.spot_pairs,
             "spot-advice": self.spot_advice,

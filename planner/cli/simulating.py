@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("workload", default="default")
 @click.option("--trace", help="Recorded requests: a name of planner catalog ls traces, or a CSV or JSONL file.")
-@click.option("--lengths", help="recorded, or scaled to --input and --output; default: recorded if --trace is given.")
+@click.option("--profile", help="Rate over time: a name of planner catalog ls traces, or a CSV file.")
+@click.option("--busiest", "busiest_h", type=click.FloatRange(0, 168, True), help="Hours of --profile, its busiest.")
+@click.option("--arrivals", help="Times: trace; mmpp, drawn as bursty; poisson. Default: trace, along a profile mmpp.")
+@click.option("--lengths", help="recorded; scaled to --input and --output; or a trace or list of lengths to draw from.")
 @workload_options
 @calibration_option
 @click.option("--plan", "rank", type=click.IntRange(1, 50), default=1, show_default=True, help="Rank of the plan.")
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 def simulate(
     workload: str,
     trace: str | None,
+    profile: str | None,
+    busiest_h: float | None,
+    arrivals: str | None,
     lengths: str | None,
     assignments: tuple[str, ...],
     calibration: tuple[Path, ...],
@@ -44,9 +50,10 @@ def simulate(
     from planner.search.simulated import simulate as run
     from planner.workloads import load_workload
 
-    own = {"traffic__trace": trace, "traffic__lengths": lengths}
+    names = {"trace": trace, "profile": profile, "arrivals": arrivals, "lengths": lengths}
+    own = {f"traffic__{name}": value for name, value in names.items()}
     question = load_workload(workload, changes_of({**options, **own}, assignments))
-    found = run(question, catalog_under(calibration), rank, replicas, drop_longer, seed)
+    found = run(question, catalog_under(calibration), rank, replicas, drop_longer, seed, busiest_h)
     if as_json:
         click.echo(found.model_dump_json(indent=2))
     else:

@@ -22,6 +22,7 @@ def refresh(page: Path, catalog: Catalog) -> str:
         "columns": columns,
         "rows": lambda: rows(catalog),
         "errors": lambda: errors(catalog),
+        "held": lambda: held(catalog),
     }
     text = page.read_text(encoding="utf-8")
     return _BLOCK.sub(lambda found: f"{found[1]}\n{blocks[found[2]]()}\n{found[3]}", text)
@@ -83,3 +84,20 @@ def errors(catalog: Catalog) -> str:
         + "\n".join(lines)
         + "\n"
     )
+
+
+def held(catalog: Catalog) -> str:
+    """Markdown: the rate that one replica holds, by how the times of the requests come about."""
+    first = catalog.held_rates[0]
+    rates = {(row.trace, row.arrivals): row.rate_per_s for row in catalog.held_rates}
+    lines = [
+        f"{first.replica}; P99 TTFT {first.ttft_p99_s:g} s, P99 TPOT {first.tpot_p99_s * 1e3:g} ms.",
+        "",
+        "| | recorded times | drawn, as bursty | Poisson |",
+        "| --- | --- | --- | --- |",
+    ]
+    for trace in dict.fromkeys(trace for trace, _ in rates):
+        recorded, *drawn = (rates[trace, kind] for kind in ("trace", "mmpp", "poisson"))
+        cells = [f"{recorded:.3g}/s", *(f"{rate:.3g}/s (× {rate / recorded:.3g})" for rate in drawn)]
+        lines.append(f"| {trace} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

@@ -26,10 +26,23 @@ def headline(found: Simulated, _: Translate) -> str:
     return kept.format(
         n=fleet.replicas,
         title=fleet.title,
-        trace=traffic.source,
+        trace=traffic_words(found, _),
         rate=traffic.rate_per_s,
         share=percent(found.slo_attainment, 2),
         requests=found.requests + found.refused,
+    )
+
+
+def traffic_words(found: Simulated, _: Translate) -> str:
+    """What the requests were, in a few words."""
+    traffic = found.traffic
+    words = {
+        "trace": "{trace}",
+        "mmpp": _("times as bursty as {trace}"),
+        "poisson": _("Poisson times with lengths of {trace}"),
+    }[traffic.arrivals].format(trace=traffic.source)
+    return (
+        words if traffic.profile is None else _("{times}, along {profile}").format(times=words, profile=traffic.profile)
     )
 
 

@@ -75,14 +75,15 @@ from planner.schema.simulated import (
     SimulatedWindow,
     Spread,
 )
-from planner.schema.traces import TraceFile
+from planner.schema.traces import HeldRate, TraceFile
 from planner.schema.whatif import Applied, Case, Comparison, Difference, Driver, Outcome, WhatIf
-from planner.schema.workload import Limits, Slo, Supply, SupplyOption, Traffic, Workload
+from planner.schema.workload import Arrivals, Limits, Slo, Supply, SupplyOption, Traffic, Workload
 
 __all__ = [
     "Accelerator",
     "ApiPrice",
     "Applied",
+    "Arrivals",
     "Assumption",
     "Band",
     "Basis",
@@ -104,6 +105,7 @@ __all__ = [
     "Estimate",
     "GroupScore",
     "Harness",
+    "HeldRate",
     "IndexerShape",
     "Instance",
     "KernelRatio",

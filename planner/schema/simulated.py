@@ -7,10 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from planner.schema.base import Strict
-from planner.schema.workload import Workload
+from planner.schema.workload import Arrivals, Workload
 
 Range = tuple[float, float]
-Arrivals = Literal["trace"]
 
 
 class Percentiles(Strict):
@@ -43,7 +42,10 @@ class SimulatedTraffic(Strict):
     """What arrived at the fleet."""
 
     source: str = Field(description="trace that was replayed or that lengths and bursts are of")
-    arrivals: Arrivals = Field(description="trace: at the recorded times, scaled in rate")
+    profile: str | None = Field(None, description="rate profile that drawn times follow")
+    arrivals: Arrivals = Field(
+        description="trace: at the recorded times, scaled in rate; mmpp: drawn as bursty as the trace; poisson"
+    )
     duration_s: float = Field(description="from the first to the last arrival [s]")
     rate_per_s: float = Field(description="mean rate [1/s]")
     peak_ratio: float | None = Field(description="busiest 10 s over the mean [-]")

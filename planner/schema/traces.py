@@ -7,6 +7,21 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from planner.schema.base import Count, Positive, Sourced, Text
+from planner.schema.workload import Arrivals
+
+
+class HeldRate(Sourced):
+    """How much of a trace one replica holds, by how its times come about: what assuming them costs."""
+
+    trace: Text = Field(description="whose rate, lengths and times")
+    arrivals: Arrivals = Field(description="times: as recorded, drawn as bursty, or Poisson")
+    rate_per_s: Positive = Field(description="largest mean rate within the promise; mean over seeds [1/s]")
+    low_per_s: Positive = Field(description="least of any seed [1/s]")
+    high_per_s: Positive = Field(description="largest of any seed [1/s]")
+    seeds: Count = Field(description="seeds; recorded times need one")
+    ttft_p99_s: Positive = Field(description="promised 99th percentile of the time to first token [s]")
+    tpot_p99_s: Positive = Field(description="promised 99th percentile of the time per output token [s]")
+    replica: Text = Field(description="what serves")
 
 
 class TraceFile(Sourced):

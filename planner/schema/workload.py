@@ -10,6 +10,7 @@ from planner.schema.base import Strict
 from planner.schema.facts import KvPrecision, WeightPrecision
 
 SupplyOption = Literal["own", "on_demand", "commitment", "spot"]
+Arrivals = Literal["trace", "mmpp", "poisson"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
 Ranks = Annotated[int, Field(ge=1, le=512)]
 Tokens = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -46,16 +47,28 @@ class Traffic(Strict):
     trace: Source | None = Field(
         None, description="recorded requests to simulate with: a name of `planner catalog ls traces`, or a file"
     )
-    lengths: Literal["recorded", "scaled"] | None = Field(
+    profile: Source | None = Field(
         None,
-        description="lengths of simulated requests: as recorded, or scaled to the means given here; "
-        "absent: recorded where a trace is named",
+        description="rate over time to simulate with, scaled to rate_per_s on average: a name of `planner catalog ls "
+        "traces`, or a file",
+    )
+    arrivals: Arrivals | None = Field(
+        None,
+        description="times of simulated requests: as in the trace; mmpp, drawn as bursty as the trace; poisson; "
+        "absent: trace, or mmpp along a profile",
+    )
+    lengths: Source | None = Field(
+        None,
+        description="lengths of simulated requests: recorded; scaled, to the means given here; or a trace or a list of "
+        "lengths to draw them from; absent: recorded where a trace is named",
     )
 
     @model_validator(mode="after")
     def _one_kind_of_load(self) -> Traffic:
         if (self.rate_per_s is None) == (self.concurrency is None):
             raise ValueError("give either rate_per_s or concurrency, and not both")
+        if self.profile is not None and self.arrivals == "trace":
+            raise ValueError("times of a trace cannot follow a profile; give arrivals mmpp or poisson, or no profile")
         return self
 
 

@@ -110,6 +110,17 @@ def spread_over_blocks(run: Result, duration_s: float) -> Spread:
     )
 
 
+def spread_over_runs(runs: list[Result]) -> Spread:
+    """99th percentiles of runs from different seeds, least and largest."""
+    return Spread(
+        parts=len(runs),
+        kind="seeds",
+        ttft_p99_s=_range([percentile(run.ttft_s, 99) for run in runs]),
+        tpot_p99_s=None if np.isnan(runs[0].tpot_s).all() else _range([percentile(run.tpot_s, 99) for run in runs]),
+        e2e_p99_s=_range([percentile(run.e2e_s, 99) for run in runs]),
+    )
+
+
 def _range(values: list[float]) -> tuple[float, float]:
     known = [value for value in values if not math.isnan(value)]
     return min(known), max(known)

@@ -24,8 +24,26 @@ def texts(_: Translate) -> dict[str, str]:
             "Lengths of {trace} are scaled from {input_tokens:,.0f} tokens in and {output_tokens:,.0f} out on average "
             "to the {planned_input:,.0f} and {planned_output:,.0f} of the workload; their spread and correlation stay."
         ),
-        "default_trace": _("No trace was named: times are those of {trace}. Name your own: --trace FILE"),
+        "default_trace": _("No trace was named: {trace} stands in for yours. Name your own: --trace FILE"),
         "synthetic_trace": _("{trace} is no recording: {origin}."),
+        "poisson": _(
+            "Times are Poisson (seed {seed}), and recorded traffic is burstier: with such times one replica seems to "
+            "hold {low:.2f} times ({low_trace}) to {high:.3g} times ({high_trace}) the rate that it holds at recorded "
+            "ones. Do not size with them."
+        ),
+        "mmpp": _(
+            "Times are drawn (seed {seed}) as bursty as those of {trace}, by {parts} processes that switch on and off, "
+            "the slowest with a memory of {slowest_s:.3g} s. With such times one replica held {low:.2f} to {high:.2f} "
+            "times the rate that it held at recorded ones."
+        ),
+        "profile": _(
+            "The rate follows {profile}, {hours:.4g} h, with a mean of {rate_per_s:.3g} requests/s; its busiest step "
+            "has {peak:.3g} times the mean."
+        ),
+        "profile_gaps": _(
+            "{profile} has {steps} steps of {step_s:,.0f} s without requests: a quiet time or a hole in the recording."
+        ),
+        "busiest": _("Of the profile, the busiest {hours:.3g} h are simulated, at {ratio:.3g} times its mean rate."),
         "gaps": _(
             "{trace} has {count} silences, the longest of {longest_s:,.0f} s from {begin_s:,.0f} s on: a quiet time or "
             "a hole in the recording. Rates are means over the whole time, silences included."

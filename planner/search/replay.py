@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,18 +60,31 @@ def server_of(plan: Plan, catalog: Catalog, trace: Trace, hit_rate: float) -> Se
         output_tokens=max(round(float(trace.output_tokens.mean())), 1),
         prefix_hit_rate=hit_rate,
     )
-    laid = lay_out(catalog, question, resolve(catalog, question))
-    running = np.array([max(plan.serving.running_sequences, 1.0)])
-    return Server(
-        times=step_times(laid.shape, laid.place, laid.eff, laid.lengths, running)[0],
-        ranks=layout.dp,
+    built = build_server(question, catalog, plan.serving.running_sequences)
+    return replace(
+        built,
         max_sequences=max(layout.max_sequences // layout.dp, 1),
         budget_tokens=layout.max_batched_tokens,
         kv_tokens=plan.memory.kv_capacity_tokens / layout.dp,
-        policy="prompt_first" if catalog.engines[plan.engine].schedule == "prompt_first" else "mixed",
+    )
+
+
+def build_server(question: Question, catalog: Catalog, running: float | None = None) -> Server:
+    """The engine of one layout, exact around the lengths of the question and its running sequences."""
+    found = resolve(catalog, question)
+    laid = lay_out(catalog, question, found)
+    beside = np.array([max(question.concurrency if running is None else running, 1.0)])
+    ranks, fit = question.dp, laid.fit
+    return Server(
+        times=step_times(laid.shape, laid.place, laid.eff, laid.lengths, beside)[0],
+        ranks=ranks,
+        max_sequences=max(int(fit.max_sequences[0] / ranks), 1),
+        budget_tokens=int(fit.budget_tokens[0]),
+        kv_tokens=float(fit.capacity_tokens[0]) / ranks,
+        policy="prompt_first" if catalog.engines[found.engine].schedule == "prompt_first" else "mixed",
         ingest_s=float(np.ravel(laid.eff.ingest_s)[0]),
         first_token_steps=laid.eff.first_token_steps,
-        hit_rate=hit_rate,
+        hit_rate=question.prefix_hit_rate,
     )
 
 

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from planner.catalog import Catalog
 from planner.errors import WorkloadError
-from planner.models.burstiness import dispersion, gaps, peak_ratio
-from planner.models.traffic import Trace
-from planner.schema import Plan, Remark, Simulated, SimulatedFleet, SimulatedTraffic, Workload
+from planner.models.burstiness import dispersion, peak_ratio
+from planner.models.simulate import Result
+from planner.schema import Plan, Remark, Simulated, SimulatedFleet, SimulatedTraffic, Spread, Workload
 from planner.search import observed
 from planner.search.margins import margin
+from planner.search.offered import MOST, Offered, offer, without_longer
 from planner.search.plan import plan as run_plan
 from planner.search.remarks import remark
 from planner.search.replay import Server, server_of
 from planner.search.replay import replay as run_replay
-from planner.traces import choose_trace
 
-DEFAULT_TRACE = "azure-conv"
 PEAK_WINDOW_S = 10.0
 DISPERSION_WINDOWS_S = (1.0, 10.0, 60.0, 600.0)
 FEW_REQUESTS = 1000
-SAME = 0.02  # means that differ by less are not worth a remark
-
-
-@dataclass(frozen=True)
-class Offered:
-    """Requests as the fleet gets them, and what was done to them."""
-
-    source: str
-    trace: Trace
-    refused: int
-    remarks: tuple[Remark, ...]
 
 
 def simulate(
@@ -44,6 +31,8 @@ def simulate(
     replicas: int | None = None,
     drop_longer: bool = False,
     seed: int = 0,
+    busiest_h: float | None = None,
+    most_requests: int = MOST,
 ) -> Simulated:
     """Percentiles of a plan under the workload's trace.
 
@@ -53,6 +42,8 @@ def simulate(
     replicas : how many serve; None: as planned
     drop_longer : requests that exceed the LLM's context are refused, and count; else the trace is
     seed : of whatever is drawn
+    busiest_h : hours of a rate profile to simulate, its busiest; None: all of it [h]
+    most_requests : to simulate at most [-]
 
     Raises
     ------
@@ -60,7 +51,7 @@ def simulate(
         For a workload, trace or plan that gives no answer.
     """
     start = time.perf_counter()
-    offered = offer(workload, catalog, drop_longer)
+    offered = offer(workload, catalog, drop_longer, seed, busiest_h, most_requests)
     chosen = _plan(workload, catalog, rank)
     count = chosen.replicas if replicas is None else replicas
     server = server_of(chosen, catalog, offered.trace, workload.traffic.prefix_hit_rate)
@@ -86,7 +77,7 @@ def simulate(
         slo_met=observed.worst_tail(run, slo).ratio <= 1,
         utilisation=1 / room.rate_ratio if room.rate_ratio else None,
         windows=observed.windows(run, slo, trace.duration_s),
-        spread=observed.spread_over_blocks(run, trace.duration_s),
+        spread=_spread(offered, server, count, run, seed),
         margin=room,
         remarks=(*offered.remarks, *_of_the_plan(chosen, offered, workload)),
         seed=seed,
@@ -94,105 +85,19 @@ def simulate(
     )
 
 
-def offer(workload: Workload, catalog: Catalog, drop_longer: bool) -> Offered:
-    """The workload's trace at the workload's rate and, where asked, lengths."""
-    traffic = workload.traffic
-    if traffic.rate_per_s is None:
-        raise WorkloadError(
-            f"traffic.concurrency {traffic.concurrency}: users who wait for their answers leave no times to replay.\n"
-            "  Give a rate instead: --rate, or traffic.rate_per_s."
-        )
-    named = traffic.trace or DEFAULT_TRACE
-    recorded = choose_trace(named, catalog)
-    remarks = [] if traffic.trace else [remark("default_trace", trace=named)]
-    row = catalog.traces.get(named)
-    if row and row.origin != "recorded":
-        remarks.append(remark("synthetic_trace", trace=named, origin=row.notes or row.name))
-    trace, told = _at_lengths(recorded, workload)
-    remarks += [*told, *_about_times(recorded, traffic.rate_per_s)]
-    whole = Offered(recorded.name, trace.at_rate(traffic.rate_per_s), 0, tuple(remarks))
-    return _within_context(whole, workload, catalog, drop_longer)
-
-
-def _at_lengths(trace: Trace, workload: Workload) -> tuple[Trace, list[Remark]]:
-    """Lengths as recorded, or scaled to the workload's means; the default trace lends its times alone."""
-    traffic = workload.traffic
-    means = float(trace.input_tokens.mean()), float(trace.output_tokens.mean())
-    asked = float(traffic.input_tokens), float(traffic.output_tokens)
-    if all(abs(a - m) <= SAME * m for a, m in zip(asked, means, strict=True)):
-        return trace, []
-    scaled = (traffic.lengths or ("recorded" if traffic.trace else "scaled")) == "scaled"
-    told = remark(
-        "scaled_lengths" if scaled else "recorded_lengths",
-        trace=trace.name,
-        input_tokens=means[0],
-        output_tokens=means[1],
-        planned_input=asked[0],
-        planned_output=asked[1],
-    )
-    return (trace.at_lengths(*asked) if scaled else trace), [told]
-
-
-def _within_context(offered: Offered, workload: Workload, catalog: Catalog, drop: bool) -> Offered:
-    """Less what the LLM cannot take, if that is wanted; raises WorkloadError where it is not."""
-    llm_id = catalog.llm_id(workload.llm, "workload.llm")
-    limit = catalog.llms[llm_id].max_context_tokens
-    if not limit:
-        return offered
-    longest = int((offered.trace.input_tokens + offered.trace.output_tokens).max())
-    known = ((row.max_context_tokens or 0, id) for id, row in catalog.llms.items())
-    others = sorted((tokens, id) for tokens, id in known if tokens >= longest)
-    also = f"; {others[0][1]} takes {others[0][0]:,}" if others else ""
-    advice = f"choose another llm{also}"
-    return _without_longer(offered, limit, f"the {limit:,}-token context of {llm_id}", advice, drop)
-
-
 def _within_cache(offered: Offered, server: Server, title: str, drop: bool) -> Offered:
     """Less what no empty cache takes, if that is wanted; raises WorkloadError where it is not."""
     limit = int(server.kv_tokens)
     what = f"the {limit:,} tokens that a rank of {title} caches"
-    return _without_longer(offered, limit, what, "choose another --plan", drop)
+    return without_longer(offered, limit, what, "choose another --plan", drop)
 
 
-def _without_longer(offered: Offered, limit: int, what: str, advice: str, drop: bool) -> Offered:
-    trace = offered.trace
-    whole = trace.input_tokens + trace.output_tokens
-    longer = int((whole > limit).sum())
-    if not longer:
-        return offered
-    if not drop or longer == len(trace):
-        raise WorkloadError(
-            f"trace {trace.name}: {longer:,} of {len(trace):,} requests exceed {what}: the longest has "
-            f"{whole.max():,} tokens.\n"
-            f"  Leave them out with --drop-longer (they count as broken promises), or {advice}."
-        )
-    told = remark("refused", True, count=longer, requests=len(trace), limit=limit, longest=int(whole.max()))
-    return replace(
-        offered,
-        trace=trace.keep(whole <= limit),
-        refused=offered.refused + longer,
-        remarks=(*offered.remarks, told),
-    )
-
-
-def _about_times(trace: Trace, rate_per_s: float) -> list[Remark]:
-    """Holes in the recording, and the scale of its time."""
-    found = []
-    if holes := gaps(trace):
-        begin, end = max(holes, key=lambda hole: hole[1] - hole[0])
-        found.append(remark("gaps", True, trace=trace.name, count=len(holes), longest_s=end - begin, begin_s=begin))
-    recorded = trace.rate_per_s
-    if recorded and abs(rate_per_s - recorded) > SAME * recorded:
-        found.append(
-            remark(
-                "scaled_in_rate",
-                trace=trace.name,
-                recorded_per_s=recorded,
-                rate_per_s=rate_per_s,
-                longer=recorded / rate_per_s,
-            )
-        )
-    return found
+def _spread(offered: Offered, server: Server, replicas: int, run: Result, seed: int) -> Spread:
+    """Between parts of a recording, or between seeds of what is drawn."""
+    if offered.redraw is None:
+        return observed.spread_over_blocks(run, offered.trace.duration_s)
+    others = (run_replay(server, offered.redraw(seed + n), replicas) for n in range(1, observed.PARTS))
+    return observed.spread_over_runs([run, *others])
 
 
 def _of_the_plan(plan: Plan, offered: Offered, workload: Workload) -> list[Remark]:
@@ -236,7 +141,8 @@ def _traffic(offered: Offered) -> SimulatedTraffic:
     peak = peak_ratio(trace.arrivals_s, trace.duration_s, PEAK_WINDOW_S)
     return SimulatedTraffic(
         source=offered.source,
-        arrivals="trace",
+        profile=offered.profile,
+        arrivals=offered.arrivals,
         duration_s=trace.duration_s,
         rate_per_s=trace.rate_per_s,
         peak_ratio=None if np.isnan(peak) else peak,

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from planner.catalog import Catalog
 from planner.errors import WorkloadError
-from planner.models.traffic import RateProfile, Trace
+from planner.models.traffic import RateProfile, Tokens, Trace
 from planner.traces.read import read_profile, read_trace
-from planner.traces.shipped import load_profile, load_trace
+from planner.traces.shipped import load_lengths, load_profile, load_trace
 
 Found = TypeVar("Found")
 
@@ -29,6 +29,15 @@ def choose_trace(name: str, catalog: Catalog) -> Trace:
 def choose_profile(name: str, catalog: Catalog) -> RateProfile:
     """A shipped rate profile, or that of a file; raises as `choose_trace` does."""
     return _choose(name, catalog, "rates", load_profile, read_profile)
+
+
+def choose_lengths(name: str, catalog: Catalog) -> tuple[Tokens, Tokens]:
+    """Prompt and answer lengths that belong together: a shipped list, or those of a trace. [token]"""
+    row = catalog.traces.get(name)
+    if row is not None and row.kind == "lengths":
+        return load_lengths(name, catalog)
+    trace = choose_trace(name, catalog)
+    return trace.input_tokens, trace.output_tokens
 
 
 def is_shipped(name: str, catalog: Catalog) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from planner.catalog import Catalog
 from planner.errors import CatalogError, UnknownName
-from planner.models.traffic import Array, Blocks, RateProfile, Trace
+from planner.models.traffic import Array, Blocks, RateProfile, Tokens, Trace
 from planner.schema import TraceFile
 
 Kind = Literal["requests", "rates", "lengths"]
@@ -40,6 +40,12 @@ def load_profile(name: str, catalog: Catalog) -> RateProfile:
     row = _row(name, catalog, "rates", "rate profile")
     assert row.step_s is not None
     return RateProfile(name, row.step_s, _columns(_text(catalog.folder, row))[1])
+
+
+def load_lengths(name: str, catalog: Catalog) -> tuple[Tokens, Tokens]:
+    """Prompt and answer lengths, in pairs, of a list in the catalogs; raises UnknownName. [token]"""
+    inputs, outputs = _columns(_text(catalog.folder, _row(name, catalog, "lengths", "list of lengths")))
+    return inputs.astype(np.int64), outputs.astype(np.int64)
 
 
 def check_files(catalog: Catalog) -> int:

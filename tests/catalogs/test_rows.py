@@ -28,6 +28,7 @@ ROWS_AT_LEAST = {
     "spot_pairs": 36,
     "spot_advice": 790,
     "traces": 9,
+    "held_rates": 6,
 }
 KINDS = sorted(ROWS_AT_LEAST)
 

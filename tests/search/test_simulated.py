@@ -9,14 +9,18 @@ import pytest
 
 from planner.catalog import Catalog
 from planner.errors import WorkloadError
+from planner.models.arrivals import STEADY, draw
 from planner.models.simulate import Result
 from planner.models.traffic import Trace
 from planner.schema import Simulated, Slo, Workload
 from planner.search.margins import margin
 from planner.search.observed import windows, within, worst_tail
+from planner.search.offered import offer
 from planner.search.plan import plan
-from planner.search.replay import Server, replay, server_of
-from planner.search.simulated import offer, simulate
+from planner.search.question import Question
+from planner.search.replay import Server, build_server, replay, server_of
+from planner.search.simulated import simulate
+from planner.traces import load_trace
 from planner.workloads import load_workload
 
 PLAIN = {"limits.accelerators": ["h200-sxm-141gb"], "limits.engines": ["vllm"], "limits.max_gpus_per_replica": 8}
@@ -132,11 +136,81 @@ def test_requests_beyond_the_context_are_refused_or_counted(catalog: Catalog, tm
 
 
 def test_the_default_trace_lends_times_alone(catalog: Catalog) -> None:
-    found = offer(question("default"), catalog, False)
+    found = offer(question("default"), catalog, False, 0)
     assert {one.kind for one in found.remarks} == {"default_trace", "scaled_lengths", "scaled_in_rate"}
     assert found.trace.input_tokens.mean() == pytest.approx(2000, rel=1e-3)
     assert found.trace.output_tokens.mean() == pytest.approx(1000, rel=1e-3)
     assert found.trace.rate_per_s == pytest.approx(5.0)
+
+
+def test_a_poisson_source_warns_with_measured_figures(catalog: Catalog) -> None:
+    found = simulate(question(traffic__arrivals="poisson"), catalog, seed=4)
+    (warning,) = [one for one in found.remarks if one.kind == "poisson"]
+    assert warning.warning and "Do not size with them" in warning.text
+    assert (warning.values["low_trace"], warning.values["high_trace"]) == ("azure-conv", "azure-code")
+    assert found.traffic.dispersion["60"] == pytest.approx(1.0, abs=0.5)  # 58 minutes: a fifth is one sigma
+    assert (found.spread.kind, found.spread.parts, found.traffic.arrivals) == ("seeds", 5, "poisson")
+    again = simulate(question(traffic__arrivals="poisson"), catalog, seed=4)
+    assert again.model_copy(update={"wall_s": 0.0}) == found.model_copy(update={"wall_s": 0.0})
+    assert simulate(question(traffic__arrivals="poisson"), catalog, seed=5).ttft_s != found.ttft_s
+
+
+def test_bursts_are_drawn_as_dispersed_as_recorded(catalog: Catalog) -> None:
+    found = offer(question(traffic__arrivals="mmpp"), catalog, False, 1)
+    assert found.arrivals == "mmpp" and found.redraw is not None
+    assert found.trace.rate_per_s == pytest.approx(5.53, rel=0.05)
+    pairs = {*zip(*(column.tolist() for column in (found.trace.input_tokens, found.trace.output_tokens)), strict=True)}
+    recorded = offer(question(), catalog, False, 0).trace
+    known = {*zip(*(column.tolist() for column in (recorded.input_tokens, recorded.output_tokens)), strict=True)}
+    assert pairs <= known  # prompt and answer are drawn together
+
+
+def test_a_profile_is_followed_or_cut(catalog: Catalog) -> None:
+    asked = question(traffic__profile="servegen-r1-day")
+    day = offer(asked, catalog, False, 0)
+    assert (day.arrivals, day.profile, day.trace.duration_s) == ("mmpp", "servegen-r1-day", 86_400.0)
+    assert day.trace.rate_per_s == pytest.approx(5.53, rel=0.02)
+    busy = offer(asked, catalog, False, 0, busiest_h=2)
+    assert busy.trace.duration_s == 7200.0
+    assert {one.kind for one in busy.remarks} >= {"profile", "busiest", "mmpp"}
+    assert busy.trace.rate_per_s == pytest.approx(5.53 * 1.915, rel=0.02)
+
+
+def test_a_week_of_everything_is_refused_with_its_limit(catalog: Catalog) -> None:
+    asked = question(traffic__profile="servegen-large", traffic__rate_per_s=200)
+    with pytest.raises(WorkloadError, match=r"168 h at 200 requests/s are .* Allowed: 2,000,000.\n .* --busiest 2\.8"):
+        offer(asked, catalog, False, 0)
+    with pytest.raises(WorkloadError, match="--busiest cuts a rate profile"):
+        offer(question(), catalog, False, 0, busiest_h=2)
+    with pytest.raises(WorkloadError, match=r"19,366 requests\. Allowed here: 1,000"):
+        offer(question(), catalog, False, 0, most=1000)
+    with pytest.raises(WorkloadError, match="times of a trace cannot follow a profile"):
+        question(traffic__profile="servegen-r1-day", traffic__arrivals="trace")
+
+
+def test_silent_steps_of_a_profile_are_told(catalog: Catalog) -> None:
+    found = offer(question(traffic__profile="servegen-mid", traffic__rate_per_s=1), catalog, False, 0)
+    assert [one.kind for one in found.remarks if one.warning] == ["profile_gaps"]
+
+
+def test_lengths_of_another_source(catalog: Catalog) -> None:
+    found = offer(question(traffic__lengths="arxiv-lengths"), catalog, False, 0)
+    assert found.trace.input_tokens.mean() == pytest.approx(2588, rel=0.02)
+    assert found.trace.output_tokens.mean() == pytest.approx(291, rel=0.05)
+
+
+def test_held_rates_are_what_the_simulation_says(catalog: Catalog) -> None:
+    """The largest Poisson factor, made anew from one seed where the catalog has the mean of ten."""
+    trace = load_trace("azure-code", catalog)
+    rates = {row.arrivals: row.rate_per_s for row in catalog.held_rates if row.trace == trace.name}
+    slo = Slo(ttft_p99_s=1.0, tpot_p99_s=0.05)
+    asked = Question(llm="llama-3.1-8b", accelerator="h100-sxm-80gb", gpus=1, input_tokens=2048, output_tokens=28)
+    engine = build_server(asked, catalog)
+    assert margin(engine, trace, 1, slo).rate_per_s == pytest.approx(rates["trace"], rel=0.03)
+    times = draw(STEADY, trace.rate_per_s, trace.duration_s, np.random.default_rng(0))
+    at = np.arange(len(times)) % len(trace)
+    poisson = Trace("poisson", times, trace.input_tokens[at], trace.output_tokens[at])
+    assert margin(engine, poisson, 1, slo).rate_per_s == pytest.approx(rates["poisson"], rel=0.1)  # 8 % over ten seeds
 
 
 def test_a_closed_loop_has_no_times(catalog: Catalog) -> None:

@@ -52,7 +52,10 @@ def test_a_users_file(run_cli: Run, tmp_path: Path) -> None:
     [
         (("--trace", "azure-con"), ("'azure-con'", "'azure-conv'", "planner catalog ls traces")),
         (("--trace", "no.csv"), ("no file 'no.csv'", "azure-conv")),
-        (("--lengths", "long"), ("traffic.lengths", "'scaled'")),
+        (("--lengths", "long"), ("unknown trace 'long'",)),
+        (("--arrivals", "gamma"), ("traffic.arrivals", "'mmpp'")),
+        (("--profile", "azure-conv"), ("unknown rate profile 'azure-conv'",)),
+        (("--busiest", "2"), ("--busiest cuts a rate profile",)),
         (("--plan", "50"), ("--plan 50", "plans")),
         (("--concurrency", "20"), ("traffic.concurrency 20", "--rate")),
         (("--llm", "qwen3-32b", "--trace", "mooncake"), ("3,993 requests exceed", "--drop-longer")),
