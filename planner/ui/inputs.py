@@ -17,6 +17,7 @@ from planner.catalog import Catalog
 from planner.errors import PlannerError, WorkloadError
 from planner.report.words import preset_words, supply_words
 from planner.schema import Workload
+from planner.traces import is_shipped
 from planner.ui import link
 from planner.ui.session import Translate, language
 from planner.workloads import load_workload, parse_workload, presets, set_field
@@ -87,8 +88,20 @@ def ask(catalog: Catalog, _: Translate) -> Workload:
     table = _table()
     st.session_state["question"] = table
     workload = parse_workload(table, _("the form"))
+    _refuse_files(workload, catalog)
     _write_link(table)
     return workload
+
+
+def _refuse_files(workload: Workload, catalog: Catalog) -> None:
+    """A link may name what the catalogs hold, and no file of the machine that serves this page."""
+    traffic = workload.traffic
+    for field in ("trace", "profile", "lengths"):
+        name = getattr(traffic, field)
+        if name is not None and name not in ("recorded", "scaled") and not is_shipped(name, catalog):
+            raise WorkloadError(
+                f"traffic.{field} {name!r} is not in the catalogs.\n  Upload a file on the page Traffic."
+            )
 
 
 def choose_preset(catalog: Catalog, _: Translate) -> None:

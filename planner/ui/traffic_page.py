@@ -1,0 +1,247 @@
+"""The plan under real traffic: choose or upload a trace, see arrivals, percentiles by time, kept promises."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from planner.errors import PlannerError
+from planner.report import charts, traffic_charts
+from planner.report import simulated as told
+from planner.schema import Simulated, Workload
+from planner.search.offered import DEFAULT_TRACE
+from planner.search.remarks import spelled
+from planner.search.simulated import simulate
+from planner.ui import inputs
+from planner.ui.session import Refusal, Translate, catalog, dark, plain, solve, translate
+from planner.units import percent, si
+
+UPLOAD_MB = 5  # .streamlit/config.toml has the server's own limit
+MOST_REQUESTS = 200_000  # what a visitor may ask a shared dashboard to simulate at once
+OWN_FILE = ""  # in place of a trace's name
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the page simulates beside the workload: hashable, since answers are cached by it."""
+
+    rank: int
+    replicas: int | None
+    drop_longer: bool
+    busiest_h: float | None
+    seed: int
+    file: tuple[str, bytes] | None
+
+
+def page() -> None:
+    """Ask, simulate, tell."""
+    _ = translate()
+    try:
+        workload = inputs.ask(catalog(), _)
+    except PlannerError as error:
+        _refused(str(error), _)
+        return
+    asked, workload = _ask(workload, _)
+    if asked is None:
+        return
+    with st.spinner(_("Simulating every request…")):
+        found = _simulated(workload.model_dump_json(), asked, catalog().sha256)
+    if isinstance(found, str):
+        _refused(found, _)
+        return
+    _show(found, _)
+
+
+def _refused(message: str, _: Translate) -> None:
+    first, *rest = message.splitlines()
+    lines = [f"**{_('This cannot be simulated.')}** {plain(first)}", "", *(f"- {plain(x.strip())}" for x in rest)]
+    st.warning("\n".join(lines), icon=":material/block:")
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _simulated(workload_json: str, asked: Asked, catalog_sha256: str) -> Simulated | str:
+    """Cached on the whole question; an expected failure is its message."""
+    workload = Workload.model_validate_json(workload_json)
+    try:
+        if asked.file is None:
+            return _run(workload, asked)
+        name, content = asked.file
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / Path(name).name
+            file.write_bytes(content)
+            found = _run(_with_traffic(workload, trace=str(file)), asked)
+        return found.model_copy(update={"workload": _with_traffic(workload, trace=Path(name).name)})
+    except PlannerError as error:
+        return str(error)
+
+
+def _run(workload: Workload, asked: Asked) -> Simulated:
+    return simulate(
+        workload,
+        catalog(),
+        rank=asked.rank,
+        replicas=asked.replicas,
+        drop_longer=asked.drop_longer,
+        seed=asked.seed,
+        busiest_h=asked.busiest_h,
+        most_requests=MOST_REQUESTS,
+    )
+
+
+def _with_traffic(workload: Workload, **changes: Any) -> Workload:
+    return workload.model_copy(update={"traffic": workload.traffic.model_copy(update=changes)})
+
+
+# ---- the question
+
+
+def _ask(workload: Workload, _: Translate) -> tuple[Asked | None, Workload]:
+    """The traffic's own rows of widgets; None while a file is still to come."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+        trace = _trace(workload, _)
+        kind = _choice(_("Times"), _arrival_words(_), "arrivals", 150)
+        profile, busiest = (None, None) if kind == "trace" else _profile(_)
+        words = {"scaled": _("scaled to the plan"), "recorded": _("as recorded")}
+        lengths = _choice(_("Lengths"), words, f"lengths-{trace == OWN_FILE}", 160, trace == OWN_FILE)
+        rank = _plan_rank(workload, _)
+        replicas = st.number_input(
+            _("Replicas"), 1, 10_000, None, placeholder=_("as planned"), key="traffic-replicas", width=110
+        )
+        drop = st.checkbox(_("Leave out what is too long"), key="traffic-drop")
+    file = _upload(_) if trace == OWN_FILE else None
+    if trace == OWN_FILE and file is None:
+        return None, workload
+    changes = {"trace": trace or None, "arrivals": kind, "profile": profile, "lengths": lengths}
+    return Asked(rank, replicas, drop, busiest, 0, file), _with_traffic(workload, **changes)
+
+
+def _trace(workload: Workload, _: Translate) -> str:
+    rows = catalog().traces
+    names = {id: f"{id}: {row.name}" for id, row in rows.items() if row.kind == "requests"}
+    names[OWN_FILE] = _("a file of mine")
+    asked = list(names).index(workload.traffic.trace or DEFAULT_TRACE)
+    chosen: str = st.selectbox(
+        _("Requests"), list(names), asked, format_func=names.__getitem__, key="traffic-trace", width=250
+    )
+    return chosen
+
+
+def _arrival_words(_: Translate) -> dict[str, str]:
+    return {"trace": _("as recorded"), "mmpp": _("drawn, as bursty"), "poisson": _("Poisson")}
+
+
+def _choice(label: str, words: dict[str, str], name: str, width: int, last: bool = False) -> str:
+    first = len(words) - 1 if last else 0
+    chosen: str = st.selectbox(
+        label, list(words), first, format_func=words.__getitem__, key=f"traffic-{name}", width=width
+    )
+    return chosen
+
+
+def _profile(_: Translate) -> tuple[str | None, float | None]:
+    """A rate profile, and how many of its busiest hours."""
+    names = {id: f"{id}: {row.name}" for id, row in catalog().traces.items() if row.kind == "rates"}
+    chosen: str | None = st.selectbox(
+        _("Rate over time"), list(names), None, format_func=names.__getitem__, key="traffic-profile",
+        placeholder=_("steady"), width=190,
+    )  # fmt: skip
+    if chosen is None:
+        return None, None
+    return chosen, st.number_input(_("Busiest hours"), 0.5, 168.0, 1.0, 0.5, key="traffic-busiest", width=110)
+
+
+def _plan_rank(workload: Workload, _: Translate) -> int:
+    """Which plan; those of the first page, in their order."""
+    answer = solve(workload)
+    if isinstance(answer, Refusal):
+        return 1
+    titles = {plan.rank: f"{plan.rank}: {plan.replicas} × {plan.title}" for plan in answer.plans}
+    chosen: int = st.selectbox(
+        _("Plan"), list(titles), format_func=titles.__getitem__, key=f"traffic-plan-{len(titles)}", width=260
+    )
+    return chosen
+
+
+def _upload(_: Translate) -> tuple[str, bytes] | None:
+    text = _(
+        "CSV with arrival_s, input_tokens, output_tokens; Azure's CSV; or JSONL as Mooncake writes it. Up to {mb} MB."
+    )
+    st.caption(plain(text.format(mb=UPLOAD_MB)))
+    kinds = ["csv", "jsonl", "json", "gz"]
+    file = st.file_uploader("TRACE", kinds, key="traffic-file", label_visibility="collapsed", max_upload_size=UPLOAD_MB)
+    return None if file is None else (file.name, file.getvalue())
+
+
+# ---- the answer
+
+
+def _show(found: Simulated, _: Translate) -> None:
+    st.markdown(f"# {plain(told.headline(found, _))}", anchors=False)
+    st.markdown(f":gray[{plain(told.margin_sentence(found, _))}]")
+    _numbers(found, _)
+    for remark in found.remarks:
+        if remark.warning:
+            st.warning(plain(spelled(remark, _)), icon=":material/warning:")
+    _arrivals(found, _)
+    _latency(found, _)
+    with st.expander(_("What was done to the traffic")):
+        st.markdown("\n".join(f"- {plain(spelled(one, _))}" for one in found.remarks) or "–")
+    with st.expander(_("The table behind these charts")):
+        st.dataframe(pd.DataFrame(traffic_charts.window_rows(found)), hide_index=True)
+    st.download_button(
+        "simulated.json", lambda: found.model_dump_json(indent=2), "simulated.json", "application/json",
+        on_click="ignore", icon=":material/download:",
+    )  # fmt: skip
+
+
+def _numbers(found: Simulated, _: Translate) -> None:
+    """Five cards: the tails with their spread, kept promises, and the margin."""
+    words = told.metric_words(_)
+    with st.grid(5, min_column_width=160):
+        for metric in ("ttft", "tpot", "e2e"):
+            values, spread = getattr(found, f"{metric}_s"), getattr(found.spread, f"{metric}_p99_s")
+            if values is not None and spread is not None:
+                between = _("{low} – {high} between parts").format(low=si(spread[0], "s"), high=si(spread[1], "s"))
+                _card(f"P99 {words[metric]}", si(values.p99, "s"), between)
+        _card(_("Within the promise"), percent(found.slo_attainment, 2), _("{n:,} requests").format(n=found.requests))
+        needed = found.margin.replicas_needed
+        below = _("no number of replicas") if needed is None else _("{n} replicas hold this rate").format(n=needed)
+        _card(_("Holds at most"), f"{found.margin.rate_per_s:.3g}/s", below)
+
+
+def _card(label: str, value: str, below: str) -> None:
+    with st.container(border=True, height="stretch", gap="xxsmall"):
+        st.caption(plain(label))
+        st.metric(label, plain(value), label_visibility="collapsed")
+        st.caption(plain(below))
+
+
+def _arrivals(found: Simulated, _: Translate) -> None:
+    palette = charts.DARK if dark() else charts.LIGHT
+    left, right = st.columns(2)
+    for place, title, spec in (
+        (left, traffic_charts.arrivals_finding(found, _), traffic_charts.arrivals_chart(found, palette, _)),
+        (right, traffic_charts.attainment_finding(found, _), traffic_charts.attainment_chart(found, palette, _)),
+    ):
+        with place.container(border=True, height="stretch"):
+            st.markdown(f"**{plain(title)}**")
+            st.vega_lite_chart(spec, alt=title)
+
+
+def _latency(found: Simulated, _: Translate) -> None:
+    words = told.metric_words(_)
+    with st.container(border=True):
+        metrics = [metric for metric in words if getattr(found, f"{metric}_s") is not None]
+        metric = st.segmented_control(
+            _("Metric"), metrics, default="ttft", required=True, key="traffic-metric",
+            format_func=words.__getitem__, label_visibility="collapsed",
+        )  # fmt: skip
+        title = traffic_charts.latency_finding(found, metric or "ttft", _)
+        st.markdown(f"**{plain(title)}**")
+        palette = charts.DARK if dark() else charts.LIGHT
+        st.vega_lite_chart(traffic_charts.latency_chart(found, metric or "ttft", palette, _), alt=title)
