@@ -137,7 +137,7 @@ def llm_slug(name: str) -> str:
 @click.argument(
     "name",
     type=click.Choice(
-        ["plan", "estimate", "simulated", "whatif", "sweep", "validate", "calibrate", "measure", "workload"]
+        ["plan", "estimate", "simulated", "fleet", "whatif", "sweep", "validate", "calibrate", "measure", "workload"]
     ),
 )
 def schema(name: str) -> None:
@@ -150,6 +150,7 @@ def schema(name: str) -> None:
         "whatif": schemas.WhatIf,
         "sweep": schemas.Comparison,
         "simulated": schemas.Simulated,
+        "fleet": schemas.FleetOptions,
         "calibrate": schemas.Calibrated,
         "workload": schemas.Workload,
         "validate": schemas.Validation,

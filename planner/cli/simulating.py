@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.answers import changes_of, workload_options
+from planner.cli.fleets import asked_of, fleet_options, print_sections
 from planner.cli.learning import calibration_option, catalog_under
 from planner.cli.output import print_table, wrapped
 from planner.i18n import language_from_environment, translator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--replicas", type=click.IntRange(1, 100_000), help="Replicas that serve; default: as planned.")
 @click.option("--drop-longer", is_flag=True, help="Refuse requests longer than the context; they count as broken.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of whatever is drawn.")
+@fleet_options
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def simulate(
     workload: str,
@@ -43,6 +45,11 @@ def simulate(
     replicas: int | None,
     drop_longer: bool,
     seed: int,
+    autoscale: tuple[str, ...],
+    failures: bool,
+    spot: bool,
+    surge: float | None,
+    fleet_fields: tuple[str, ...],
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -53,11 +60,13 @@ def simulate(
     names = {"trace": trace, "profile": profile, "arrivals": arrivals, "lengths": lengths}
     own = {f"traffic__{name}": value for name, value in names.items()}
     question = load_workload(workload, changes_of({**options, **own}, assignments))
-    found = run(question, catalog_under(calibration), rank, replicas, drop_longer, seed, busiest_h)
+    asked = asked_of(autoscale, failures, spot, surge, fleet_fields)
+    found = run(question, catalog_under(calibration), rank, replicas, drop_longer, seed, busiest_h, fleet=asked)
     if as_json:
         click.echo(found.model_dump_json(indent=2))
     else:
         _print(found)
+        print_sections(found)
 
 
 def _print(found: Simulated) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from planner.schema.base import Strict
+from planner.schema.fleet import Autoscaled, FailedFleet, SpotFleet, Surge
 from planner.schema.workload import Arrivals, Workload
 
 Range = tuple[float, float]
@@ -125,5 +126,9 @@ class Simulated(Strict):
     spread: Spread
     margin: Margin
     remarks: tuple[Remark, ...]
+    autoscale: Autoscaled | None = Field(None, description="a day or a week under autoscalers, if asked for")
+    failures: FailedFleet | None = Field(None, description="availability with failures and repairs, if asked for")
+    spot: SpotFleet | None = Field(None, description="mixes of spot and on-demand replicas, if asked for")
+    surge: Surge | None = Field(None, description="a surge with and without protection, if asked for")
     seed: int
     wall_s: float

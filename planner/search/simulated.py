@@ -10,7 +10,7 @@ from planner.catalog import Catalog
 from planner.errors import WorkloadError
 from planner.models.burstiness import dispersion, peak_ratio
 from planner.models.simulate import Result
-from planner.schema import Plan, Remark, Simulated, SimulatedFleet, SimulatedTraffic, Spread, Workload
+from planner.schema import FleetOptions, Plan, Remark, Simulated, SimulatedFleet, SimulatedTraffic, Spread, Workload
 from planner.search import observed
 from planner.search.margins import margin
 from planner.search.offered import MOST, Offered, offer, without_longer
@@ -18,6 +18,7 @@ from planner.search.plan import plan as run_plan
 from planner.search.remarks import remark
 from planner.search.replay import Server, server_of
 from planner.search.replay import replay as run_replay
+from planner.search.sections import sections_of
 
 PEAK_WINDOW_S = 10.0
 DISPERSION_WINDOWS_S = (1.0, 10.0, 60.0, 600.0)
@@ -33,6 +34,7 @@ def simulate(
     seed: int = 0,
     busiest_h: float | None = None,
     most_requests: int = MOST,
+    fleet: FleetOptions | None = None,
 ) -> Simulated:
     """Percentiles of a plan under the workload's trace.
 
@@ -44,6 +46,7 @@ def simulate(
     seed : of whatever is drawn
     busiest_h : hours of a rate profile to simulate, its busiest; None: all of it [h]
     most_requests : to simulate at most [-]
+    fleet : sections about the fleet over time to add
 
     Raises
     ------
@@ -62,6 +65,7 @@ def simulate(
     kept = int(observed.within(run, slo).sum())
     ttft, e2e = observed.percentiles(run.ttft_s), observed.percentiles(run.e2e_s)
     assert ttft is not None and e2e is not None
+    over_time = sections_of(fleet or FleetOptions(), workload, catalog, chosen, count, server, trace, seed)
     return Simulated(
         workload=workload,
         catalog_sha256=catalog.sha256,
@@ -80,6 +84,10 @@ def simulate(
         spread=_spread(offered, server, count, run, seed),
         margin=room,
         remarks=(*offered.remarks, *_of_the_plan(chosen, offered, workload)),
+        autoscale=over_time.autoscale,
+        failures=over_time.failures,
+        spot=over_time.spot,
+        surge=over_time.surge,
         seed=seed,
         wall_s=time.perf_counter() - start,
     )

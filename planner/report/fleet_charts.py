@@ -1,0 +1,119 @@
+"""A fleet's day and a surge as Vega-Lite specifications; see `planner.report.charts`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from planner.report.charts import SCHEMA, Palette, Spec
+from planner.report.fleet import protection_words
+from planner.report.tables import Translate
+from planner.schema import FleetSeries, Surge
+
+RATE_PX, LATENCY_PX, KEPT_PX = 170, 110, 150
+HOUR_S = 3600.0
+
+
+def fleet_chart(series: FleetSeries, ttft_s: float, palette: Palette, _: Translate) -> Spec:
+    """Rate and capacity over time, below them the latency with its promise.
+
+    Parameters
+    ----------
+    ttft_s : promised 99th percentile of the time to first token. [s]
+    """
+    columns = zip(series.time_s, series.rate_per_s, series.capacity_per_s, series.ready, series.ttft_p99_s, strict=True)
+    rows = [
+        {"hour": at / HOUR_S, "rate": rate, "capacity": capacity, "ready": ready, "ttft": ttft}
+        for at, rate, capacity, ready, ttft in columns
+    ]
+    return {
+        "$schema": SCHEMA,
+        "data": {"values": rows},
+        "resolve": {"scale": {"x": "shared"}},
+        "vconcat": [_rates(palette, _), _latency(ttft_s, palette, _)],
+    }
+
+
+def _rates(palette: Palette, _: Translate) -> Spec:
+    y = {"type": "quantitative", "title": _("requests per second")}
+    tips = [_tip("hour", _("hour"), ".2f"), _tip("rate", _("requests/s"), ".3g"), _tip("capacity", _("held/s"), ".3g")]
+    return {
+        "height": RATE_PX,
+        "width": "container",
+        "encoding": {"x": _hours(_)},
+        "layer": [
+            _drawn("area", {"field": "rate", **y}, color=palette.untaken, opacity=0.9),
+            _drawn("line", {"field": "rate", **y}, color=palette.lines[4], strokeWidth=1.5),
+            _drawn("line", {"field": "capacity", **y}, tips, color=palette.answer, strokeWidth=2.5, interpolate="step"),
+            _note(_("sent"), palette.lines[4], 12),
+            _note(_("held by the ready replicas"), palette.answer, 26),
+        ],
+    }
+
+
+def _latency(ttft_s: float, palette: Palette, _: Translate) -> Spec:
+    y = {"field": "ttft", "type": "quantitative", "title": _("P99 TTFT, s"), "scale": {"type": "log"}}
+    promise = {"data": {"values": [{"promise": ttft_s}]}, "mark": _mark("rule", palette.refused, strokeDash=[4, 4])}
+    return {
+        "height": LATENCY_PX,
+        "width": "container",
+        "layer": [
+            {
+                "encoding": {"x": _hours(_)},
+                "layer": [_drawn("line", y, [_tip("ttft", "s", ".3g")], color=palette.answer)],
+            },
+            {**promise, "encoding": {"y": {"field": "promise", "type": "quantitative"}}},
+        ],
+    }
+
+
+def surge_chart(found: Surge, palette: Palette, _: Translate) -> Spec:
+    """Share of requests kept over time, a line per set of protections; the surge is shaded."""
+    words = protection_words(_)
+    rows = [
+        {"second": number * found.part_s, "kept": kept, "case": words[case.protection]}
+        for case in found.cases
+        for number, kept in enumerate(case.attained_by_time)
+        if kept is not None
+    ]
+    names = [words[case.protection] for case in found.cases]
+    colour = {
+        "field": "case",
+        "type": "nominal",
+        "title": None,
+        "scale": {"domain": names, "range": list(palette.lines[: len(names)])},
+        "legend": {"orient": "bottom", "columns": 2, "labelLimit": 260},
+    }
+    x = {"field": "second", "type": "quantitative", "title": _("seconds")}
+    y = {"field": "kept", "type": "quantitative", "title": _("kept"), "axis": {"format": "%"}}
+    shade = [{"begin": found.begin_s, "end": found.end_s}]
+    span = {"x": {"field": "begin", "type": "quantitative"}, "x2": {"field": "end"}}
+    return {
+        "$schema": SCHEMA,
+        "height": KEPT_PX,
+        "layer": [
+            {"data": {"values": shade}, "mark": _mark("rect", palette.untaken, opacity=0.6), "encoding": span},
+            {"data": {"values": rows}, "mark": {"type": "line"}, "encoding": {"x": x, "y": y, "color": colour}},
+        ],
+    }
+
+
+def _hours(_: Translate) -> Spec:
+    return {"field": "hour", "type": "quantitative", "title": _("hour")}
+
+
+def _mark(kind: str, color: str, **more: Any) -> Spec:
+    return {"type": kind, "color": color, **more}
+
+
+def _drawn(kind: str, y: Spec, tooltip: list[Spec] | None = None, **mark: Any) -> Spec:
+    return {"mark": {"type": kind, **mark}, "encoding": {"y": y, **({"tooltip": tooltip} if tooltip else {})}}
+
+
+def _note(text: str, color: str, y: int) -> Spec:
+    """A name in the colour of its line, in the corner, in place of a legend."""
+    mark = {"type": "text", "align": "left", "text": text, "color": color, "fontWeight": 600}
+    return {"data": {"values": [{}]}, "mark": mark, "encoding": {"x": {"value": 8}, "y": {"value": y}}}
+
+
+def _tip(field: str, title: str, format: str) -> Spec:
+    return {"field": field, "type": "quantitative", "title": title, "format": format}
