@@ -16,7 +16,9 @@ class AutoscaleOptions(Strict):
     """How a fleet grows and shrinks; what is left out follows from the plan."""
 
     rules: tuple[Rule, ...] = Field(("fixed", "hpa", "keda", "knative", "forecast"), min_length=1)
-    profile: str = Field("servegen-r1-day", description="rates over time: a name of the catalogs, or a file")
+    profile: str | None = Field(
+        None, description="rates over time: a name of the catalogs, or a file; absent: the workload's, or a day"
+    )
     metric: Literal["concurrency", "waiting", "rate"] | None = Field(
         None, description="of hpa and keda; absent: concurrency for hpa, waiting requests for keda"
     )
@@ -97,7 +99,7 @@ class FailureOptions(Strict):
     rack_mtbf_hours: Positive | None = Field(None, description="of a rack's power and network; absent: not counted [h]")
     rack_repair_hours: Positive = Field(4.0, description="until a rack serves again [h]")
     replicas_per_rack: int = Field(4, ge=1, description="replicas that share a rack")
-    profile: str = Field("servegen-r1-day", description="rates over time, to weight requests")
+    profile: str | None = Field(None, description="rates over time, to weight requests; absent: as above")
 
 
 class FailedFleet(Strict):

@@ -33,6 +33,7 @@ WAITING_THRESHOLD = 5.0  # waiting requests per replica, as vLLM's production st
 MORE_THAN_PEAK = 1.5
 SERIES_PARTS = 288  # five minutes each, for a day
 DAY_S = 86_400.0
+DEFAULT_PROFILE = "servegen-r1-day"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Subject:
     ttft_s : promised time to first token [s]
     headroom : share of what a replica holds to plan for [-]
     target : promised availability [-]
+    profile : rates over time, where the options name none
     """
 
     plan: Plan
@@ -54,6 +56,7 @@ class Subject:
     ttft_s: float
     headroom: float
     target: float
+    profile: str = DEFAULT_PROFILE
 
 
 def autoscale(subject: Subject, catalog: Catalog, options: AutoscaleOptions, seed: int = 0) -> Autoscaled:
@@ -66,7 +69,8 @@ def autoscale(subject: Subject, catalog: Catalog, options: AutoscaleOptions, see
     UnknownName, MissingFact, WorkloadError
         For a profile, a drive or limits that give no answer.
     """
-    profile = choose_profile(options.profile, catalog)
+    name = options.profile or subject.profile
+    profile = choose_profile(name, catalog)
     rate, step_s = rates_of(profile, subject.rate_per_s)
     started = started_of(subject.plan, catalog, options)
     start_s = started.start.seconds if options.start_s is None else options.start_s
@@ -87,7 +91,7 @@ def autoscale(subject: Subject, catalog: Catalog, options: AutoscaleOptions, see
         lived[rule] = line, fleet.score(line, subject.service, subject.ttft_s, scaling.drain_s), spell(scaler)
     fixed_hours = peak * len(rate) * step_s / 3600
     return Autoscaled(
-        profile=options.profile,
+        profile=name,
         duration_s=len(rate) * step_s,
         mean_rate_per_s=float(rate.mean()),
         peak_rate_per_s=float(rate.max()),

@@ -6,7 +6,7 @@ from planner.catalog import Catalog
 from planner.models.traffic import Trace
 from planner.schema import AutoscaleOptions, FleetOptions, FleetSections, Plan, Workload
 from planner.search.failing import fail
-from planner.search.fleet import Subject, autoscale, started_of
+from planner.search.fleet import DEFAULT_PROFILE, Subject, autoscale, started_of
 from planner.search.replay import Server
 from planner.search.service import service_of
 from planner.search.spot_fleet import live_on_spot
@@ -45,6 +45,7 @@ def sections_of(
         workload.slo.ttft_p99_s,
         catalog.parameter("headroom").value,
         workload.slo.availability,
+        workload.traffic.profile or DEFAULT_PROFILE,
     )
     start_s = started_of(plan, catalog, asked.autoscale or AutoscaleOptions()).start.seconds
     return FleetSections(
