@@ -223,6 +223,22 @@ def run(plant: Plant, rate_per_s: Array, step_s: float, scaling: Scaling, failur
     return Timeline(step_s, rate_per_s, ready, starting, wanted, concurrency, waiting, served, failed, retired)
 
 
+def growth(rate_per_s: Array, step_s: float, lead_s: float, quantile: float = 0.99) -> float:
+    """How many times the rate is after a lead time, in all but a share of the times: headroom against a late start. [-]
+
+    1 for a series that is shorter than the lead; times without requests are left out.
+
+    Examples
+    --------
+    >>> growth(np.array([1.0, 2.0, 3.0, 4.0]), step_s=60.0, lead_s=120.0, quantile=1.0)
+    3.0
+    """
+    steps = max(int(np.ceil(lead_s / step_s - 1e-9)), 1)
+    before, after = rate_per_s[:-steps], rate_per_s[steps:]
+    busy = before > 0
+    return float(np.quantile(after[busy] / before[busy], quantile)) if busy.any() else 1.0
+
+
 class Fluid:
     """Requests as a fluid: ready replicas take what comes up to their most, the rest waits in one line.
 

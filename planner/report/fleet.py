@@ -16,7 +16,8 @@ def autoscale_sentence(found: Autoscaled, _: Translate) -> str:
     text = _(
         "{profile}: {mean:.3g} requests/s on average, {peak:.3g} at the peak. One replica holds {holds:.3g} within "
         "the promise and takes {takes:.3g}. A new one serves after {seconds}: machine {node}, image {image}, weights "
-        "{load} (bound by {bound}), engine {engine}."
+        "{load} (bound by {bound}), engine {engine}; in that time the rate grows {growth:.2f}-fold at most, in 99 % "
+        "of cases."
     )
     return text.format(
         profile=found.profile,
@@ -30,6 +31,7 @@ def autoscale_sentence(found: Autoscaled, _: Translate) -> str:
         load=si(start.load_s, "s"),
         bound=stage_words(_)[start.bound],
         engine=si(start.engine_s, "s"),
+        growth=found.growth_p99,
     )
 
 
@@ -148,7 +150,7 @@ def spot_sentence(found: SpotFleet, _: Translate) -> str:
         "together (correlation {correlation:.2f}): for {target}, {must}. Of the requests in flight at a notice "
         "{caught} begin anew, {lost} of work lost for each in flight."
     )
-    return text.format(
+    told = text.format(
         ratio=percent(found.price_ratio, 0),
         zones=found.zones,
         share=percent(found.available_fraction, 0),
@@ -158,6 +160,15 @@ def spot_sentence(found: SpotFleet, _: Translate) -> str:
         caught=percent(found.recomputed_share),
         lost=si(found.lost_s_per_request, "s"),
     )
+    if found.monthly_interruption is None:
+        return told
+    low, high = found.monthly_interruption
+    said = (
+        _("The cloud says that more than {low} of such instances are interrupted in a month, somewhere.")
+        if high is None
+        else _("The cloud says that {low} to {high} of such instances are interrupted in a month.")
+    )
+    return f"{told} {said.format(low=percent(low, 0), high=percent(high or 0.0, 0))}"
 
 
 def spot_table(found: SpotFleet, _: Translate) -> TextTable:

@@ -82,6 +82,7 @@ class Autoscaled(Strict):
     duration_s: float = Field(description="[s]")
     mean_rate_per_s: float = Field(description="[1/s]")
     peak_rate_per_s: float = Field(description="[1/s]")
+    growth_p99: float = Field(description="rate after a start over the rate before it, 99th percentile [-]")
     replica_holds_per_s: float = Field(description="largest rate of one replica within the promise [1/s]")
     replica_takes_per_s: float = Field(description="largest rate of one replica, whatever the latency [1/s]")
     gpus_per_replica: int

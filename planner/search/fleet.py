@@ -95,6 +95,7 @@ def autoscale(subject: Subject, catalog: Catalog, options: AutoscaleOptions, see
         duration_s=len(rate) * step_s,
         mean_rate_per_s=float(rate.mean()),
         peak_rate_per_s=float(rate.max()),
+        growth_p99=fleet.growth(rate, step_s, start_s),
         replica_holds_per_s=subject.service.holds_per_s,
         replica_takes_per_s=subject.service.takes_per_s,
         gpus_per_replica=subject.plan.gpus_per_replica,

@@ -63,11 +63,12 @@ def family_of(catalog: Catalog, accelerator: str) -> Family | None:
 
 
 def _range(advice: list[SpotAdvice]) -> tuple[float, float | None]:
-    """From the lower edge of the lowest bucket to the upper edge of the highest."""
+    """From the lower edge of the lowest bucket to the upper edge of the highest; from that one's where it has none."""
     edges = [BUCKETS[row.monthly_interruption_bucket] for row in advice]
     highs = [high for _, high in edges]
     closed = [high for high in highs if high is not None]
-    return min(low for low, _ in edges), max(closed) if len(closed) == len(highs) else None
+    worst = max(closed) if len(closed) == len(highs) else None
+    return (min(low for low, _ in edges) if worst is not None else BUCKETS[">20%"][0]), worst
 
 
 def live_on_spot(

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planner.catalog import Catalog
 from planner.errors import WorkloadError
 from planner.models.autoscale import Fixed, Forecast, Hpa
-from planner.models.fleet import Failures, Fluid, Scaling, Service, Timeline, run, score, waits_s
+from planner.models.fleet import Failures, Fluid, Scaling, Service, Timeline, growth, run, score, waits_s
+from planner.traces import load_profile
 
 RATES = np.array([0.0, 5.0, 8.0, 10.0])
 SERVICE = Service(
@@ -152,3 +154,16 @@ def test_impossible_fleets_are_refused() -> None:
         run(Fluid(SERVICE, np.zeros(0), 1.0), np.zeros(0), 1.0, fixed(1))
     with pytest.raises(ValueError, match="increasing"):
         replace(SERVICE, rate_per_s=np.array([1.0, 1.0, 2.0, 3.0]))
+
+
+def test_growth_by_hand() -> None:
+    rate = np.array([2.0, 2.0, 3.0, 3.0, 0.0, 6.0])
+    assert growth(rate, 60.0, 60.0, quantile=1.0) == 1.5  # from nothing is no factor
+    assert growth(rate, 60.0, 300.0, quantile=0.5) == 3.0
+    assert growth(rate, 60.0, 3600.0) == 1.0
+
+
+@pytest.mark.parametrize("name", ["servegen-large", "servegen-mid", "servegen-small", "servegen-r1-day"])
+def test_growth_in_ten_minutes_of_recorded_rates(catalog: Catalog, name: str) -> None:
+    profile = load_profile(name, catalog)
+    assert 1.25 < growth(profile.rate_per_s, profile.step_s, 600.0) < 1.9
