@@ -1,4 +1,4 @@
-"""A fleet's day and a surge as Vega-Lite specifications; see `planner.report.charts`."""
+"""A fleet's time and a surge as Vega-Lite specifications; see `planner.report.charts`."""
 
 from __future__ import annotations
 
@@ -13,55 +13,58 @@ RATE_PX, LATENCY_PX, KEPT_PX = 170, 110, 150
 HOUR_S = 3600.0
 
 
-def fleet_chart(series: FleetSeries, ttft_s: float, palette: Palette, _: Translate) -> Spec:
-    """Rate and capacity over time, below them the latency with its promise.
-
-    Parameters
-    ----------
-    ttft_s : promised 99th percentile of the time to first token. [s]
-    """
-    columns = zip(series.time_s, series.rate_per_s, series.capacity_per_s, series.ready, series.ttft_p99_s, strict=True)
-    rows = [
-        {"hour": at / HOUR_S, "rate": rate, "capacity": capacity, "ready": ready, "ttft": ttft}
-        for at, rate, capacity, ready, ttft in columns
+def rates_chart(series: FleetSeries, palette: Palette, _: Translate) -> Spec:
+    """What is sent, and what the ready replicas hold, over time."""
+    columns = zip(series.time_s, series.rate_per_s, series.capacity_per_s, series.ready, strict=True)
+    rows = [{"hour": at / HOUR_S, "rate": r, "capacity": c, "ready": n} for at, r, c, n in columns]
+    y = {"type": "quantitative", "title": _("requests per second")}
+    tips = [
+        _tip("hour", _("hour"), ".2f"),
+        _tip("rate", _("requests/s"), ".3g"),
+        _tip("capacity", _("held/s"), ".3g"),
+        _tip("ready", _("Ready"), ".3g"),
     ]
+    step = {"interpolate": "step-after", "strokeWidth": 2.5}
     return {
         "$schema": SCHEMA,
         "data": {"values": rows},
-        "resolve": {"scale": {"x": "shared"}},
-        "vconcat": [_rates(palette, _), _latency(ttft_s, palette, _)],
-    }
-
-
-def _rates(palette: Palette, _: Translate) -> Spec:
-    y = {"type": "quantitative", "title": _("requests per second")}
-    tips = [_tip("hour", _("hour"), ".2f"), _tip("rate", _("requests/s"), ".3g"), _tip("capacity", _("held/s"), ".3g")]
-    return {
         "height": RATE_PX,
-        "width": "container",
         "encoding": {"x": _hours(_)},
         "layer": [
             _drawn("area", {"field": "rate", **y}, color=palette.untaken, opacity=0.9),
             _drawn("line", {"field": "rate", **y}, color=palette.lines[4], strokeWidth=1.5),
-            _drawn("line", {"field": "capacity", **y}, tips, color=palette.answer, strokeWidth=2.5, interpolate="step"),
+            _drawn("line", {"field": "capacity", **y}, tips, color=palette.answer, **step),
             _note(_("sent"), palette.lines[4], 12),
             _note(_("held by the ready replicas"), palette.answer, 26),
         ],
     }
 
 
-def _latency(ttft_s: float, palette: Palette, _: Translate) -> Spec:
+def latency_chart(series: FleetSeries, ttft_s: float, palette: Palette, _: Translate) -> Spec:
+    """99th percentile of the time to first token over time, with its promise; gaps where nobody was served.
+
+    Parameters
+    ----------
+    ttft_s : promised 99th percentile. [s]
+    """
+    rows = [{"hour": at / HOUR_S, "ttft": ttft} for at, ttft in zip(series.time_s, series.ttft_p99_s, strict=True)]
     y = {"field": "ttft", "type": "quantitative", "title": _("P99 TTFT, s"), "scale": {"type": "log"}}
-    promise = {"data": {"values": [{"promise": ttft_s}]}, "mark": _mark("rule", palette.refused, strokeDash=[4, 4])}
+    promise = {"y": {"field": "promise", "type": "quantitative"}}
+    tips = [_tip("hour", _("hour"), ".2f"), _tip("ttft", "s", ".3g")]
     return {
+        "$schema": SCHEMA,
         "height": LATENCY_PX,
-        "width": "container",
         "layer": [
             {
-                "encoding": {"x": _hours(_)},
-                "layer": [_drawn("line", y, [_tip("ttft", "s", ".3g")], color=palette.answer)],
+                "data": {"values": rows},
+                "mark": _mark("line", palette.answer),
+                "encoding": {"x": _hours(_), "y": y, "tooltip": tips},
             },
-            {**promise, "encoding": {"y": {"field": "promise", "type": "quantitative"}}},
+            {
+                "data": {"values": [{"promise": ttft_s}]},
+                "mark": _mark("rule", palette.refused, strokeDash=[4, 4]),
+                "encoding": promise,
+            },
         ],
     }
 

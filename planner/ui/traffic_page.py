@@ -13,11 +13,11 @@ import streamlit as st
 from planner.errors import PlannerError
 from planner.report import charts, traffic_charts
 from planner.report import simulated as told
-from planner.schema import Simulated, Workload
+from planner.schema import FleetOptions, Simulated, Workload
 from planner.search.offered import DEFAULT_TRACE
 from planner.search.remarks import spelled
 from planner.search.simulated import simulate
-from planner.ui import inputs
+from planner.ui import fleet_panel, inputs
 from planner.ui.session import Refusal, Translate, catalog, dark, plain, solve, translate
 from planner.units import percent, si
 
@@ -36,6 +36,7 @@ class Asked:
     busiest_h: float | None
     seed: int
     file: tuple[str, bytes] | None
+    fleet: str = "{}"
 
 
 def page() -> None:
@@ -90,6 +91,7 @@ def _run(workload: Workload, asked: Asked) -> Simulated:
         seed=asked.seed,
         busiest_h=asked.busiest_h,
         most_requests=MOST_REQUESTS,
+        fleet=FleetOptions.model_validate_json(asked.fleet),
     )
 
 
@@ -116,8 +118,9 @@ def _ask(workload: Workload, _: Translate) -> tuple[Asked | None, Workload]:
     file = _upload(_) if trace == OWN_FILE else None
     if trace == OWN_FILE and file is None:
         return None, workload
+    fleet = fleet_panel.ask(_)
     changes = {"trace": trace or None, "arrivals": kind, "profile": profile, "lengths": lengths}
-    return Asked(rank, replicas, drop, busiest, 0, file), _with_traffic(workload, **changes)
+    return Asked(rank, replicas, drop, busiest, 0, file, fleet.model_dump_json()), _with_traffic(workload, **changes)
 
 
 def _trace(workload: Workload, _: Translate) -> str:
@@ -189,6 +192,7 @@ def _show(found: Simulated, _: Translate) -> None:
             st.warning(plain(spelled(remark, _)), icon=":material/warning:")
     _arrivals(found, _)
     _latency(found, _)
+    fleet_panel.show(found, charts.DARK if dark() else charts.LIGHT, _)
     with st.expander(_("What was done to the traffic")):
         st.markdown("\n".join(f"- {plain(spelled(one, _))}" for one in found.remarks) or "–")
     with st.expander(_("The table behind these charts")):

@@ -6,7 +6,7 @@ import altair as alt
 
 from planner.report.charts import DARK, LIGHT
 from planner.report.fleet import day_table
-from planner.report.fleet_charts import fleet_chart, surge_chart
+from planner.report.fleet_charts import latency_chart, rates_chart, surge_chart
 from planner.schema import FleetSeries, Surge, SurgeCase
 
 SERIES = FleetSeries(
@@ -40,10 +40,11 @@ def a_case(protection: str) -> SurgeCase:
 
 def test_a_fleets_day() -> None:
     for palette in (LIGHT, DARK):
-        spec = fleet_chart(SERIES, 2.0, palette, str)
-        alt.VConcatChart.from_dict(spec).to_dict(validate=True)
-    assert [row["capacity"] for row in spec["data"]["values"]] == [8.0] * 24
-    assert spec["data"]["values"][-1]["ttft"] is None
+        rates, latency = rates_chart(SERIES, palette, str), latency_chart(SERIES, 2.0, palette, str)
+        for spec in (rates, latency):
+            alt.LayerChart.from_dict(spec).to_dict(validate=True)
+    assert [row["capacity"] for row in rates["data"]["values"]] == [8.0] * 24
+    assert latency["layer"][0]["data"]["values"][-1]["ttft"] is None
 
 
 def test_a_surge() -> None:

@@ -1,0 +1,103 @@
+"""The fleet over time on the page of traffic: a day under autoscalers, failures, Spot mixes, a surge."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pandas as pd
+import streamlit as st
+
+from planner.models.host import Source
+from planner.report import fleet as told
+from planner.report.charts import Palette
+from planner.report.fleet_charts import latency_chart, rates_chart, surge_chart
+from planner.report.tables import TextTable
+from planner.schema import Assumption, Autoscaled, FleetOptions, Simulated, Surge
+from planner.ui.session import Translate, plain
+
+
+def ask(_: Translate) -> FleetOptions:
+    """Which sections, and what each needs to know."""
+    words = {
+        "autoscale": _("a day under autoscalers"),
+        "failures": _("failures"),
+        "spot": _("Spot capacity"),
+        "surge": _("a surge"),
+    }
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+        chosen = st.pills(
+            _("The fleet over time"),
+            list(words),
+            selection_mode="multi",
+            format_func=words.__getitem__,
+            key="fleet-show",
+        )
+        table: dict[str, dict[str, Any]] = {name: {} for name in chosen}
+        if "autoscale" in table:
+            table["autoscale"] = _autoscale(_)
+        if "surge" in table:
+            factor = st.number_input(_("Surge, times the rate"), 1.0, 50.0, 4.0, 1.0, key="fleet-surge", width=130)
+            table["surge"] = {"factor": factor}
+    return FleetOptions.model_validate(table)
+
+
+def _autoscale(_: Translate) -> dict[str, Any]:
+    """Where weights come from, whether machines wait, and how often replicas fail."""
+    places = {"nvme": "NVMe", "network": _("network"), "object": _("object store")}
+    storage: str = st.selectbox(
+        _("Weights from"), list(get_args(Source)), format_func=places.__getitem__, key="fleet-storage", width=140
+    )
+    warm = st.checkbox(_("Machines stand ready"), key="fleet-warm")
+    hours = st.number_input(
+        _("A replica fails every, h"), 0.5, 1e6, None, placeholder=_("never"), key="fleet-mtbf", width=150
+    )
+    return {"storage": storage, "warm_nodes": warm, "mtbf_hours": hours}
+
+
+def show(found: Simulated, palette: Palette, _: Translate) -> None:
+    """The sections that were asked for."""
+    if found.autoscale:
+        _day(found.autoscale, found.workload.slo.ttft_p99_s, palette, _)
+    if found.failures:
+        with st.container(border=True):
+            st.markdown(f"**{plain(told.failure_sentence(found.failures, _))}**")
+            _table(told.failure_table(found.failures, _))
+            _given(found.failures.parts, _)
+    if found.spot:
+        with st.container(border=True):
+            st.markdown(f"**{plain(told.spot_sentence(found.spot, _))}**")
+            _table(told.spot_table(found.spot, _))
+            _given(found.spot.assumptions, _)
+    if found.surge:
+        _surge(found.surge, palette, _)
+
+
+def _day(found: Autoscaled, ttft_s: float, palette: Palette, _: Translate) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{plain(told.autoscale_sentence(found, _))}**")
+        _table(told.policy_table(found, _))
+        rules = [series.rule for series in found.series]
+        rule = st.segmented_control(
+            _("Autoscaler"), rules, default=rules[-1], required=True, key="fleet-rule", label_visibility="collapsed"
+        )
+        series = next(one for one in found.series if one.rule == rule)
+        st.vega_lite_chart(rates_chart(series, palette, _), alt=_("requests per second"))
+        st.vega_lite_chart(latency_chart(series, ttft_s, palette, _), alt=_("P99 TTFT, s"))
+        _given(found.assumptions, _)
+
+
+def _surge(found: Surge, palette: Palette, _: Translate) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{plain(told.surge_sentence(found, _))}**")
+        st.vega_lite_chart(surge_chart(found, palette, _), alt=_("A surge, with and without protection"))
+        _table(told.surge_table(found, _))
+        _given(found.assumptions, _)
+
+
+def _table(table: TextTable) -> None:
+    st.dataframe(pd.DataFrame(list(table.rows), columns=list(table.headings)), hide_index=True)
+
+
+def _given(given: tuple[Assumption, ...], _: Translate) -> None:
+    with st.expander(_("What this rests on")):
+        st.markdown("\n".join(f"- {plain(line)}" for line in told.assumption_lines(given, _)) or "–")
