@@ -10,6 +10,7 @@ import numpy as np
 from planner.calibration.accuracy import COVERAGE, LEAST_ROWS, METRICS, Accuracy, Group, Headline, accuracy, in_promise
 from planner.calibration.swapped import Swap, swaps
 from planner.catalog import Catalog
+from planner.report import exported
 from planner.report.accuracy import (
     PLOT_UNITS,
     WORST_SHOWN,
@@ -73,6 +74,7 @@ def _page(found: Accuracy, charts: Sequence[str], catalog: Catalog) -> str:
         _by_accelerator(found),
         _excluded(found),
         _swapped(swaps(catalog)),
+        exported.section(catalog),
         _YOURS,
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"

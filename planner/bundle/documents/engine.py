@@ -118,12 +118,23 @@ def _vllm(subject: Subject) -> Launch:
         f"--kv-cache-dtype={_cache_type(subject, 'fp8', 'bfloat16')}",
         f"--max-model-len={layout.max_context_tokens}",
         f"--max-num-seqs={_per_rank(layout.max_sequences, layout.dp)}",
-        f"--max-num-batched-tokens={layout.max_batched_tokens}",
+        *_prompts(subject),
         f"--gpu-memory-utilization={engine.memory_utilisation:g}",
     ]
     # docs.vllm.ai design/arch_overview, "Process Count Summary": API servers, engine cores, workers, coordinator.
     processes = 2 * layout.dp + subject.plan.gpus_per_replica + (layout.dp > 1)
     return Launch("vllm", ("vllm", "serve"), tuple(arguments), processes)
+
+
+def _prompts(subject: Subject) -> list[str]:
+    """How vLLM takes prompts in. An MLA prompt that continues from its cache, be it cut in two or found in the prefix
+    cache, stops vLLM 0.20 to 0.22 where INT4 packs the weights (model_executor/layers/attention/mla_attention.py,
+    `_compute_prefill_context`; met on four H200): such prompts are served whole."""
+    layout = subject.plan.layout
+    if layout.weights != "int4" or subject.llm.attention != "mla":
+        return [f"--max-num-batched-tokens={layout.max_batched_tokens}"]
+    whole = max(layout.max_batched_tokens, layout.max_context_tokens)
+    return [f"--max-num-batched-tokens={whole}", "--no-enable-chunked-prefill", "--no-enable-prefix-caching"]
 
 
 def _sglang(subject: Subject) -> Launch:
