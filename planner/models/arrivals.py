@@ -134,6 +134,8 @@ def draw(
     duration_s: float,
     random: np.random.Generator,
     profile: RateProfile | None = None,
+    kept: int = 1,
+    servers: int = 1,
 ) -> Array:
     """Times of requests, in order. [s]
 
@@ -141,14 +143,32 @@ def draw(
     ----------
     rate_per_s : mean rate; with a profile, over all of it [1/s]
     profile : rate over time, scaled to that mean; repeated if it is shorter
+    kept, servers : only what the first so many of so many servers get from a round robin
+
+    Notes
+    -----
+    In time measured by the requests to expect, all times are Poisson. Of every `servers` requests the first
+    `kept` are one apart, and the next of them waits for the sum of those that others get: a gamma distribution.
     """
     expected = edges = np.zeros(1)
     while not expected[-1] > 0:  # a short stretch may see no part on: drawn again
         edges, level = _level(modulation, duration_s, random, profile)
         expected = np.r_[0.0, np.cumsum(level * np.diff(edges))]
     expected *= rate_per_s * duration_s / expected[-1]  # the mean rate is of this very stretch of time
-    count = random.poisson(expected[-1])
-    return np.asarray(np.interp(np.sort(random.uniform(0.0, expected[-1], count)), expected, edges))
+    if kept < servers:
+        at = _of_some_servers(float(expected[-1]), kept, servers, random)
+    else:
+        at = np.sort(random.uniform(0.0, expected[-1], random.poisson(expected[-1])))
+    return np.asarray(np.interp(at, expected, edges))
+
+
+def _of_some_servers(total: float, kept: int, servers: int, random: np.random.Generator) -> Array:
+    """Places of the requests of the first servers in a Poisson stream of rate 1; the turn at 0 is random."""
+    rounds = int(total / servers + 8 * np.sqrt(total / servers) + 8)
+    gaps = random.exponential(1.0, (rounds, kept))
+    gaps[:, 0] = random.gamma(servers - kept + 1, 1.0, rounds)
+    at = np.cumsum(gaps.ravel()) - random.integers(servers)
+    return np.asarray(at[(at >= 0) & (at < total)])
 
 
 def _level(

@@ -70,6 +70,7 @@ def percentile_table(found: Simulated, _: Translate) -> TextTable:
     """Percentiles of each time, the spread of the tail between parts, and its promise."""
     slo, words = found.workload.slo, metric_words(_)
     limits = {"ttft": slo.ttft_p99_s, "tpot": slo.tpot_p99_s, "e2e": slo.e2e_p99_s}
+    planned = {"ttft": si(found.fleet.planned_ttft_p99_s, "s"), "tpot": si(found.fleet.planned_tpot_p99_s, "s")}
     rows = []
     for metric, limit in limits.items():
         values: Percentiles | None = getattr(found, f"{metric}_s")
@@ -79,9 +80,9 @@ def percentile_table(found: Simulated, _: Translate) -> TextTable:
         promise = "–" if limit is None else si(limit, "s")
         state = "" if limit is None else _("kept") if values.p99 <= limit else _("broken")
         spread = f"{si(low, 's')} … {si(high, 's')}"
-        rows.append((words[metric], *_spelled(values), spread, promise, state))
+        rows.append((words[metric], *_spelled(values), spread, planned.get(metric, "–"), promise, state))
     between = _("P99 in {n} parts") if found.spread.kind == "blocks" else _("P99 in {n} runs")
-    headings = ("", "P50", "P90", "P99", between.format(n=found.spread.parts), _("Promise"), "")
+    headings = ("", "P50", "P90", "P99", between.format(n=found.spread.parts), _("P99 of the plan"), _("Promise"), "")
     return TextTable(_("What users see"), headings, tuple(rows))
 
 

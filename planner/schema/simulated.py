@@ -68,6 +68,8 @@ class SimulatedFleet(Strict):
     gpus_per_replica: int
     replicas: int = Field(description="replicas that serve; spares wait")
     planned_replicas: int = Field(description="replicas of the plan")
+    planned_ttft_p99_s: float = Field(description="by the plan's closed form, at its own rate and lengths [s]")
+    planned_tpot_p99_s: float = Field(description="by the plan's closed form, at its own rate and lengths [s]")
     router: str = Field(description="how requests are spread over replicas")
 
 
@@ -111,11 +113,16 @@ class Simulated(Strict):
     catalog_sha256: str
     traffic: SimulatedTraffic
     fleet: SimulatedFleet
-    requests: int = Field(description="requests served")
+    requests: int = Field(description="requests that were simulated")
+    simulated_share: float = Field(1.0, description="of all requests; below 1 where some ranks stand for all [-]")
     refused: int = Field(description="requests longer than the context, left out and counted as broken promises")
     ttft_s: Percentiles
     tpot_s: Percentiles | None
     e2e_s: Percentiles
+    prefix_hit_share: float = Field(
+        description="share of prompt tokens found in the prefix cache: simulated where the trace names prefix blocks, "
+        "else as the workload says [-]"
+    )
     goodput_per_s: float = Field(description="requests within the promise per second [1/s]")
     slo_attainment: float = Field(description="share of requests within the promise [-]")
     slo_met: bool = Field(description="every 99th percentile is within the promise")

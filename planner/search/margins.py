@@ -16,21 +16,29 @@ AT_REST = 1e-4  # of the rate: requests hardly meet
 MOST_RATIO = 1.5**12
 
 
-def margin(server: Server, trace: Trace, replicas: int, slo: Slo) -> Margin:
-    """Scale the trace in rate until its 99th percentiles just keep the promise."""
+def margin(
+    server: Server, trace: Trace, replicas: int, slo: Slo, kept: int | None = None, share: float = 1.0
+) -> Margin:
+    """Scale the trace in rate until its 99th percentiles just keep the promise.
+
+    Parameters
+    ----------
+    kept, share : the trace is what so many ranks get, such a share of all requests; None: it is everything
+    """
 
     def at_ratio(ratio: float) -> Tail:
-        return _tail(server, trace.at_rate(trace.rate_per_s * ratio), replicas, slo)
+        return _tail(server, trace.at_rate(trace.rate_per_s * ratio), replicas, slo, kept)
 
     rest = at_ratio(AT_REST)
     if rest.ratio > 1:
         return Margin(rate_per_s=0.0, rate_ratio=0.0, limit=rest.metric, replicas_needed=None, at_rest_s=rest.p99_s)
     ratio, limit = _largest(at_ratio)
+    needed = math.ceil(replicas / ratio)
     return Margin(
-        rate_per_s=trace.rate_per_s * ratio,
+        rate_per_s=trace.rate_per_s * ratio / share,
         rate_ratio=ratio,
         limit=limit,
-        replicas_needed=_replicas_needed(server, trace, slo, math.ceil(replicas / ratio)),
+        replicas_needed=needed if kept else _replicas_needed(server, trace, slo, needed),
         at_rest_s=rest.p99_s,
     )
 
@@ -65,6 +73,6 @@ def _replicas_needed(server: Server, trace: Trace, slo: Slo, guess: int) -> int:
     return count
 
 
-def _tail(server: Server, trace: Trace, replicas: int, slo: Slo) -> Tail:
-    each = max(len(trace) / (replicas * server.ranks), 1.0)
-    return worst_tail(replay(server, trace, replicas, max(math.ceil(SEARCH_REQUESTS / each), 1)), slo)
+def _tail(server: Server, trace: Trace, replicas: int, slo: Slo, kept: int | None = None) -> Tail:
+    each = max(len(trace) / (kept or replicas * server.ranks), 1.0)
+    return worst_tail(replay(server, trace, replicas, max(math.ceil(SEARCH_REQUESTS / each), 1), kept), slo)

@@ -67,8 +67,13 @@ def lengths(tokens: NDArray[np.int64]) -> LengthSpread:
     return LengthSpread(mean=float(tokens.mean()), p50=p50, p99=p99, longest=int(tokens.max()))
 
 
-def windows(run: Result, slo: Slo, duration_s: float) -> tuple[SimulatedWindow, ...]:
-    """Percentiles by when a request was sent, in whole windows of a round length."""
+def windows(run: Result, slo: Slo, duration_s: float, share: float = 1.0) -> tuple[SimulatedWindow, ...]:
+    """Percentiles by when a request was sent, in whole windows of a round length.
+
+    Parameters
+    ----------
+    share : of all requests that were simulated; rates are of all [-]
+    """
     step_s = next((s for s in WINDOW_STEPS_S if duration_s <= s * MOST_WINDOWS), WINDOW_STEPS_S[-1])
     count = max(math.ceil(duration_s / step_s), 1)
     edges = np.arange(count + 1) * float(step_s)
@@ -76,18 +81,20 @@ def windows(run: Result, slo: Slo, duration_s: float) -> tuple[SimulatedWindow, 
     at[-1] = len(run.start_s)
     kept = within(run, slo)
     return tuple(
-        _window(run, kept, slice(first, last), float(begin), min(float(end), max(duration_s, step_s / 1e3)))
+        _window(run, kept, slice(first, last), float(begin), min(float(end), max(duration_s, step_s / 1e3)), share)
         for first, last, begin, end in zip(at[:-1], at[1:], edges[:-1], edges[1:], strict=True)
     )
 
 
-def _window(run: Result, kept: NDArray[np.bool_], part: slice, begin_s: float, end_s: float) -> SimulatedWindow:
+def _window(
+    run: Result, kept: NDArray[np.bool_], part: slice, begin_s: float, end_s: float, share: float
+) -> SimulatedWindow:
     requests = part.stop - part.start
     return SimulatedWindow(
         begin_s=begin_s,
         end_s=end_s,
         requests=int(requests),
-        rate_per_s=float(requests / (end_s - begin_s)),
+        rate_per_s=float(requests / (end_s - begin_s) / share),
         ttft_s=percentiles(run.ttft_s[part]),
         tpot_s=percentiles(run.tpot_s[part]),
         e2e_s=percentiles(run.e2e_s[part]),

@@ -20,7 +20,7 @@ from planner.units import SECONDS_PER_HOUR
 
 DEFAULT_TRACE = "azure-conv"
 SAME = 0.02  # means that differ by less are not worth a remark
-FEWEST, MOST = 5_000, 2_000_000  # requests that are drawn
+FEWEST, ENOUGH, MOST = 5_000, 200_000, 2_000_000  # requests that are drawn; enough of a larger fleet's
 NO_PROFILE = "--busiest cuts a rate profile.\n  Name one with --profile, or leave it out."
 
 Lengths = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -36,6 +36,8 @@ class Offered:
     trace : the requests
     refused : requests left out, since they are too long [-]
     redraw : the same traffic from another seed; None where it is replayed
+    had_blocks : the recording names prefix blocks
+    kept, share : the requests are those of so many ranks, and such a share of all; None: of all ranks
     """
 
     source: str
@@ -45,12 +47,26 @@ class Offered:
     refused: int
     remarks: tuple[Remark, ...]
     redraw: Callable[[int], Trace] | None = None
+    had_blocks: bool = False
+    kept: int | None = None
+    share: float = 1.0
 
 
 def offer(
-    workload: Workload, catalog: Catalog, drop_longer: bool, seed: int, busiest_h: float | None = None, most: int = MOST
+    workload: Workload,
+    catalog: Catalog,
+    drop_longer: bool,
+    seed: int,
+    busiest_h: float | None = None,
+    most: int = MOST,
+    servers: int = 1,
 ) -> Offered:
-    """The workload's traffic at the workload's rate, `most` requests at most.
+    """The workload's traffic at the workload's rate.
+
+    Parameters
+    ----------
+    most : requests at most; of drawn traffic with more, some ranks are taken [-]
+    servers : ranks among which requests take turns [-]
 
     Raises
     ------
@@ -58,11 +74,7 @@ def offer(
         For traffic that cannot be read, or contradicts itself.
     """
     traffic = workload.traffic
-    if traffic.rate_per_s is None:
-        raise WorkloadError(
-            f"traffic.concurrency {traffic.concurrency}: users who wait for their answers leave no times to replay.\n"
-            "  Give a rate instead: --rate, or traffic.rate_per_s."
-        )
+    refuse_closed(traffic)
     named = traffic.trace or DEFAULT_TRACE
     recorded = choose_trace(named, catalog)
     remarks = [] if traffic.trace else [remark("default_trace", trace=named)]
@@ -78,9 +90,19 @@ def offer(
     if _kind(traffic) == "trace":
         offered = _replayed(recorded, lengths, traffic, busiest_h, most)
     else:
-        offered = _drawn(recorded, lengths, traffic, catalog, seed, busiest_h, most)
-    offered = replace(offered, remarks=(*remarks, *told, *offered.remarks))
+        offered = _drawn(recorded, lengths, traffic, catalog, seed, busiest_h, most, servers)
+    had_blocks = recorded.blocks is not None
+    offered = replace(offered, remarks=(*remarks, *told, *offered.remarks), had_blocks=had_blocks)
     return _within_context(offered, workload, catalog, drop_longer)
+
+
+def refuse_closed(traffic: Traffic) -> None:
+    """Raise WorkloadError for users who wait for their answers."""
+    if traffic.rate_per_s is None:
+        raise WorkloadError(
+            f"traffic.concurrency {traffic.concurrency}: users who wait for their answers leave no times to replay.\n"
+            "  Give a rate instead: --rate, or traffic.rate_per_s."
+        )
 
 
 def _kind(traffic: Traffic) -> Arrivals:
@@ -152,6 +174,7 @@ def _drawn(
     seed: int,
     busiest_h: float | None,
     most: int,
+    servers: int,
 ) -> Offered:
     """Times from a fitted or a Poisson process, along a rate profile if there is one; lengths of the trace."""
     kind, rate_per_s = _kind(traffic), traffic.rate_per_s or 0.0
@@ -161,28 +184,47 @@ def _drawn(
         duration_s = max(min(recorded.duration_s, most / rate_per_s), FEWEST / rate_per_s)
     else:
         duration_s = profile.step_s * len(profile.rate_per_s)
-    _check_count(rate_per_s, duration_s, most)
+    kept = _kept(rate_per_s, duration_s, most, servers)
     modulation = STEADY if kind == "poisson" else fit_modulation(recorded)
     if profile is not None:
         modulation = modulation.shorter_than(profile.step_s)
 
     def drawn(other: int) -> Trace:
         random = np.random.default_rng(other)
-        times = draw(modulation, rate_per_s, duration_s, random, profile)
+        times = draw(modulation, rate_per_s, duration_s, random, profile, kept, servers)
         prompts, answers = draw_pairs(*lengths, len(times), random)
         return Trace(recorded.name, times, prompts, answers, span_s=duration_s)
 
     told.append(_of_arrivals(kind, modulation, recorded.name, catalog, seed))
-    return Offered(recorded.name, traffic.profile, kind, drawn(seed), 0, tuple(told), drawn)
+    if kept == servers:
+        return Offered(recorded.name, traffic.profile, kind, drawn(seed), 0, tuple(told), drawn)
+    whole = rate_per_s * duration_s
+    told.append(remark("some_ranks", kept=kept, ranks=servers, requests=whole, share=kept / servers))
+    some = drawn(seed)
+    return Offered(
+        recorded.name, traffic.profile, kind, some, 0, tuple(told), drawn, kept=kept, share=len(some) / whole
+    )
 
 
-def _check_count(rate_per_s: float, duration_s: float, most: int) -> None:
-    if rate_per_s * duration_s > most * 1.001:
+def _kept(rate_per_s: float, duration_s: float, most: int, servers: int) -> int:
+    """Ranks to simulate: all of them if that is not too much, else as many as make enough requests.
+
+    Raises
+    ------
+    WorkloadError
+        If one rank alone gets too many.
+    """
+    whole = rate_per_s * duration_s
+    if whole <= most * 1.001:
+        return servers
+    each = whole / servers
+    if each > most:
         hours, most_hours = (seconds / SECONDS_PER_HOUR for seconds in (duration_s, most / rate_per_s))
         raise WorkloadError(
-            f"{hours:,.3g} h at {rate_per_s:,.4g} requests/s are {rate_per_s * duration_s:,.0f} requests. "
-            f"Allowed: {most:,}.\n  Simulate its busiest hours, up to --busiest {most_hours:.2g}, or a lower rate."
+            f"{hours:,.3g} h at {rate_per_s:,.4g} requests/s are {whole:,.0f} requests. "
+            f"Allowed: {most:,} for a rank.\n  Simulate its busiest hours, up to --busiest {most_hours:.2g}, or less."
         )
+    return max(int(min(ENOUGH, most) / each), 1)
 
 
 def _profile(

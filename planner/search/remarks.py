@@ -44,6 +44,10 @@ def texts(_: Translate) -> dict[str, str]:
             "{profile} has {steps} steps of {step_s:,.0f} s without requests: a quiet time or a hole in the recording."
         ),
         "busiest": _("Of the profile, the busiest {hours:.3g} h are simulated, at {ratio:.3g} times its mean rate."),
+        "some_ranks": _(
+            "Of {requests:,.0f} requests those of {kept} of {ranks} ranks are simulated, {share:.2%} of all: what a "
+            "round robin gives them. The other ranks get the same kind of traffic."
+        ),
         "gaps": _(
             "{trace} has {count} silences, the longest of {longest_s:,.0f} s from {begin_s:,.0f} s on: a quiet time or "
             "a hole in the recording. Rates are means over the whole time, silences included."
@@ -56,9 +60,17 @@ def texts(_: Translate) -> dict[str, str]:
             "The longest request has {longest:,} tokens, and the plan starts its engine with a context of {context:,}: "
             "start it with more."
         ),
+        "blocks": _(
+            "Prefix hits are simulated by the blocks that {trace} names, in each rank's free cache: {share:.1%} of all "
+            "prompt tokens. The plan assumes {hit_rate:.0%}."
+        ),
         "blocks_unused": _(
-            "{trace} names prefix blocks, which are not simulated yet: the prefix hit rate is the workload's "
+            "{trace} names prefix blocks, but not for these lengths or times: the prefix hit rate is the workload's "
             "{hit_rate:.0%}."
+        ),
+        "half_hits": _(
+            "{hit_rate:.0%} of prompt tokens are taken to be cached. With half of that, P99 TTFT is {ttft_s:.3g} s "
+            "instead of {before_s:.3g} s, P99 TPOT {tpot_ms:.3g} ms."
         ),
         "short": _(
             "{requests:,} requests are few for a 99th percentile: {beyond:.0f} lie beyond it. Give a longer trace."

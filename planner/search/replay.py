@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.models.engine import Policy, StepTimes
+from planner.models.engine import Limits, Policy, StepTimes
+from planner.models.replica import Replica
 from planner.models.simulate import Result, simulate_open
 from planner.models.tables import step_times
-from planner.models.traffic import Trace
+from planner.models.traffic import Blocks, Tokens, Trace
 from planner.schema import Plan
 from planner.search.columns import Array
 from planner.search.estimate import lay_out
@@ -88,28 +89,54 @@ def build_server(question: Question, catalog: Catalog, running: float | None = N
     )
 
 
-def replay(server: Server, trace: Trace, replicas: int, most_ranks: int | None = None) -> Result:
+@dataclass(frozen=True)
+class Served(Result):
+    """What each request saw, and how much of its prompt was computed.
+
+    Attributes
+    ----------
+    input_tokens, computed_tokens : of each prompt, shape (requests,) [token]
+    """
+
+    input_tokens: Tokens
+    computed_tokens: Tokens
+
+    @property
+    def hit_share(self) -> float:
+        """Share of all prompt tokens that the prefix cache held. [-]"""
+        return float(1 - self.computed_tokens.sum() / self.input_tokens.sum())
+
+
+def replay(
+    server: Server, trace: Trace, replicas: int, most_ranks: int | None = None, kept: int | None = None
+) -> Served:
     """What each request sees when a fleet serves a trace, round robin over all ranks of all replicas.
+
+    Prefix blocks that the trace names are cached by each rank for itself, the oldest leaving first; without
+    them, the server's hit rate holds for every prompt.
 
     Parameters
     ----------
     most_ranks : ranks to simulate at most; the others get the same kind of traffic. Their requests are left out.
+    kept : the trace is what so many ranks get, in place of all ranks of the replicas
     """
-    ranks = replicas * server.ranks
+    ranks = kept or replicas * server.ranks
     simulated = range(min(ranks, len(trace), most_ranks or ranks))
-    parts = [_rank(server, trace, slice(first, None, ranks)) for first in simulated]
+    parts = [_rank(server, trace, first, ranks) for first in simulated]
     rows = np.concatenate([np.arange(len(trace))[first::ranks] for first in simulated])
     order = np.argsort(rows, kind="stable")
-    columns = (
-        np.concatenate([getattr(part, name) for part in parts])[order]
-        for name in ("start_s", "finish_s", "ttft_s", "tpot_s", "e2e_s")
-    )
-    return _with_first_token(server, Result(*columns))
+    columns = (np.concatenate([getattr(part, f.name) for part in parts])[order] for f in fields(Served))
+    return _with_first_token(server, Served(*columns))
 
 
-def _rank(server: Server, trace: Trace, share: slice) -> Result:
+def _rank(server: Server, trace: Trace, first: int, ranks: int) -> Served:
+    """One rank with every so-many-th request."""
+    share = slice(first, None, ranks)
+    if trace.blocks is not None:
+        return _with_blocks(server, trace, trace.blocks, range(len(trace))[share])
     inputs = trace.input_tokens[share]
-    return simulate_open(
+    cached = np.minimum(np.floor(inputs * server.hit_rate), inputs - 1).astype(np.int64)
+    run = simulate_open(
         server.times,
         trace.arrivals_s[share],
         inputs,
@@ -118,15 +145,31 @@ def _rank(server: Server, trace: Trace, share: slice) -> Result:
         server.budget_tokens,
         server.kv_tokens,
         server.policy,
-        np.minimum(np.floor(inputs * server.hit_rate), inputs - 1),
+        cached,
     )
+    return Served(run.start_s, run.finish_s, run.ttft_s, run.tpot_s, run.e2e_s, inputs, inputs - cached)
 
 
-def _with_first_token(server: Server, run: Result) -> Result:
+def _with_blocks(server: Server, trace: Trace, blocks: Blocks, rows: range) -> Served:
+    """One rank with a prefix cache in the room that its running requests leave."""
+    limits = Limits(server.max_sequences, server.budget_tokens, server.kv_tokens, server.policy)
+    replica = Replica(server.times, limits, block_tokens=blocks.block_tokens)
+    arrivals, inputs, outputs = (c.tolist() for c in (trace.arrivals_s, trace.input_tokens, trace.output_tokens))
+    starts, ids = blocks.starts.tolist(), blocks.ids.tolist()
+    sent = [replica.offer(arrivals[i], inputs[i], outputs[i], ids[starts[i] : starts[i + 1]]) for i in rows]
+    replica.drain()
+    start_s, ttft_s, finish_s, tpot_s = (
+        np.array([getattr(request, name) for request in sent]) for name in ("arrival_s", "ttft_s", "finish_s", "tpot_s")
+    )
+    tokens = (np.array([getattr(r, name) for r in sent], np.int64) for name in ("input_tokens", "computed_tokens"))
+    return Served(start_s, finish_s, ttft_s, tpot_s, finish_s - start_s, *tokens)
+
+
+def _with_first_token(server: Server, run: Served) -> Served:
     """Time around the scheduler: ingestion, and the steps that an engine works ahead of what it sends."""
     known = run.tpot_s[~np.isnan(run.tpot_s)]
     around_s = server.ingest_s + server.first_token_steps * (float(known.mean()) if len(known) else 0.0)
-    return Result(run.start_s, run.finish_s + around_s, run.ttft_s + around_s, run.tpot_s, run.e2e_s + around_s)
+    return replace(run, finish_s=run.finish_s + around_s, ttft_s=run.ttft_s + around_s, e2e_s=run.e2e_s + around_s)
 
 
 def percentile(values: Array, at: float) -> float:

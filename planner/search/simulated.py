@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,16 +14,16 @@ from planner.models.simulate import Result
 from planner.schema import FleetOptions, Plan, Remark, Simulated, SimulatedFleet, SimulatedTraffic, Spread, Workload
 from planner.search import observed
 from planner.search.margins import margin
-from planner.search.offered import MOST, Offered, offer, without_longer
+from planner.search.offered import MOST, Offered, offer, refuse_closed, without_longer
 from planner.search.plan import plan as run_plan
 from planner.search.remarks import remark
-from planner.search.replay import Server, server_of
+from planner.search.replay import Served, Server, percentile, server_of
 from planner.search.replay import replay as run_replay
 from planner.search.sections import sections_of
 
 PEAK_WINDOW_S = 10.0
 DISPERSION_WINDOWS_S = (1.0, 10.0, 60.0, 600.0)
-FEW_REQUESTS = 1000
+FEW_REQUESTS, LONG = 1000, 300_000
 
 
 def simulate(
@@ -54,36 +55,41 @@ def simulate(
         For a workload, trace or plan that gives no answer.
     """
     start = time.perf_counter()
-    offered = offer(workload, catalog, drop_longer, seed, busiest_h, most_requests)
+    refuse_closed(workload.traffic)
     chosen = _plan(workload, catalog, rank)
     count = chosen.replicas if replicas is None else replicas
+    offered = offer(workload, catalog, drop_longer, seed, busiest_h, most_requests, count * chosen.layout.dp)
     server = server_of(chosen, catalog, offered.trace, workload.traffic.prefix_hit_rate)
     offered = _within_cache(offered, server, chosen.title, drop_longer)
     trace, slo = offered.trace, workload.slo
-    run = run_replay(server, trace, count)
-    room = margin(server, trace, count, slo)
+    share = offered.share
+    run = run_replay(server, trace, count, kept=offered.kept)
+    room = margin(server, trace, count, slo, offered.kept, share)
     kept = int(observed.within(run, slo).sum())
     ttft, e2e = observed.percentiles(run.ttft_s), observed.percentiles(run.e2e_s)
     assert ttft is not None and e2e is not None
-    over_time = sections_of(fleet or FleetOptions(), workload, catalog, chosen, count, server, trace, seed)
+    whole = trace if offered.kept is None else trace.at_rate(trace.rate_per_s / share)
+    over_time = sections_of(fleet or FleetOptions(), workload, catalog, chosen, count, server, whole, seed)
     return Simulated(
         workload=workload,
         catalog_sha256=catalog.sha256,
         traffic=_traffic(offered),
         fleet=_fleet(chosen, count),
         requests=len(trace),
+        simulated_share=share,
         refused=offered.refused,
         ttft_s=ttft,
         tpot_s=observed.percentiles(run.tpot_s),
         e2e_s=e2e,
-        goodput_per_s=kept / trace.duration_s,
+        prefix_hit_share=run.hit_share,
+        goodput_per_s=kept / trace.duration_s / share,
         slo_attainment=kept / (len(trace) + offered.refused),
         slo_met=observed.worst_tail(run, slo).ratio <= 1,
         utilisation=1 / room.rate_ratio if room.rate_ratio else None,
-        windows=observed.windows(run, slo, trace.duration_s),
+        windows=observed.windows(run, slo, trace.duration_s, share),
         spread=_spread(offered, server, count, run, seed),
         margin=room,
-        remarks=(*offered.remarks, *_of_the_plan(chosen, offered, workload)),
+        remarks=(*offered.remarks, *_of_the_cache(offered, server, count, run), *_of_the_plan(chosen, offered)),
         autoscale=over_time.autoscale,
         failures=over_time.failures,
         spot=over_time.spot,
@@ -101,22 +107,41 @@ def _within_cache(offered: Offered, server: Server, title: str, drop: bool) -> O
 
 
 def _spread(offered: Offered, server: Server, replicas: int, run: Result, seed: int) -> Spread:
-    """Between parts of a recording, or between seeds of what is drawn."""
-    if offered.redraw is None:
+    """Between parts of a recording, or between seeds of what is drawn, unless that is long enough for parts."""
+    if offered.redraw is None or len(offered.trace) > LONG:
         return observed.spread_over_blocks(run, offered.trace.duration_s)
-    others = (run_replay(server, offered.redraw(seed + n), replicas) for n in range(1, observed.PARTS))
+    again = (offered.redraw(seed + n) for n in range(1, observed.PARTS))
+    others = (run_replay(server, trace, replicas, kept=offered.kept) for trace in again)
     return observed.spread_over_runs([run, *others])
 
 
-def _of_the_plan(plan: Plan, offered: Offered, workload: Workload) -> list[Remark]:
+def _of_the_cache(offered: Offered, server: Server, replicas: int, run: Served) -> list[Remark]:
+    """Where prefix hits come from, and what fewer of them would do: the figure that errs most."""
+    hit_rate = server.hit_rate
+    if offered.trace.blocks is not None:
+        return [remark("blocks", trace=offered.source, share=run.hit_share, hit_rate=hit_rate)]
+    found = [remark("blocks_unused", True, trace=offered.source, hit_rate=hit_rate)] if offered.had_blocks else []
+    if hit_rate:
+        other = run_replay(replace(server, hit_rate=hit_rate / 2), offered.trace, replicas, kept=offered.kept)
+        found.append(
+            remark(
+                "half_hits",
+                True,
+                hit_rate=hit_rate,
+                before_s=percentile(run.ttft_s, 99),
+                ttft_s=percentile(other.ttft_s, 99),
+                tpot_ms=1e3 * percentile(other.tpot_s, 99),
+            )
+        )
+    return found
+
+
+def _of_the_plan(plan: Plan, offered: Offered) -> list[Remark]:
     trace, context = offered.trace, plan.layout.max_context_tokens
     longest = int((trace.input_tokens + trace.output_tokens).max())
     found = []
     if longest > context:
         found.append(remark("context", longest=longest, context=context))
-    if trace.blocks is not None:
-        hit = workload.traffic.prefix_hit_rate
-        found.append(remark("blocks_unused", True, trace=offered.source, hit_rate=hit))
     if len(trace) < FEW_REQUESTS:
         found.append(remark("short", True, requests=len(trace), beyond=len(trace) / 100))
     return found
@@ -139,20 +164,23 @@ def _fleet(plan: Plan, replicas: int) -> SimulatedFleet:
         gpus_per_replica=plan.gpus_per_replica,
         replicas=replicas,
         planned_replicas=plan.replicas,
+        planned_ttft_p99_s=plan.slo.ttft_p99_s,
+        planned_tpot_p99_s=plan.slo.tpot_p99_s,
         router="round-robin",
     )
 
 
 def _traffic(offered: Offered) -> SimulatedTraffic:
     trace = offered.trace
-    found = {w: dispersion(trace.arrivals_s, trace.duration_s, w) for w in DISPERSION_WINDOWS_S}
-    peak = peak_ratio(trace.arrivals_s, trace.duration_s, PEAK_WINDOW_S)
+    whole = offered.kept is None  # what some ranks get is smoother than what the fleet gets
+    found = {w: dispersion(trace.arrivals_s, trace.duration_s, w) for w in DISPERSION_WINDOWS_S if whole}
+    peak = peak_ratio(trace.arrivals_s, trace.duration_s, PEAK_WINDOW_S) if whole else np.nan
     return SimulatedTraffic(
         source=offered.source,
         profile=offered.profile,
         arrivals=offered.arrivals,
         duration_s=trace.duration_s,
-        rate_per_s=trace.rate_per_s,
+        rate_per_s=trace.rate_per_s / offered.share,
         peak_ratio=None if np.isnan(peak) else peak,
         dispersion={f"{window:g}": value for window, value in found.items() if not np.isnan(value)},
         input_tokens=observed.lengths(trace.input_tokens),

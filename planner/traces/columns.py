@@ -34,6 +34,11 @@ class Columns:
     output: str
     seconds: Callable[[Any], float]
 
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """Time, prompt, answer."""
+        return self.time, self.input, self.output
+
 
 def choose_columns(names: Iterable[str], stamp: Callable[[Any], float]) -> Columns:
     """Columns by their names, in any case and order; `stamp` reads a column called `timestamp`.
@@ -107,12 +112,21 @@ def date_time(value: Any) -> float:
 def tokens(value: Any, role: str) -> int:
     """A whole number of tokens from 1."""
     try:
+        found = int(value) if type(value) in (int, str) else _whole(value)
+    except ValueError:
+        found = _whole(value)
+    if not 1 <= found <= MOST_TOKENS:
+        raise BadRow(f"{role} tokens {_shown(value)}: give whole numbers from 1 to {MOST_TOKENS:,}")
+    return found
+
+
+def _whole(value: Any) -> int:
+    """A whole number that is written with a point; 0, which is no length, where it is none."""
+    try:
         found = number(value)
     except BadRow:
-        found = math.nan
-    if not 1 <= found <= MOST_TOKENS or found != int(found):
-        raise BadRow(f"{role} tokens {_shown(value)}: give whole numbers from 1 to {MOST_TOKENS:,}")
-    return int(found)
+        return 0
+    return int(found) if found == int(found) else 0
 
 
 def _shown(value: Any) -> str:

@@ -18,12 +18,13 @@ import numpy as np
 
 from planner.errors import WorkloadError
 from planner.models.traffic import Blocks, RateProfile, Trace
-from planner.traces.columns import BadRow, Columns, choose_columns, date_time, mooncake_time, number, tokens
+from planner.traces.columns import BadRow, choose_columns, date_time, mooncake_time, number, tokens
 from planner.traces.lines import Limits, lines
 
 MOONCAKE_BLOCK_TOKENS = 512
 LIMITS = Limits()
-Row = tuple[int, dict[str, Any]]  # line as an editor counts, and its fields
+Fields = tuple[Any, Any, Any]  # time, prompt and answer as written
+Row = tuple[int, Fields, Any]  # line as an editor counts, and the prefix blocks
 
 
 def read_trace(path: Path, limits: Limits = LIMITS) -> Trace:
@@ -36,10 +37,11 @@ def read_trace(path: Path, limits: Limits = LIMITS) -> Trace:
         or more than `limits` allow.
     """
     text, is_json = _opened(path, limits)
-    reader, line = _Reader(path, limits, mooncake_time if is_json else date_time), 1
+    reader, line = _Reader(path, limits), 1
     try:
-        for line, row in _json_rows(text) if is_json else _csv_rows(text, limits):  # noqa: B007 told below
-            reader.add(row)
+        rows = _json_rows(text, reader) if is_json else _csv_rows(text, reader)
+        for line, values, blocks in rows:  # noqa: B007 told below
+            reader.add(values, blocks)
     except BadRow as error:
         raise WorkloadError(f"{path.name}, line {error.line or line}: {error}.") from None
     return reader.trace()
@@ -55,11 +57,13 @@ def read_profile(path: Path, limits: Limits = LIMITS) -> RateProfile:
     """
     times, rates, line = array("d"), array("d"), 1
     try:
-        for line, row in _csv_rows(lines(path, limits), limits):  # noqa: B007 told below
-            if not {"t_s", "rate_per_s"} <= row.keys():
-                raise BadRow("a rate profile has the columns t_s and rate_per_s")
-            times.append(number(row["t_s"]))
-            rates.append(number(row["rate_per_s"]))
+        names, rows = _table(lines(path, limits), limits)
+        if not {"t_s", "rate_per_s"} <= set(names):
+            raise BadRow("a rate profile has the columns t_s and rate_per_s")
+        at = names.index("t_s"), names.index("rate_per_s")
+        for line, row in rows:  # noqa: B007 told below
+            times.append(number(row[at[0]]))
+            rates.append(number(row[at[1]]))
             _check_step(times, rates)
             if len(times) > limits.requests:
                 raise BadRow(f"more than {limits.requests:,} steps")
@@ -89,7 +93,8 @@ def _opened(path: Path, limits: Limits) -> tuple[Iterator[str], bool]:
     return chain([first], text), first.lstrip().startswith("{")
 
 
-def _json_rows(text: Iterable[str]) -> Iterator[Row]:
+def _json_rows(text: Iterable[str], reader: _Reader) -> Iterator[Row]:
+    names: tuple[str, str, str] | None = None
     for line, raw in enumerate(text, 1):
         if not raw.strip():
             continue
@@ -99,45 +104,68 @@ def _json_rows(text: Iterable[str]) -> Iterator[Row]:
             row = None
         if not isinstance(row, dict):
             raise BadRow(f"{raw.strip()[:40]!r} is no JSON object", line)
-        yield line, row
+        names = names or reader.choose(row, mooncake_time)
+        time, prompt, answer = names
+        yield line, (row.get(time), row.get(prompt), row.get(answer)), row.get("hash_ids")
 
 
-def _csv_rows(text: Iterable[str], limits: Limits) -> Iterator[Row]:
+def _csv_rows(text: Iterable[str], reader: _Reader) -> Iterator[Row]:
+    names, rows = _table(text, reader.limits)
+    at: list[int] | None = None
+    for line, row in rows:
+        at = at or [names.index(name) for name in reader.choose(names, date_time)]
+        yield line, (row[at[0]], row[at[1]], row[at[2]]), None
+
+
+def _table(text: Iterable[str], limits: Limits) -> tuple[list[str], Iterator[tuple[int, list[Any]]]]:
+    """Names of the columns, and rows with a cell for each of them, with their lines."""
     csv.field_size_limit(limits.line_bytes)
     reader = csv.reader(text)
     try:
         names = [name.strip() for name in next(reader, [])]
-        for row in reader:
-            if any(row):
-                yield reader.line_num, dict(zip(names, [*row, *[None] * (len(names) - len(row))], strict=False))
     except csv.Error as error:
         raise BadRow(f"no row of a table: {error}", reader.line_num) from None
 
+    def rows() -> Iterator[tuple[int, list[Any]]]:
+        try:
+            for row in reader:
+                if any(row):
+                    yield reader.line_num, row if len(row) >= len(names) else [*row, *[None] * (len(names) - len(row))]
+        except csv.Error as error:
+            raise BadRow(f"no row of a table: {error}", reader.line_num) from None
+
+    return names, rows()
+
 
 class _Reader:
-    """Requests so far, as compact columns; `stamp` reads a column called `timestamp`."""
+    """Requests so far, as compact columns."""
 
-    def __init__(self, path: Path, limits: Limits, stamp: Callable[[Any], float]):
-        self.path, self.limits, self.stamp = path, limits, stamp
-        self.columns: Columns | None = None
+    def __init__(self, path: Path, limits: Limits):
+        self.path, self.limits = path, limits
+        self.seconds: Callable[[Any], float] = number
         self.times, self.inputs, self.outputs = array("d"), array("q"), array("q")
         self.ids, self.starts = array("q"), array("q", [0])
         self.known: dict[Any, int] = {}
 
-    def add(self, row: dict[str, Any]) -> None:
+    def choose(self, names: Iterable[str], stamp: Callable[[Any], float]) -> tuple[str, str, str]:
+        """Columns of time, prompt and answer; `stamp` reads a column called `timestamp`."""
+        found = choose_columns(names, stamp)
+        self.seconds = found.seconds
+        return found.names
+
+    def add(self, values: Fields, blocks: Any) -> None:
         """Check one request and keep it."""
-        columns = self.columns = self.columns or choose_columns(row, self.stamp)
-        time = columns.seconds(row.get(columns.time))
+        time = self.seconds(values[0])
         if self.times and time < self.times[-1]:
             early, late = time - self.times[0], self.times[-1] - self.times[0]
             raise BadRow(f"the request at {early:.6g} s comes after the one at {late:.6g} s. Sort the file by time")
-        self.inputs.append(tokens(row.get(columns.input), "input"))
-        self.outputs.append(tokens(row.get(columns.output), "output"))
+        self.inputs.append(tokens(values[1], "input"))
+        self.outputs.append(tokens(values[2], "output"))
         self.times.append(time)
         if len(self.times) > self.limits.requests:
             raise BadRow(f"more than {self.limits.requests:,} requests.\n  Keep the busiest hours of the trace")
-        if isinstance(row.get("hash_ids"), list):
-            self._add_blocks(row["hash_ids"])
+        if isinstance(blocks, list):
+            self._add_blocks(blocks)
 
     def _add_blocks(self, ids: list[Any]) -> None:
         if not all(isinstance(id, int | str) for id in ids):

@@ -118,6 +118,18 @@ def test_bursts_ride_on_a_profile() -> None:
     assert busy.mean() == pytest.approx(0.75, abs=0.02)
 
 
+@pytest.mark.parametrize("kept", [1, 3])
+def test_some_servers_get_what_a_round_robin_gives_them(kept: int) -> None:
+    """Drawn at once, and cut out of the whole stream: the same counts and the same gaps."""
+    servers, rate, duration_s = 8, 40.0, 2000.0
+    whole = draw(STEADY, rate, duration_s, seeded(1))
+    cut = whole[np.arange(len(whole)) % servers < kept]
+    some = draw(STEADY, rate, duration_s, seeded(2), None, kept, servers)
+    assert len(some) == pytest.approx(rate * duration_s * kept / servers, rel=0.02)
+    gaps = [np.quantile(np.diff(times), [0.05, 0.25, 0.5, 0.75, 0.95]) for times in (cut, some)]
+    assert gaps[0] == pytest.approx(gaps[1], rel=0.06, abs=2e-3)  # 10,000 gaps and more
+
+
 def test_the_busiest_stretch() -> None:
     profile = RateProfile("steps", 600.0, np.array([1.0, 2.0, 9.0, 8.0, 1.0]))
     assert busiest(profile, 1000.0).rate_per_s.tolist() == [9.0, 8.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from planner.catalog import Catalog
 from planner.errors import WorkloadError
 from planner.models.arrivals import STEADY, draw
 from planner.models.simulate import Result
-from planner.models.traffic import Trace
+from planner.models.traffic import Blocks, Trace
 from planner.schema import Simulated, Slo, Workload
 from planner.search.margins import margin
 from planner.search.observed import windows, within, worst_tail
@@ -31,8 +32,19 @@ def question(name: str = "chat", **fields: object) -> Workload:
 
 
 @pytest.fixture(scope="module")
-def conversation(catalog: Catalog) -> Simulated:
-    return simulate(question(traffic__trace="azure-conv"), catalog)
+def part(catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Ten minutes of conversations as a file: 3,000 requests."""
+    file = tmp_path_factory.mktemp("trace") / "part.csv"
+    some = load_trace("azure-conv", catalog).window(600, 1200)
+    columns = (some.arrivals_s.tolist(), some.input_tokens.tolist(), some.output_tokens.tolist())
+    rows = "".join(f"{time!r},{prompt},{answer}\n" for time, prompt, answer in zip(*columns, strict=True))
+    file.write_text("arrival_s,input_tokens,output_tokens\n" + rows)
+    return str(file)
+
+
+@pytest.fixture(scope="module")
+def conversation(catalog: Catalog, part: str) -> Simulated:
+    return simulate(question(traffic__trace=part), catalog)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +56,7 @@ def server(catalog: Catalog) -> Server:
 
 def test_figures_agree_with_one_another(conversation: Simulated) -> None:
     found = conversation
-    assert found.requests == 19366 == sum(window.requests for window in found.windows)
+    assert 2500 < found.requests == sum(window.requests for window in found.windows)
     assert found.traffic.rate_per_s == pytest.approx(5.53)
     for times in (found.ttft_s, found.tpot_s, found.e2e_s):
         assert times is not None and 0 < times.p50 <= times.p90 <= times.p99
@@ -57,18 +69,19 @@ def test_figures_agree_with_one_another(conversation: Simulated) -> None:
     assert found.slo_met == (found.margin.rate_ratio >= 1)
 
 
-def test_the_same_question_has_the_same_answer(catalog: Catalog, conversation: Simulated) -> None:
-    again = simulate(question(traffic__trace="azure-conv"), catalog)
+def test_the_same_question_has_the_same_answer(catalog: Catalog, conversation: Simulated, part: str) -> None:
+    again = simulate(question(traffic__trace=part), catalog)
     assert again.model_copy(update={"wall_s": 0.0}) == conversation.model_copy(update={"wall_s": 0.0})
 
 
-def test_the_margin_is_where_the_promise_breaks(catalog: Catalog, conversation: Simulated) -> None:
-    rate = conversation.margin.rate_per_s
-    for factor, met in ((0.97, True), (1.05, False)):
-        asked = question(traffic__trace="azure-conv", traffic__rate_per_s=5.53)
-        found = simulate(asked.model_copy(update={"traffic": asked.traffic.model_copy(
-            update={"rate_per_s": rate * factor})}), catalog, replicas=conversation.fleet.replicas)  # fmt: skip
-        assert found.slo_met is met
+@pytest.mark.parametrize(("factor", "met"), [(0.97, True), (1.05, False)])
+def test_the_margin_is_where_the_promise_breaks(
+    catalog: Catalog, conversation: Simulated, server: Server, part: str, factor: float, met: bool
+) -> None:
+    trace = offer(question(traffic__trace=part), catalog, False, 0).trace
+    engine = server_of(plan(question(), catalog).plans[0], catalog, trace, 0.0)
+    run = replay(engine, trace.at_rate(factor * conversation.margin.rate_per_s), conversation.fleet.replicas)
+    assert (worst_tail(run, question().slo).ratio <= 1) is met
 
 
 def test_a_lone_request_takes_its_steps(server: Server) -> None:
@@ -144,15 +157,17 @@ def test_the_default_trace_lends_times_alone(catalog: Catalog) -> None:
 
 
 def test_a_poisson_source_warns_with_measured_figures(catalog: Catalog) -> None:
-    found = simulate(question(traffic__arrivals="poisson"), catalog, seed=4)
+    found = simulate(question(traffic__arrivals="poisson", traffic__rate_per_s=1), catalog, seed=4)
     (warning,) = [one for one in found.remarks if one.kind == "poisson"]
     assert warning.warning and "Do not size with them" in warning.text
     assert (warning.values["low_trace"], warning.values["high_trace"]) == ("azure-conv", "azure-code")
-    assert found.traffic.dispersion["60"] == pytest.approx(1.0, abs=0.5)  # 58 minutes: a fifth is one sigma
+    assert found.traffic.dispersion["60"] == pytest.approx(1.0, abs=0.6)  # 83 minutes: a sixth is one sigma
     assert (found.spread.kind, found.spread.parts, found.traffic.arrivals) == ("seeds", 5, "poisson")
-    again = simulate(question(traffic__arrivals="poisson"), catalog, seed=4)
+    again = simulate(question(traffic__arrivals="poisson", traffic__rate_per_s=1), catalog, seed=4)
     assert again.model_copy(update={"wall_s": 0.0}) == found.model_copy(update={"wall_s": 0.0})
-    assert simulate(question(traffic__arrivals="poisson"), catalog, seed=5).ttft_s != found.ttft_s
+    assert (
+        simulate(question(traffic__arrivals="poisson", traffic__rate_per_s=1), catalog, seed=5).ttft_s != found.ttft_s
+    )
 
 
 def test_bursts_are_drawn_as_dispersed_as_recorded(catalog: Catalog) -> None:
@@ -178,7 +193,9 @@ def test_a_profile_is_followed_or_cut(catalog: Catalog) -> None:
 
 def test_a_week_of_everything_is_refused_with_its_limit(catalog: Catalog) -> None:
     asked = question(traffic__profile="servegen-large", traffic__rate_per_s=200)
-    with pytest.raises(WorkloadError, match=r"168 h at 200 requests/s are .* Allowed: 2,000,000.\n .* --busiest 2\.8"):
+    with pytest.raises(
+        WorkloadError, match=r"168 h at 200 requests/s are .* Allowed: 2,000,000 .*\n .* --busiest 2\.8"
+    ):
         offer(asked, catalog, False, 0)
     with pytest.raises(WorkloadError, match="--busiest cuts a rate profile"):
         offer(question(), catalog, False, 0, busiest_h=2)
@@ -186,6 +203,20 @@ def test_a_week_of_everything_is_refused_with_its_limit(catalog: Catalog) -> Non
         offer(question(), catalog, False, 0, most=1000)
     with pytest.raises(WorkloadError, match="times of a trace cannot follow a profile"):
         question(traffic__profile="servegen-r1-day", traffic__arrivals="trace")
+
+
+def test_some_ranks_stand_for_a_large_fleet(catalog: Catalog) -> None:
+    asked = question(traffic__profile="servegen-r1-day", traffic__arrivals="poisson", traffic__rate_per_s=40)
+    whole = offer(asked, catalog, False, 0, 1, 2_000_000, 40)
+    some = offer(asked, catalog, False, 0, 1, 20_000, 40)
+    assert whole.kept is None and some.kept is not None and 1 <= some.kept < 40
+    assert some.share == pytest.approx(some.kept / 40, rel=0.02)
+    assert some.trace.rate_per_s / some.share == pytest.approx(whole.trace.rate_per_s, rel=0.02)
+    found = simulate(asked, catalog, replicas=60, busiest_h=1, most_requests=8_000)
+    assert found.requests < 8_000 and found.simulated_share < 0.5
+    assert found.traffic.rate_per_s == pytest.approx(whole.trace.rate_per_s, rel=0.05)
+    assert found.windows[0].rate_per_s == pytest.approx(whole.trace.rate_per_s, rel=0.3)
+    assert "some_ranks" in {one.kind for one in found.remarks}
 
 
 def test_silent_steps_of_a_profile_are_told(catalog: Catalog) -> None:
@@ -225,8 +256,40 @@ def test_a_trace_that_stands_still_is_refused(catalog: Catalog, tmp_path: Path) 
         simulate(question(traffic__trace=str(file)), catalog)
 
 
-def test_prefix_blocks_that_are_not_used_are_told(catalog: Catalog) -> None:
+def test_prefix_blocks_are_cached(catalog: Catalog) -> None:
     found = simulate(question(traffic__trace="mooncake"), catalog, drop_longer=True)
     kinds = {one.kind for one in found.remarks}
-    assert {"synthetic_trace", "blocks_unused", "context", "refused"} <= kinds
+    assert {"synthetic_trace", "blocks", "context", "refused"} <= kinds
     assert found.requests + found.refused == 3993
+    assert 0.1 < found.prefix_hit_share < 0.65  # an unbounded cache of all replicas would find 65 %
+    scaled = simulate(question(traffic__trace="mooncake", traffic__lengths="scaled"), catalog)
+    assert "blocks_unused" in {one.kind for one in scaled.remarks} and scaled.prefix_hit_share == 0
+
+
+def test_blocks_by_hand(server: Server) -> None:
+    """The second prompt shares one of its two blocks of 512 with the first, which is long done."""
+    blocks = Blocks(np.array([7, 8, 7, 9]), np.array([0, 2, 4]), 512)
+    two = Trace("two", np.array([0.0, 100.0]), np.array([1024, 1024]), np.array([5, 5]), blocks)
+    run = replay(server, two, 1, kept=1)
+    assert run.computed_tokens.tolist() == [1024, 512] and run.hit_share == 0.25
+    assert run.ttft_s[1] < run.ttft_s[0]
+    apart = replay(server, two, 1, kept=2)
+    assert apart.computed_tokens.tolist() == [1024, 1024]  # another replica knows nothing of it
+
+
+def test_without_sharing_a_cache_changes_nothing(server: Server) -> None:
+    """The resumable replica and the loop of `simulate` are one engine."""
+    times = np.cumsum(np.random.default_rng(5).exponential(0.05, 400))
+    plain = Trace("plain", times, np.random.default_rng(6).integers(1, 3000, 400), np.full(400, 80))
+    counts = plain.input_tokens // 512
+    ids = Blocks(np.arange(counts.sum()), np.r_[0, np.cumsum(counts)], 512)
+    with_blocks, without = (replay(server, trace, 2) for trace in (replace(plain, blocks=ids), plain))
+    assert with_blocks.ttft_s == pytest.approx(without.ttft_s, abs=1e-9)
+    assert with_blocks.e2e_s == pytest.approx(without.e2e_s, abs=1e-9)
+
+
+def test_half_the_hits_are_shown(catalog: Catalog, part: str) -> None:
+    found = simulate(question("rag", traffic__trace=part), catalog)
+    (told,) = [one for one in found.remarks if one.kind == "half_hits"]
+    assert found.prefix_hit_share == pytest.approx(0.5, abs=0.01)
+    assert told.values["ttft_s"] > told.values["before_s"] == found.ttft_s.p99

@@ -136,3 +136,16 @@ def test_any_file_as_a_config(run_cli: Run, tmp_path: Path, content: bytes) -> N
     result = run_cli("catalog", "import", str(file))
     assert result.exit_code == 1
     assert_handled(result)
+
+
+@settings(FUZZ, max_examples=12)
+@given(
+    flag=st.sampled_from(flags("simulate")), value=VALUES, rows=st.lists(st.tuples(VALUES, VALUES, VALUES), max_size=3)
+)
+def test_any_option_and_trace_of_simulate(
+    run_cli: Run, tmp_path: Path, flag: str, value: str, rows: list[tuple[str, str, str]]
+) -> None:
+    file = tmp_path / "any.csv"
+    head = "arrival_s,input_tokens,output_tokens\n0,10,10\n1,10,10\n"
+    file.write_text(head + "".join(",".join(row) + "\n" for row in rows), encoding="utf-8")
+    assert_handled(run_cli("simulate", *QUICK, f"--trace={file}", f"{flag}={value}"))
