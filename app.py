@@ -6,16 +6,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from planner.ui import accuracy_page, inputs, plan_page, session, traffic_page
+from planner.ui import accuracy_page, cost_page, inputs, plan_page, session, traffic_page
 
 beside = Path(session.__file__).parent
 st.set_page_config(page_title="Planner", page_icon=beside / "icon.svg", layout="wide", initial_sidebar_state=200)
 st.html(beside / "page.css")
 _, catalog = session.translate(), session.catalog()
 plan = st.Page(plan_page.page, title=_("Plan"), icon=":material/calculate:", default=True)
+cost = st.Page(cost_page.page, title=_("Cost"), icon=":material/payments:", url_path="cost")
 accuracy = st.Page(accuracy_page.page, title=_("Accuracy"), icon=":material/scatter_plot:", url_path="accuracy")
 traffic = st.Page(traffic_page.page, title=_("Traffic"), icon=":material/timeline:", url_path="traffic")
-page = st.navigation([plan, traffic, accuracy])
+page = st.navigation([plan, traffic, cost, accuracy])
 with st.sidebar:
     st.markdown("### Planner", anchors=False)
     if page is not accuracy:  # nothing is asked there

@@ -8,7 +8,7 @@ import sys
 import click
 
 from planner import __version__
-from planner.cli import answers, facts, learning, measuring, simulating, whatif
+from planner.cli import answers, facts, learning, measuring, money, simulating, whatif
 from planner.errors import PlannerError
 
 
@@ -49,6 +49,7 @@ for command in (
     answers.plan,
     answers.estimate,
     simulating.simulate,
+    money.cost,
     answers.export,
     answers.lint,
     answers.validate,

@@ -94,7 +94,7 @@ def plan(
 ) -> None:
     """Answer WORKLOAD: a preset (default, article, chat, rag, code, reasoning, 2000-concurrent) or a TOML file."""
     catalog = catalog_under(calibration)
-    result = _plan(workload, options, assignments, catalog, top)
+    result = plan_of(workload, options, assignments, catalog, top)
     if explain:
         _print_explanations(result, catalog, as_json)
     elif as_json:
@@ -115,9 +115,10 @@ def _tell_own_figures(result: PlanResult, catalog: Catalog) -> None:
     click.echo(told.format(ranks=", ".join(touched)))
 
 
-def _plan(
+def plan_of(
     workload: str, options: dict[str, Any], assignments: tuple[str, ...], catalog: Catalog, top: int = 12
 ) -> PlanResult:
+    """Plan a workload under the options of a command."""
     from planner.search.plan import plan as run
     from planner.workloads import load_workload
 
@@ -231,7 +232,7 @@ def export(
     from planner.bundle.write import documents, write_bundle
 
     catalog = catalog_under(calibration)
-    result = _plan(workload, options, assignments, catalog, max(rank, 12))
+    result = plan_of(workload, options, assignments, catalog, max(rank, 12))
     if rank > len(result.plans):
         raise WorkloadError(
             f"--plan {rank}: there are {len(result.plans)} plans.\n  List them: planner plan {workload}"

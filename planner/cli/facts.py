@@ -137,15 +137,29 @@ def llm_slug(name: str) -> str:
 @click.argument(
     "name",
     type=click.Choice(
-        ["plan", "estimate", "simulated", "fleet", "whatif", "sweep", "validate", "calibrate", "measure", "workload"]
+        [
+            "plan",
+            "cost",
+            "estimate",
+            "simulated",
+            "fleet",
+            "whatif",
+            "sweep",
+            "validate",
+            "calibrate",
+            "measure",
+            "workload",
+        ]
     ),
 )
 def schema(name: str) -> None:
     """Print the JSON schema of an answer or of a workload file."""
     from planner import schema as schemas
+    from planner.schema.costs import CostAnswer
 
     models: dict[str, type[BaseModel]] = {
         "plan": schemas.PlanResult,
+        "cost": CostAnswer,
         "estimate": schemas.Estimate,
         "whatif": schemas.WhatIf,
         "sweep": schemas.Comparison,

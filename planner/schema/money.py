@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from planner.schema.base import Count, Fraction, Id, NonNegative, Positive, Sourced, Text
 
+DayHour = Annotated[float, Field(ge=0, le=24)]
 Term = Literal["on_demand", "spot", "reserved_1y", "reserved_1y_no_upfront", "rental_3y", "capacity_block"]
 
 
@@ -48,8 +49,9 @@ class Purchase(Sourced):
     """What something costs to buy, per unit."""
 
     item: Text = Field(description="accelerator id, or what else is bought")
-    kind: Literal["accelerator", "server_base", "server", "network"] = Field(
-        description="server_base: an 8-GPU server without its accelerators; network: fabric per accelerator"
+    kind: Literal["accelerator", "server_base", "server", "network", "switch", "link"] = Field(
+        description="server_base: an 8-GPU server without its accelerators; network: fabric per accelerator; "
+        "link: cable and transceivers at both ends"
     )
     price_usd_low: Positive = Field(description="lowest price seen [USD]")
     price_usd_high: Positive = Field(description="highest price seen [USD]")
@@ -73,6 +75,8 @@ class ApiPrice(Sourced):
     max_input_tokens: Count | None = Field(None, description="longest input")
     max_output_tokens: Count | None = Field(None, description="longest output")
     effective_from: str = Field("", description="first day of the price")
+    utc_from_h: DayHour | None = Field(None, description="time-of-day price: first hour of the window, UTC [h]")
+    utc_until_h: DayHour | None = Field(None, description="time-of-day price: end of the window, UTC [h]")
 
 
 class Site(Sourced):

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from planner.schema.base import Strict
 from planner.schema.facts import KvPrecision, WeightPrecision
+from planner.schema.ownership import Ownership
 
 SupplyOption = Literal["own", "on_demand", "commitment", "spot"]
 Arrivals = Literal["trace", "mmpp", "poisson"]
@@ -129,6 +130,7 @@ class Workload(Strict):
         default_factory=dict,
         description="the user's own price per accelerator and hour, by accelerator [USD/h]",
     )
+    ownership: Ownership = Field(default_factory=Ownership, description="what only the buyer knows")
 
     @model_validator(mode="after")
     def _promise_is_consistent(self) -> Workload:

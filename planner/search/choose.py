@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from planner.models import finance, serving
+from planner.models import cash, serving
 from planner.models.placements import take
 from planner.schema import Rejection
 from planner.search import metrics
@@ -65,16 +65,16 @@ def choose(study: Study) -> tuple[list[Choice], tuple[Rejection, ...]]:
     if not len(rows):
         return [], ()
     replicas = replicas_needed(study, rows)
-    load = _at_rate(study, rows, replicas, study.workload.traffic.rate_per_s or 0.0)
+    load = at_rate(study, rows, replicas, study.workload.traffic.rate_per_s or 0.0)
     priced = _priced(study, rows, replicas, load)
     kept = _kept(study, rows, priced, load)
     at = np.array([p.at[i] for p, i, _ in kept], np.int64)
-    busy = _at_rate(study, rows[at], replicas[at], busy_rate(study))
+    busy = at_rate(study, rows[at], replicas[at], busy_rate(study))
     choices = [_choice(study, rows, p, i, load, busy, n, front) for n, (p, i, front) in enumerate(kept)]
     return choices, _unavailable(study, rows, priced)
 
 
-def _at_rate(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> Load:
+def at_rate(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> Load:
     """Candidates when their replicas share a rate; in a closed loop, when they share the users."""
     place, budget, most = take(study.place, rows), study.fit.budget_tokens[rows], study.capacity.sequences[rows]
     users, shape, lengths = study.workload.traffic.concurrency, study.shape, study.lengths
@@ -137,7 +137,9 @@ def _choice(
     parts = {name: float(v) for name, v in zip(PARTS, priced.parts[:, i], strict=True) if v}
     running = sum(v for name, v in parts.items() if name != "capital")
     workload, units = study.workload, int(priced.units[i])
-    npv = finance.npv_usd(offer.capital_usd * units, running, workload.horizon_years, workload.discount_rate)
+    capital = offer.capital_usd * units
+    left = workload.ownership.residual_share * capital
+    npv = cash.present_usd(cash.payments_usd(capital, left, running, workload.horizon_years), workload.discount_rate)
     return Choice(
         int(rows[at]),
         at,

@@ -180,12 +180,12 @@ def _owned(catalog: Catalog, workload: Workload, id: str) -> Offer | None:
     """A server of this accelerator, paid by annuity; None where no purchase price is sourced."""
     row = catalog.accelerators[id]
     count = row.server_accelerators
-    capital, priced = server_usd(catalog.purchases, id, count)
+    capital, priced = owned_server_usd(catalog, workload, id, count)
     if capital is None or priced is None:
         return None
     years, rate = workload.horizon_years, workload.discount_rate
-    maintenance = catalog.parameter("maintenance_share_per_year").value * capital
-    yearly = float(finance.annuity_usd(capital, 0.0, years, rate)) + maintenance
+    left = workload.ownership.residual_share * capital
+    yearly = float(finance.annuity_usd(capital, left, years, rate)) + maintenance_share(catalog, workload) * capital
     return Offer(
         "own",
         "purchase",
@@ -198,6 +198,28 @@ def _owned(catalog: Catalog, workload: Workload, id: str) -> Offer | None:
         priced[0],
         "; ".join(p.source for p in priced),
     )
+
+
+def maintenance_share(catalog: Catalog, workload: Workload) -> float:
+    """Yearly support contract over the purchase price: the buyer's, else the catalog's assumption. [1/a]"""
+    own = workload.ownership.maintenance_share_per_year
+    return catalog.parameter("maintenance_share_per_year").value if own is None else own
+
+
+def server_item(accelerator: str) -> str:
+    """Item of the bill of materials, and key of a quote, of a server with these accelerators."""
+    return f"server-{accelerator}"
+
+
+def owned_server_usd(
+    catalog: Catalog, workload: Workload, id: str, count: int
+) -> tuple[float | None, tuple[Sourced, ...] | None]:
+    """Price of a server: the buyer's quote under `ownership.unit_prices`, else the catalog's. [USD]"""
+    quote = workload.ownership.unit_prices.get(server_item(id))
+    if quote is None:
+        return server_usd(catalog.purchases, id, count)
+    day = catalog.as_of.isoformat()
+    return quote, (Sourced(source="ownership.unit_prices", source_date=day, confidence="high"),)
 
 
 def server_usd(

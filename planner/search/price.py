@@ -47,38 +47,53 @@ class Priced:
         return np.asarray(self.parts.sum(axis=0))
 
 
+@dataclass(frozen=True)
+class Sized:
+    """How much of what is obtained, as columns; as in `Priced`."""
+
+    at: Index
+    replicas: Index
+    spares: Index
+    units: Index
+    ready: Array
+    reached: Array
+
+
 def price(study: Study, rows: Index, at: Index, offer: Offer, replicas: Index, load: Load) -> Priced | None:
     """Price the candidates at positions `at`, all of one accelerator; None where nothing can be priced."""
+    sized = size(study, rows, at, offer.option, offer.accelerators, replicas)
+    if not len(sized.at) or (offer.option == "own" and not _power_known(study, load, sized.at)):
+        return None
+    parts = _parts(study, rows, sized.at, offer, sized.replicas, sized.units, load)
+    return Priced(offer, sized.at, sized.replicas, sized.spares, sized.units, sized.ready, sized.reached, parts)
+
+
+def size(study: Study, rows: Index, at: Index, option: SupplyOption, unit: int, replicas: Index) -> Sized:
+    """Spares and units of `unit` accelerators for the candidates at `at` that such units can hold."""
     gpus = study.candidates.gpus[rows[at]]
     row = study.catalog.accelerators[study.candidates.accelerator_ids[study.candidates.accelerator[rows[at[0]]]]]
     # A group that fills a server cannot be put together from smaller instances.
-    whole = np.minimum(gpus, row.server_accelerators) <= offer.accelerators
+    whole = np.minimum(gpus, row.server_accelerators) <= unit
     at, gpus = at[whole], gpus[whole]
-    if not len(at) or (offer.option == "own" and not _power_known(study, load, at)):
-        return None
     needed = replicas[at]
-    ready_with = _readiness(study, offer.option)
+    ready_with = _readiness(study, option)
     answers = [ready_with(g, n) for g, n in zip(gpus.tolist(), needed.tolist(), strict=True)]
     ready = np.array([a[0] for a in answers])
     reached = np.array([a[1] is not None for a in answers])
     spares = np.array([a[1] or 0 for a in answers], np.int64)
     # A spare beside what it stands for, in one server, would be lost with it.
-    units = _units(offer, needed, gpus) + np.where(spares > 0, _units(offer, spares, gpus), 0)
-    parts = _parts(study, rows, at, offer, needed, units, load)
-    return Priced(offer, at, needed, spares, units, ready, reached, parts)
+    units = _units(unit, needed, gpus) + np.where(spares > 0, _units(unit, spares, gpus), 0)
+    return Sized(at, needed, spares, units, ready, reached)
 
 
 def _power_known(study: Study, load: Load, at: Index) -> bool:
     return study.catalog.site(study.workload.site).pue is not None and not np.isnan(load.gpu_w[at]).any()
 
 
-def _units(offer: Offer, replicas: Index, gpus: Index) -> Index:
+def _units(unit: int, replicas: Index, gpus: Index) -> Index:
     """Units that hold whole replicas: several in one unit, or several units for one replica."""
-    inside = np.maximum(offer.accelerators // gpus, 1)
-    return np.asarray(
-        np.where(gpus <= offer.accelerators, -(-replicas // inside), replicas * -(-gpus // offer.accelerators)),
-        np.int64,
-    )
+    inside = np.maximum(unit // gpus, 1)
+    return np.asarray(np.where(gpus <= unit, -(-replicas // inside), replicas * -(-gpus // unit)), np.int64)
 
 
 def _readiness(study: Study, option: SupplyOption) -> Callable[[int, int], tuple[float, int | None]]:
@@ -125,7 +140,8 @@ def _parts(study: Study, rows: Index, at: Index, offer: Offer, replicas: Index, 
     bought, used = units * offer.accelerators, replicas * study.candidates.gpus[rows[at]]
     it_w = power.node_power_w(load.gpu_w[at], used, host) + power.node_power_w(load.idle_w[at], bought - used, host)
     workload = study.workload
-    yearly = float(finance.annuity_usd(offer.capital_usd, 0.0, workload.horizon_years, workload.discount_rate))
+    left = workload.ownership.residual_share * offer.capital_usd
+    yearly = float(finance.annuity_usd(offer.capital_usd, left, workload.horizon_years, workload.discount_rate))
     parts[1] = yearly / 12 * units
     parts[2] = fixed - parts[1]
     facility_w = power.facility_power_w(it_w, site.pue)

@@ -12,6 +12,7 @@ from typing import Any
 from planner.workloads import DEFAULT, field_value, load_workload
 
 PRESET, LANGUAGE = "preset", "lang"
+TABLES = {"prices", "unit_prices", "commitment_discounts"}  # fields of a workload
 
 
 def question_of(parameters: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
@@ -37,10 +38,10 @@ def parameters_of(preset: str, table: Mapping[str, Any], language: str) -> dict[
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted names of all values; `prices` stays one table, since its keys are names, not fields."""
+    """Dotted names of all values; tables whose keys are names, not fields, stay whole."""
     found: dict[str, Any] = {}
     for name, value in table.items():
-        if isinstance(value, Mapping) and name != "prices":
+        if isinstance(value, Mapping) and name not in TABLES:
             found |= _flat(value, f"{prefix}{name}.")
         else:
             found[f"{prefix}{name}"] = value

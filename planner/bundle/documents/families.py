@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planner.bundle.documents import engine, gateway, kubernetes, probe
+from planner.bundle.documents import engine, gateway, kubernetes, probe, procurement
 from planner.bundle.documents.draft import Draft, Family
 
 FAMILIES: tuple[Family, ...] = (
@@ -18,6 +18,14 @@ FAMILIES: tuple[Family, ...] = (
         lambda draft: engine.write(draft.launch),
     ),
     # ---- what buys
+    Family(
+        "procurement",
+        {
+            "en": "bill of materials, cash flow with live formulas, request for quotation with acceptance tests",
+            "zh": "物料清单、含公式的现金流、带验收测试的询价书",
+        },
+        procurement.write,
+    ),
     # ---- what protects and watches
     Family(
         "gateway",

@@ -1,0 +1,100 @@
+"""Every dated cloud price of an accelerator, and commitments that nobody sources: a discount, marked as such."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from planner.catalog import Catalog
+from planner.schema import Price, Sourced, SupplyOption, Workload
+from planner.search.offers import Offer, newest
+
+TERMS: dict[str, SupplyOption] = {
+    "on_demand": "on_demand",
+    "capacity_block": "on_demand",
+    "reserved_1y": "commitment",
+    "reserved_1y_no_upfront": "commitment",
+    "rental_3y": "commitment",
+    "spot": "spot",
+}
+YEARS = {"reserved_1y": "1y", "reserved_1y_no_upfront": "1y", "rental_3y": "3y"}
+INDICATIVE = {"1y": "commitment_1y_indicative", "3y": "commitment_3y_indicative"}
+
+
+def cloud_offers(catalog: Catalog, workload: Workload, accelerator: str) -> list[Offer]:
+    """Usable prices of whole units with this accelerator, in catalog order, the newest of each thing."""
+    shapes = {(i.provider, i.instance_type): i for i in catalog.instances if i.accelerator == accelerator}
+    found = []
+    for price in newest(p for p in catalog.prices if p.usable and (p.provider, p.instance_type) in shapes):
+        count = shapes[price.provider, price.instance_type].accelerators or 0
+        if count >= 1 and _allowed(price, workload):
+            found.append(_offer(price, int(count)))
+    return found
+
+
+def _allowed(price: Price, workload: Workload) -> bool:
+    supply = workload.supply
+    places = (price.provider, supply.providers), (price.region, supply.regions)
+    return all(not allowed or place in allowed for place, allowed in places)
+
+
+def _offer(price: Price, count: int) -> Offer:
+    return Offer(
+        option=TERMS[price.term],
+        term=price.term,
+        provider=price.provider,
+        instance_type=price.instance_type,
+        region=price.zone or price.region,
+        accelerators=count,
+        usd_per_hour=price.price_usd_per_hour,
+        capital_usd=0.0,
+        row=price,
+        source=price.source,
+    )
+
+
+def committed_by_discount(
+    catalog: Catalog, workload: Workload, offers: list[Offer]
+) -> tuple[list[Offer], tuple[str, ...]]:
+    """Commitments of those who sell on demand and have no current commitment price.
+
+    Returns
+    -------
+    (offers, asked)
+        Offers at on-demand less the buyer's discount, else less the dated indicative one; and the years for
+        which neither exists, so that the buyer is asked.
+    """
+    found: list[Offer] = []
+    asked: list[str] = []
+    current = {(o.provider, YEARS[o.term]) for o in offers if o.term in YEARS and not o.stale(catalog.as_of)}
+    for years in INDICATIVE:
+        without = [o for o in offers if o.term == "on_demand" and (o.provider, years) not in current]
+        row = _discount(catalog, workload, years)
+        if row is None:
+            asked += [years] if without else []
+            continue
+        discount, source = row
+        found += [_discounted(o, years, discount, source) for o in without]
+    return found, tuple(asked)
+
+
+def _discount(catalog: Catalog, workload: Workload, years: str) -> tuple[float, Sourced] | None:
+    stated = workload.ownership.commitment_discounts.get(years)  # type: ignore[call-overload]
+    if stated is not None:
+        day = catalog.as_of.isoformat()
+        return stated, Sourced(source="ownership.commitment_discounts", source_date=day, confidence="high")
+    row = catalog.calibration.get(("commitment_discount", years))
+    return (row.value, row) if row else None
+
+
+def _discounted(offer: Offer, years: str, discount: float, row: Sourced) -> Offer:
+    """On-demand less a discount; as old as the older of the two figures."""
+    older = min((row, offer.row), key=lambda r: r.dated)
+    dated = Sourced(source=row.source, source_date=older.source_date, confidence="low")
+    return replace(
+        offer,
+        option="commitment",
+        term=INDICATIVE[years],
+        usd_per_hour=offer.usd_per_hour * (1 - discount),
+        row=dated,
+        source=f"{offer.source} ({offer.row.source_date}), less {discount:.0%}: {row.source} ({row.source_date})",
+    )

@@ -1,0 +1,195 @@
+"""What a plan costs: every way to obtain it, when owning pays, what a token costs, and the buyer's own figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from planner.errors import PlannerError
+from planner.report import charts, cost_charts, cost_findings, cost_frames, costs
+from planner.report.findings import plan_name
+from planner.report.tables import TextTable
+from planner.schema import PlanResult, Workload
+from planner.schema.costs import CostAnswer
+from planner.search.cost import cost
+from planner.ui import inputs
+from planner.ui.session import Refusal, Translate, blue, catalog, dark, plain, solve, translate
+from planner.units import percent, usd
+from planner.workloads import parse_workload
+
+
+def page() -> None:
+    """Ask, price, tell."""
+    _ = translate()
+    try:
+        workload = _with_own_figures(inputs.ask(catalog(), _), _)
+    except PlannerError as error:
+        _box(error)
+        return
+    answer = solve(workload)
+    if isinstance(answer, Refusal):
+        st.warning(plain(answer.message), icon=":material/block:")
+        return
+    rank = _choose_plan(answer, _)
+    try:
+        found = _cost(workload.model_dump_json(), rank, catalog().sha256)
+    except PlannerError as error:
+        _box(error)
+        return
+    _show(found, workload, _)
+
+
+def _box(error: PlannerError) -> None:
+    st.warning(plain(str(error)), icon=":material/block:")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _cost(workload_json: str, rank: int, catalog_sha256: str) -> CostAnswer:
+    """Cached on the question, the plan and the catalogs."""
+    result = solve(Workload.model_validate_json(workload_json))
+    assert isinstance(result, PlanResult)
+    return cost(result, rank, catalog())
+
+
+# ---- what the reader states
+
+
+def _with_own_figures(workload: Workload, _: Translate) -> Workload:
+    """The question with the buyer's figures; a blank one stays not priced."""
+    table = workload.model_dump(mode="json")
+    own = table["ownership"]
+    with st.expander(_("Your own figures: blank means not priced, never zero")), st.grid(5, min_column_width=150):
+        for name, label in _share_labels(_).items():
+            value = own[name] * 100 if own[name] is not None else None
+            given = _number(label, name, value, 0.0, 99.0)
+            own[name] = 0.0 if given is None and name == "residual_share" else _scaled(given, 100)
+        for name, label in _amount_labels(_).items():
+            own[name] = _number(label, name, own[name], 0.01, 1e9)
+        discounts = {y: _number(label, f"discount-{y}", None, 0.1, 99.0) for y, label in _years(_).items()}
+        own["commitment_discounts"] |= {y: d / 100 for y, d in discounts.items() if d is not None}
+        profiles = [name for name, row in catalog().traces.items() if row.kind == "rates"]
+        own["load_profile"] = st.selectbox(
+            _("Load follows"), [None, *profiles], key="own-profile", format_func=lambda p: p or _("constant")
+        )
+    return parse_workload(table, _("the form"))
+
+
+def _scaled(value: float | None, scale: float) -> float | None:
+    return None if value is None else value / scale
+
+
+def _number(label: str, name: str, value: float | None, low: float, high: float) -> float | None:
+    key = f"own-{name}"
+    st.session_state.setdefault(key, value)
+    given: float | None = st.number_input(label, min_value=low, max_value=high, key=key, placeholder="–", format="%g")
+    return given
+
+
+def _share_labels(_: Translate) -> dict[str, str]:
+    return {
+        "residual_share": _("Value left at the end, %"),
+        "installation_share": _("Installation, freight, duty, %"),
+        "maintenance_share_per_year": _("Support contract, % a year"),
+        "tax_rate": _("Tax on profit, %"),
+    }
+
+
+def _amount_labels(_: Translate) -> dict[str, str]:
+    return {
+        "staff_usd_per_year": _("Staff, $ a year"),
+        "licence_usd_per_gpu_year": _("Licences, $ per GPU a year"),
+        "transit_usd_per_month": _("Transit, $ a month"),
+        "demand_charge_usd_per_kw_month": _("Demand charge, $/kW a month"),
+        "carbon_price_usd_per_tonne": _("Carbon, $/t"),
+    }
+
+
+def _years(_: Translate) -> dict[str, str]:
+    return {"1y": _("1-year discount, %"), "3y": _("3-year discount, %")}
+
+
+def _choose_plan(result: PlanResult, _: Translate) -> int:
+    """Rank of the plan to price; the one shown on the first page to begin with."""
+    ranks = [plan.rank for plan in result.plans]
+    shown = min(st.session_state.get("rank", 1), len(ranks))
+    names = {p.rank: f"{p.rank} · {plan_name(p)} · {usd(p.cost.usd_per_month)}" for p in result.plans}
+    rank = st.selectbox(_("Plan"), ranks, index=shown - 1, format_func=names.__getitem__, key=f"cost-rank-{shown}")
+    return int(rank)
+
+
+# ---- what it costs
+
+
+def _show(answer: CostAnswer, workload: Workload, _: Translate) -> None:
+    st.markdown(f"# {blue(costs.cheapest_sentence(answer, _))}", anchors=False)
+    st.markdown(f":gray[{plain(costs.owning_sentence(answer, _))}]")
+    _cards(answer, _)
+    _unpriced(answer, _)
+    palette = charts.DARK if dark() else charts.LIGHT
+    months, paid, load = (f(answer, _) for f in (cost_frames.months, cost_frames.cash_so_far, cost_frames.by_load))
+    _chart(cost_findings.months_finding(answer, _), lambda: cost_charts.months_chart(months, _))
+    left, right = st.columns(2)
+    crossed = cost_frames.crossings(answer, _)
+    with left:
+        _chart(cost_findings.cash_finding(answer, _), lambda: cost_charts.cash_chart(paid, crossed, palette, _))
+    with right:
+        now = answer.unit.utilisation
+        _chart(cost_findings.load_finding(answer, _), lambda: cost_charts.load_chart(load, now, palette, _))
+    for sentence in costs.slo_sentences(answer, workload.slo.ttft_p99_s, _):
+        st.caption(plain(sentence))
+    _tables(answer, _)
+
+
+def _cards(answer: CostAnswer, _: Translate) -> None:
+    best, own, load = answer.ways[0], costs.own_way(answer), percent(answer.unit.utilisation, 0)
+    real = answer.unit.usd_per_million_output_tokens
+    cards = [
+        (_("Cheapest, a month"), usd(best.usd_per_month), costs.way_name(best, _)),
+        (_("Owned, a month"), usd(own.usd_per_month) if own else "–", _("at least; see below")),
+        (_("Owned, present cost"), usd(own.npv_usd) if own else "–", _("{y:g} years").format(y=answer.horizon_years)),
+        (_("$/M output tokens"), usd(real), _("as planned, at {load} load").format(load=load)),
+        (_("$/M when full"), usd(answer.unit_full.usd_per_million_output_tokens), _("as planned")),
+    ]  # fmt: skip
+    with st.grid(5, min_column_width=160):
+        for label, value, below in cards:
+            with st.container(border=True, height="stretch", gap="xxsmall"):
+                st.caption(plain(label))
+                st.metric(label, plain(value), label_visibility="collapsed")
+                st.caption(plain(below))
+
+
+def _unpriced(answer: CostAnswer, _: Translate) -> None:
+    """Loudly: what is in no total."""
+    lines = costs.unpriced_lines(answer, _)
+    if not lines:
+        return
+    text = _("{n} items have no sourced price and are in no total of owning.").format(n=len(answer.unpriced))
+    st.warning(plain(text), icon=":material/money_off:")
+    with st.expander(_("Which, and where to state them")):
+        st.markdown("\n".join(f"- {plain(line)}" for line in lines))
+
+
+def _chart(title: str, spec: Callable[[], dict[str, Any]]) -> None:
+    with st.container(border=True, height="stretch"):
+        st.markdown(f"**{plain(title)}**")
+        st.vega_lite_chart(spec(), alt=title)
+
+
+def _tables(answer: CostAnswer, _: Translate) -> None:
+    tables = (costs.ways_table, costs.bill_table, costs.lines_table, costs.unit_table, costs.api_table, costs.slo_table)
+    for table in (make(answer, _) for make in tables):
+        with st.expander(table.title, expanded=table.title == _("Bill of materials, if owned")):
+            st.dataframe(_columns(table), hide_index=True, height="content")
+    st.caption(plain(costs.split_note(answer, _)))
+    line = _("'!' marks prices older than 180 days on {day}: ask for quotes.").format(day=answer.catalog_as_of)
+    st.caption(plain(line))
+    st.download_button(
+        "cost.json", answer.model_dump_json(indent=2), "cost.json", "application/json", on_click="ignore",
+        icon=":material/download:",
+    )  # fmt: skip
+
+
+def _columns(table: TextTable) -> dict[str, list[str]]:
+    return {heading: [row[n] for row in table.rows] for n, heading in enumerate(table.headings)}
