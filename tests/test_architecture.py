@@ -23,7 +23,7 @@ LAYERS = (
     ("schema",),
     ("catalog", "huggingface", "models", "overlay", "traces", "workloads"),
     ("search", "shapes"),
-    ("audit", "bundle", "calibration", "measure", "report"),
+    ("audit", "bundle", "calibration", "market", "measure", "report"),
     ("__init__", "__main__", "cli", "ui"),
     ("app",),
 )

@@ -8,7 +8,17 @@ import sys
 import click
 
 from planner import __version__
-from planner.cli import answers, facts, learning, measuring, money, simulating, whatif
+from planner.cli import (
+    answers,
+    facts,
+    learning,
+    measuring,
+    money,
+    risking,
+    simulating,
+    supplying,
+    whatif,
+)
 from planner.errors import PlannerError
 
 
@@ -54,6 +64,8 @@ for command in (
     answers.lint,
     answers.validate,
     whatif.whatif,
+    supplying.mix,
+    risking.risk,
     measuring.measure,
     learning.calibrate,
     facts.catalog,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.output import wrapped
+from planner.cli.refreshing import price_history, refresh
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def catalog() -> None:
-    """The facts: list, show, check, import."""
+    """The facts: list, show, check, import, refresh, history."""
 
 
 @catalog.command("ls")
@@ -122,6 +123,10 @@ def catalog_import(config: Path, id_: str | None, out: Path | None) -> None:
         click.echo(f"{llm_slug(name)} added to {out}")
 
 
+catalog.add_command(refresh)
+catalog.add_command(price_history)
+
+
 def llm_slug(name: str) -> str:
     """An id from any name: lower case, hyphens.
 
@@ -133,44 +138,33 @@ def llm_slug(name: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")[:64] or "imported"
 
 
+_ANSWERS = {  # by name of the schema: module in planner.schema, class
+    "plan": "results.PlanResult",
+    "cost": "costs.CostAnswer",
+    "estimate": "results.Estimate",
+    "whatif": "whatif.WhatIf",
+    "sweep": "whatif.Comparison",
+    "horizon": "horizon.HorizonResult",
+    "mix": "mix.MixResult",
+    "risk": "risk.RiskResult",
+    "refresh": "market.Refresh",
+    "simulated": "simulated.Simulated",
+    "fleet": "fleet.FleetOptions",
+    "calibrate": "learning.Calibrated",
+    "workload": "workload.Workload",
+    "validate": "results.Validation",
+    "measure": "measured.Measured",
+}
+
+
 @click.command()
-@click.argument(
-    "name",
-    type=click.Choice(
-        [
-            "plan",
-            "cost",
-            "estimate",
-            "simulated",
-            "fleet",
-            "whatif",
-            "sweep",
-            "validate",
-            "calibrate",
-            "measure",
-            "workload",
-        ]
-    ),
-)
+@click.argument("name", type=click.Choice(list(_ANSWERS)))
 def schema(name: str) -> None:
     """Print the JSON schema of an answer or of a workload file."""
-    from planner import schema as schemas
-    from planner.schema.costs import CostAnswer
+    from importlib import import_module
 
-    models: dict[str, type[BaseModel]] = {
-        "plan": schemas.PlanResult,
-        "cost": CostAnswer,
-        "estimate": schemas.Estimate,
-        "whatif": schemas.WhatIf,
-        "sweep": schemas.Comparison,
-        "simulated": schemas.Simulated,
-        "fleet": schemas.FleetOptions,
-        "calibrate": schemas.Calibrated,
-        "workload": schemas.Workload,
-        "validate": schemas.Validation,
-        "measure": schemas.Measured,
-    }
-    model = models[name]
+    module, kind = _ANSWERS[name].split(".")
+    model: type[BaseModel] = getattr(import_module(f"planner.schema.{module}"), kind)
     click.echo(json.dumps(model.model_json_schema(), indent=2))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from planner.cli.horizon_options import horizon_options, outlook_of, tell
 from planner.cli.learning import calibration_option, catalog_under
 from planner.cli.output import print_table, wrapped
 from planner.errors import WorkloadError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     "--compare", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
     help="A saved scenario or another workload, side by side; repeatable.",
 )  # fmt: skip
+@horizon_options
 @click.option("--keep", is_flag=True, help="Keep accelerator, layout and supply of the plan before; resize it only.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the changes as a scenario file.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
@@ -44,9 +46,14 @@ def whatif(
     force: bool,
     calibration: tuple[Path, ...],
     as_json: bool,
+    **ahead: Any,
 ) -> None:
-    """Change assumptions of WORKLOAD, plan again: before, after, and what the difference consists of."""
-    from planner.search.change import Question, parse_change
+    """Change assumptions of WORKLOAD, plan again: before, after, and what the difference consists of.
+
+    With --years, --growth, --dearer, --delivery-weeks or --next: what to buy when, over the years to come.
+    """
+    from planner.search.change import Question, apply, parse_change
+    from planner.search.horizon import horizon
     from planner.search.scenarios import write_scenario
     from planner.search.whatif import sweep
     from planner.search.whatif import whatif as run
@@ -54,11 +61,16 @@ def whatif(
 
     question = Question(load_workload(workload), catalog_under(calibration))
     changes = [parse_change(text) for text in assignments]
-    if sweeps and files:
+    outlook = outlook_of(ahead, question.workload.horizon_years)
+    if outlook is not None:
+        if sweeps or files or keep:
+            raise WorkloadError("--years and the like go with --set alone, not with --sweep, --compare or --keep.")
+        tell(horizon(apply(question, changes)[0], outlook), as_json)
+    elif sweeps and files:
         raise WorkloadError("--sweep and --compare: give one of them.")
-    if keep and (sweeps or files):
+    elif keep and (sweeps or files):
         raise WorkloadError("--keep goes with --set alone; pin with --set layout.tp=8 and others instead.")
-    if sweeps:
+    elif sweeps:
         _tell_cases(sweep(question, _fields(sweeps), changes), as_json)
     elif files:
         _tell_cases(_compared(question, changes, files), as_json)

@@ -33,6 +33,19 @@ def annuity_usd(cost_usd: ArrayLike, residual_usd: ArrayLike, years: float, disc
     return np.asarray((cost - left) * discount_rate / -np.expm1(-years * np.log1p(discount_rate)))
 
 
+def capital_recovery(years: ArrayLike, discount_rate: ArrayLike) -> Array:
+    """Yearly payment per dollar of a purchase, without a residual: `annuity_usd` for columns of years and rates. [1/a]
+
+    Examples
+    --------
+    >>> capital_recovery([4, 4], [0.08, 0.0]).round(6).tolist()
+    [0.301921, 0.25]
+    """
+    n, rate = np.broadcast_arrays(np.asarray(years, float), np.asarray(discount_rate, float))
+    safe = np.where(rate == 0, 1.0, rate)
+    return np.where(rate == 0, 1 / n, safe / -np.expm1(-n * np.log1p(safe)))
+
+
 def npv_usd(cash_now_usd: ArrayLike, monthly_usd: ArrayLike, years: float, discount_rate: float) -> Array:
     """Present cost of a purchase today and payments at the end of each month. [USD]
 

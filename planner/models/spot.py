@@ -8,6 +8,7 @@ time, where independent zones would be in 0.1 %.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,14 +84,13 @@ def spot_ready(spot_replicas: int, zones: int, alpha: float, beta: float) -> Arr
     >>> spot_ready(3, 2, *beta_parameters(0.5, 0.0)).round(3).tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    from scipy.stats import hypergeom
-
     up = zones_up(zones, alpha, beta)
     each, more = divmod(spot_replicas, zones)
     chances = np.zeros(spot_replicas + 1)
-    for number, chance in enumerate(up):
-        fuller = np.arange(min(number, more) + 1)  # zones with one replica more among those that are up
-        np.add.at(chances, each * number + fuller, chance * hypergeom.pmf(fuller, zones, more, number))
+    for number, chance in enumerate(up.tolist()):
+        for fuller in range(min(number, more) + 1):  # zones with one replica more among those that are up
+            drawn = math.comb(more, fuller) * math.comb(zones - more, number - fuller) / math.comb(zones, number)
+            chances[each * number + fuller] += chance * drawn
     return chances
 
 
@@ -120,9 +120,11 @@ def mix_availability(
     0.9
     """
     ready = spot_ready(spot, zones, alpha, beta)
-    missing = [max(replicas_needed - number, 0) for number in range(spot + 1)]
-    held = np.array([at_least(need, firm, firm_availability) if need <= firm else 0.0 for need in missing])
-    return float(min(ready @ held, 1.0))
+    total = 0.0
+    for number in np.flatnonzero(ready).tolist():
+        need = max(replicas_needed - number, 0)
+        total += float(ready[number]) * (at_least(need, firm, firm_availability) if need <= firm else 0.0)
+    return min(total, 1.0)
 
 
 def firm_base(

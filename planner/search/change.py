@@ -11,6 +11,7 @@ cloud.commitment=-10%            cloud prices of an option, accelerator, provide
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ Row = TypeVar("Row", bound=BaseModel)
 RELATIVE = re.compile(r"^(?:([+-]\d+(?:\.\d+)?)\s*%|[x×*]\s*(\d+(?:\.\d+)?))$")
 LAYOUT = {"weights": "weights", "kv": "kv", "engine": "engines", "tp": "tp", "dp": "dp", "pp": "pp", "ep": "ep"}
 ROWS = ("accelerators", "llms", "engines", "cpus", "drives", "sites")
+SHARE_NAMES = ("_share", "_efficiency", "_fraction", "_correlation", "headroom")
 ALL = "all"
 LIKE = "such as traffic.rate_per_s=20, prices.h200=2.1 or purchases.h200=+20%"
 
@@ -183,6 +185,8 @@ def _row_and_field(catalog: Catalog, kind: str, rest: str, rows: Mapping[str, An
         "cpus": catalog.cpu_id,
     }
     parts = rest.split(".")
+    if len(parts) < 2 or not all(parts):
+        raise WorkloadError(f"{kind}.{rest}: give {kind}.ID.FIELD.\n  List the rows: planner catalog ls {kind}")
     for cut in range(len(parts) - 1, 0, -1):
         name = ".".join(parts[:cut])
         try:
@@ -202,12 +206,23 @@ def _calibration(question: Question, change: Change, rest: str) -> tuple[Questio
         known = {f"{n}/{s}" if s else n for n, s in question.catalog.calibration}
         raise UnknownName("parameter", rest, known, "planner catalog ls calibration", change.field)
     new = change.of(row.value)
+    _check_parameter(change, name, row.value, new)
     changed = _checked(
         type(row), {**row.model_dump(), "value": new, **_provenance(row.model_dump(), row.value)}, change
     )
     rows = {**question.catalog.calibration, (name, scope): changed}
     catalog = question.catalog.with_facts(f"{change.field}={change.asked}", calibration=rows)
     return Question(question.workload, catalog), _told(change, row.value, new)
+
+
+def _check_parameter(change: Change, name: str, now: float, new: Any) -> None:
+    """Parameters carry no ranges of their own: what is above zero stays so, shares stay shares."""
+    most = 1.0 if name.endswith(SHARE_NAMES) else 1e15
+    number = isinstance(new, int | float) and not isinstance(new, bool)
+    if not number or not (new > 0 or now <= 0) or not abs(new) <= most:
+        raise WorkloadError(
+            f"--set {change.field}={change.asked}: {name} is {now:g}; give a number above 0 and up to {most:g}."
+        )
 
 
 def _purchase(question: Question, change: Change, item: str) -> tuple[Question, Applied]:
@@ -297,6 +312,8 @@ def _told(change: Change, now: Any, new: Any) -> Applied:
     def plain(value: Any) -> Value:
         if isinstance(value, list | tuple):
             return ", ".join(map(str, value)) or None
+        if isinstance(value, Mapping):
+            return json.dumps(value)
         return value if isinstance(value, float | str | bool) or value is None else float(value)
 
     return Applied(field=change.field, asked=change.asked, before=plain(now), after=plain(new))

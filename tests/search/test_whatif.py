@@ -91,6 +91,10 @@ def test_any_field_can_change(question: Question, text: str, read: object, expec
     assert read(question) != expected  # type: ignore[operator]
 
 
+def test_a_whole_table_can_be_given(question: Question) -> None:
+    assert changed(question, 'prices={"h200": 2.0}').workload.prices == {"h200": 2.0}
+
+
 def test_a_changed_fact_does_not_borrow_its_source(question: Question) -> None:
     row = h200(changed(question, "accelerators.h200.tdp_w=600"))
     assert row.source.startswith("assumed in this what-if; before: 700")
@@ -138,6 +142,13 @@ def test_dearer_purchases_raise_what_is_owned_alone(question: Question) -> None:
         ("layout.size=3", "size"),
         ("layout.tp=3", "no layout has tp 3"),
         ("calibration.luck=1", "luck"),
+        ("calibration.headroom=0", "above 0"),
+        ("calibration.headroom=1.5", "up to 1"),
+        ("calibration.burst_factor=-1", "above 0"),
+        ("calibration.burst_factor=many", "above 0"),
+        ("accelerators.=1", "ID.FIELD"),
+        ("sites.us-average=3", "ID.FIELD"),
+        ("prices=3", "dictionary"),
         ("horizon_years=0", "greater than 0"),
         ("discount_rate=1.0", "less than 1"),
     ],

@@ -1,0 +1,68 @@
+"""Prices that come in: a user's quotes, and what a refresh would change."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from planner.schema.base import Id, Positive, Strict, Text
+
+QuoteTerm = Literal["on_demand", "spot", "reserved_1y", "rental_3y", "purchase"]
+
+
+class Quote(Strict):
+    """One row of a user's own quotes. Rent is per hour for all accelerators of the row, a purchase per accelerator."""
+
+    accelerator: Text = Field(description="accelerator id or synonym")
+    accelerators: int = Field(1, ge=1, le=512, description="accelerators that the price is for [-]")
+    term: QuoteTerm = Field(description="how it is bought")
+    price: Positive = Field(description="per hour, or per accelerator for a purchase, in `currency`")
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = Field("USD", description="ISO 4217")
+    usd_per_unit: Positive | None = Field(None, description="exchange rate of a currency other than USD [USD]")
+    provider: Id = Field(description="who quotes")
+    region: str = Field("", description="region; blank: anywhere")
+    source: Text = Field(description="offer number or document")
+    source_date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="date of the offer, YYYY-MM-DD")
+    notes: str = Field("", description="conditions")
+
+    @model_validator(mode="after")
+    def _has_a_rate(self) -> Quote:
+        if self.currency != "USD" and self.usd_per_unit is None:
+            raise ValueError(f"a price in {self.currency} needs usd_per_unit, US dollars for one {self.currency}")
+        if self.term == "purchase" and self.accelerators != 1:
+            raise ValueError("a purchase is quoted per accelerator: leave accelerators out")
+        return self
+
+    @property
+    def price_usd(self) -> float:
+        """The price in US dollars."""
+        return self.price * (self.usd_per_unit or 1.0)
+
+
+class PriceChange(Strict):
+    """One price that differs from the catalogs, or that they do not have."""
+
+    kind: Literal["changed", "new", "held back"] = Field(description="held back: a jump that looks like an error")
+    provider: str
+    item: str = Field(description="instance type, or what is purchased")
+    region: str
+    term: str
+    before_usd: float | None
+    before_date: str
+    after_usd: float
+    relative: float | None = Field(description="change over before [-]")
+
+
+class Refresh(Strict):
+    """What a refresh found, and whether it was written."""
+
+    sources: tuple[str, ...] = Field(description="what was read, with its version")
+    failed: tuple[str, ...] = Field(description="providers that could not be read")
+    changes: tuple[PriceChange, ...]
+    confirmed: int = Field(description="prices that are as they were; their dates move on")
+    left_out: dict[str, int] = Field(description="prices that were not taken, by reason")
+    not_seen: int = Field(
+        description="prices of the providers that were read, which no longer appear; they stay, dated"
+    )
+    written: bool

@@ -1,0 +1,125 @@
+"""How sure: ranges instead of numbers, chances of promise and budget, what matters most."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from planner.report import charts
+from planner.report import risk as told
+from planner.report.charts_whatif import chance_chart, tornado_chart
+from planner.report.tables import TextTable
+from planner.schema import Workload
+from planner.schema.risk import PlanRisk, RiskResult
+from planner.search.change import Question
+from planner.search.risk import METRICS, Setting, risk
+from planner.search.uncertain import parse
+from planner.ui.session import Translate, catalog, dark, plain
+from planner.units import percent, usd
+
+FORMS = {"usd_per_month": "$,.0f", "usd_per_million_output_tokens": "$,.2f", "ttft_p99_s": ".2f", "tpot_p99_s": ".3f"}
+
+
+def show(workload: Workload, _: Translate) -> None:
+    """Ranges, draws, cards, charts, tables."""
+    texts, budget, metric = _asked(workload, _)
+    answer = _answer(workload.model_dump_json(), texts, budget, metric, catalog().sha256)
+    best = answer.plans[0]
+    st.markdown(f"# {plain(told.sentence(answer, _))}", anchors=False)
+    _cards(best, _)
+    _charts(answer, _)
+    for found in (told.plan_table(answer, _), told.ranking_table(answer, _)):
+        _table(found)
+    for remark in told.remarks(answer, _):
+        st.caption(plain(remark))
+
+
+def _asked(workload: Workload, _: Translate) -> tuple[tuple[str, ...], float | None, str]:
+    """Ranges of what is most often uncertain, and any other field by name."""
+    load = "traffic.concurrency" if workload.traffic.concurrency is not None else "traffic.rate_per_s"
+    fields = {
+        load: (_("Load, %"), (-20, 50)),
+        "traffic.output_tokens": (_("Answer length, %"), (-20, 30)),
+        "cloud.all": (_("Cloud prices, %"), (-10, 20)),
+        "purchases.all": (_("Purchase prices, %"), (-10, 20)),
+    }
+    texts = []
+    for column, (field, (label, start)) in zip(st.columns(len(fields)), fields.items(), strict=True):
+        low, high = column.slider(label, -80, 200, start, step=5, key=f"risk-{field}")
+        if (low, high) != (0, 0):
+            texts.append(f"{field}={min(low, 0):+d}%,+0%,{max(high, 0):+d}%")
+    words = told.metric_words(_)
+    left, middle, right = st.columns([3, 1, 2])
+    own = left.text_input(
+        _("More ranges, FIELD=LOW,MID,HIGH, separated by spaces"),
+        placeholder="site.electricity_usd_per_kwh=-20%,+60% discount_rate=0.05,0.08,0.12", key="risk-own",
+    )  # fmt: skip
+    budget = middle.number_input(_("Budget, USD a month"), min_value=0.0, step=1000.0, value=0.0, key="risk-budget")
+    metric = right.selectbox(_("What the inputs act on"), METRICS, format_func=words.__getitem__, key="risk-metric")
+    return (*texts, *own.split()), budget or None, metric
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _answer(
+    workload_json: str, texts: tuple[str, ...], budget: float | None, metric: str, catalog_sha256: str
+) -> RiskResult:
+    question = Question(Workload.model_validate_json(workload_json), catalog())
+    setting = Setting(budget_usd_per_month=budget, metric=metric)
+    return risk(question, [parse(question, text) for text in texts], setting)
+
+
+def _cards(best: PlanRisk, _: Translate) -> None:
+    """Four numbers of the best plan."""
+    cost = best.usd_per_month
+    cards = [
+        (
+            _("Cost per month"),
+            _money(cost.p50),
+            _("P10 to P90: {low} to {high}").format(low=_money(cost.p10), high=_money(cost.p90)),
+        ),
+        (_("Keeps the promise"), percent(best.meets_slo, 0), _("of the draws, as bought")),
+        (_("Out of reach"), percent(best.out_of_reach, 0), _("of the draws, even with four times the replicas")),
+    ]
+    if best.meets_budget is not None:
+        cards.insert(2, (_("Within the budget"), percent(best.meets_budget, 0), _("of the draws, as bought")))
+    with st.grid(len(cards), min_column_width=180):
+        for label, value, below in cards:
+            with st.container(border=True, height="stretch", gap="xxsmall"):
+                st.caption(plain(label))
+                st.metric(label, plain(value), label_visibility="collapsed")
+                st.caption(plain(below))
+
+
+def _money(value: float | None) -> str:
+    return "–" if value is None else usd(value)
+
+
+def _charts(answer: RiskResult, _: Translate) -> None:
+    palette = charts.DARK if dark() else charts.LIGHT
+    left, right = st.columns([6, 5])
+    axis = told.metric_words(_)[answer.metric]
+    bars = [{"name": told.input_name(bar.input, _), **bar.model_dump()} for bar in answer.tornado]
+    with left.container(border=True, height="stretch"):
+        title = _("What matters most: each input alone, the others at mid")
+        st.markdown(f"**{plain(title)}**")
+        if answer.at_mid is None:
+            st.caption(_("Out of reach with every input at mid."))
+        else:
+            chart = tornado_chart(bars, answer.at_mid, axis, FORMS[answer.metric], palette, _)
+            st.vega_lite_chart(chart, alt=title)
+        with st.expander(_("The table behind this chart")):
+            _table(told.tornado_table(answer, _))
+    points = [
+        {"plan": f"{plan.rank}  {plan.title}", "chance": chance, "usd": cost}
+        for plan in answer.plans
+        for chance, cost in plan.cost_curve
+    ]
+    with right.container(border=True, height="stretch"):
+        title = _("Chance that a fleet sized to the draw costs no more")
+        st.markdown(f"**{plain(title)}**")
+        st.vega_lite_chart(chance_chart(points, answer.budget_usd_per_month, palette, _), alt=title)
+
+
+def _table(found: TextTable) -> None:
+    from planner.ui.whatif_page import table
+
+    table(found)

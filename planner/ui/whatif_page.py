@@ -1,0 +1,120 @@
+"""What if: an assumption changed, a range instead of a number, the years to come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from planner.errors import PlannerError
+from planner.report import charts
+from planner.report import whatif as told
+from planner.report.charts_whatif import parts_chart
+from planner.report.tables import TextTable
+from planner.schema import WhatIf, Workload
+from planner.search.change import Question, parse_change
+from planner.search.whatif import whatif
+from planner.ui import horizon_view, inputs, risk_view
+from planner.ui.session import Translate, catalog, dark, plain, translate
+
+
+def page() -> None:
+    """Ask the question, choose a view of its uncertainties, tell."""
+    _ = translate()
+    try:
+        workload = inputs.ask(catalog(), _)
+    except PlannerError as error:
+        refuse(str(error), _)
+        return
+    names = {"change": _("One change"), "risk": _("How sure"), "years": _("Years ahead")}
+    view = st.segmented_control(
+        _("View"), list(names), format_func=names.__getitem__, default="change", key="whatif-view",
+        required=True, label_visibility="collapsed",
+    )  # fmt: skip
+    show = {"change": _change, "risk": risk_view.show, "years": horizon_view.show}[view or "change"]
+    try:
+        show(workload, _)
+    except PlannerError as error:
+        refuse(str(error), _)
+
+
+def refuse(message: str, _: Translate) -> None:
+    """An expected failure as a box: what was asked, what is allowed, what to do next."""
+    first, *rest = message.splitlines()
+    lines = [f"**{_('This question cannot be answered.')}** {plain(first)}", ""]
+    st.warning("\n".join([*lines, *(f"- {plain(line.strip())}" for line in rest)]), icon=":material/block:")
+
+
+# ---- one change
+
+
+def suggestions(workload: Workload, _: Translate) -> dict[str, tuple[str, str]]:
+    """Changes that people ask for: label and field=value, by id."""
+    load = "traffic.concurrency" if workload.traffic.concurrency is not None else "traffic.rate_per_s"
+    return {
+        "load": (_("twice the load"), f"{load}=x2"),
+        "answers": (_("answers half as long again"), "traffic.output_tokens=+50%"),
+        "promise": (_("tokens a quarter faster"), "slo.tpot_p99_s=x0.8"),
+        "servers": (_("servers 20 % dearer"), "purchases.all=+20%"),
+        "clouds": (_("clouds 20 % cheaper"), "cloud.all=-20%"),
+        "electricity": (_("electricity twice as dear"), "site.electricity_usd_per_kwh=x2"),
+    }
+
+
+def _change(workload: Workload, _: Translate) -> None:
+    ready = suggestions(workload, _)
+    chosen = st.pills(
+        _("What changes"), list(ready), selection_mode="multi", default=["load"],
+        format_func=lambda id: ready[id][0], key="whatif-ready",
+    )  # fmt: skip
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    own = left.text_input(
+        _("More changes, FIELD=VALUE, separated by spaces"),
+        placeholder="prices.h200=2.1 layout.tp=8 accelerators.h200.bandwidth_bytes_per_s=+10%", key="whatif-own",
+    )  # fmt: skip
+    keep = right.checkbox(_("Keep the plan, only resize"), key="whatif-keep")
+    texts = [ready[id][1] for id in chosen] + own.split()
+    if not texts:
+        st.info(_("Choose a change, or write one."))
+        return
+    _show(_answer(workload.model_dump_json(), tuple(texts), keep, catalog().sha256), _)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _answer(workload_json: str, texts: tuple[str, ...], keep: bool, catalog_sha256: str) -> WhatIf:
+    question = Question(Workload.model_validate_json(workload_json), catalog())
+    return whatif(question, [parse_change(text) for text in texts], keep)
+
+
+def _show(answer: WhatIf, _: Translate) -> None:
+    st.markdown(f"# {plain(told.sentence(answer, _))}", anchors=False)
+    if answer.after is None:
+        st.warning(plain(told.reason(answer.refusal)), icon=":material/block:")
+    left, right = st.columns([7, 5])
+    with left.container(border=True, height="stretch"):
+        table(told.difference_table(answer, _))
+    with right.container(border=True, height="stretch"):
+        if answer.drivers:
+            _drivers(answer, _)
+        else:
+            st.caption(_("Without a plan afterwards there is no difference to explain."))
+
+
+def _drivers(answer: WhatIf, _: Translate) -> None:
+    """The difference in monthly cost by factor and, where several things change, by change."""
+    words, palette = told.driver_words(_), charts.DARK if dark() else charts.LIGHT
+    lists = [(_("What the difference consists of, by factor"), answer.drivers)]
+    if len(answer.by_change) > 1:
+        lists.insert(0, (_("What the difference consists of, by change"), answer.by_change))
+    for title, parts in lists:
+        st.markdown(f"**{plain(title)}**")
+        rows = [{"name": words.get(p.name, p.name), "usd": p.usd_per_month} for p in parts]
+        st.vega_lite_chart(parts_chart(rows, palette, _), alt=title)
+
+
+def table(found: TextTable, **options: Any) -> None:
+    """A table of the report as it stands in the terminal."""
+    st.markdown(f"**{plain(found.title)}**")
+    names = [heading or " " * n for n, heading in enumerate(found.headings, 1)]
+    columns = {name: [row[n] for row in found.rows] for n, name in enumerate(names)}
+    st.dataframe(columns, hide_index=True, height="content", **options)
