@@ -70,7 +70,7 @@ class Clients:
 
 @dataclass(frozen=True)
 class Breaker:
-    """A circuit breaker with a degraded backup, such as a smaller model.
+    """A circuit breaker with a degraded backup, such as a smaller model; what the limits refuse goes there, too.
 
     Attributes
     ----------

@@ -180,7 +180,7 @@ class _Run:
             self._back_up(attempt)
         elif limit is not None and self._inside >= self._most and self._waiting >= limit:
             self._breaker.lose(attempt)
-            self._retry(attempt)
+            self._back_up(attempt)
         else:
             self._push(self._now + self._clients.timeout_s, GIVE_UP, attempt)
             self._line.append(attempt)
@@ -208,7 +208,7 @@ class _Run:
         self._push(self._now + pause, SEND, _Attempt(attempt.request, self._now + pause))
 
     def _back_up(self, attempt: _Attempt) -> None:
-        """The backup answers, unless its own line is longer than the client's patience."""
+        """The backup answers, unless there is none, or its own line is longer than the client's patience."""
         first_s = self._breaker.back_up(self._now, self._clients.timeout_s)
         if first_s is None:
             self._retry(attempt)
@@ -258,8 +258,9 @@ class _Breaker:
         self._probing = self._probing and not attempt.probe
 
     def back_up(self, now: float, patience_s: float) -> float | None:
-        """When the backup's first token comes; None if that is too late for the client. [s]"""
-        assert self._rule is not None
+        """When the backup's first token comes; None if there is none, or that is too late for the client. [s]"""
+        if self._rule is None:
+            return None
         service_s = self._rule.backup.each_s[-1]
         begin_s = max(self._backup_free[0], now)
         first_s = begin_s + service_s * self._rule.backup.first_share

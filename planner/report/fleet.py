@@ -135,7 +135,8 @@ def failure_table(found: FailedFleet, _: Translate) -> TextTable:
         (_("by requests"), floored(found.by_requests, 3), floored(found.by_requests_unfailing, 3)),
         (_("requests that can be carried"), floored(found.served, 3), "–"),
     )
-    return TextTable(_("Within the promise"), ("", _("With failures"), _("If nothing failed")), rows)
+    title = _("Within the promise while the rate follows {profile}").format(profile=found.profile)
+    return TextTable(title, ("", _("With failures"), _("If nothing failed")), rows)
 
 
 def spot_sentence(found: SpotFleet, _: Translate) -> str:

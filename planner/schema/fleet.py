@@ -111,6 +111,7 @@ class FailedFleet(Strict):
     parts: tuple[Assumption, ...] = Field(description="what fails, with its time between failures and repair")
     replica_availability: float = Field(description="share of time in which one replica works [-]")
     ready: tuple[float, ...] = Field(description="chances of 0, 1, … replicas ready [-]")
+    profile: str = Field(description="rates over time")
     chance: float = Field(description="that the needed replicas are ready [-]")
     by_time: float = Field(description="share of time in which the ready replicas hold the rate [-]")
     by_time_unfailing: float = Field(description="the same if nothing failed [-]")

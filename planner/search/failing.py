@@ -69,7 +69,8 @@ def fail(subject: Subject, catalog: Catalog, options: FailureOptions) -> FailedF
     one, shared = _replica(subject, card.server_accelerators, parts, repair, options)
     installed = plan.replicas + plan.spares
     chances = _ready(subject, card.server_accelerators, installed, one, shared, repair, options)
-    rate, _ = rates_of(choose_profile(options.profile or subject.profile, catalog), subject.rate_per_s)
+    name = options.profile or subject.profile
+    rate, _ = rates_of(choose_profile(name, catalog), subject.rate_per_s)
     found = failures.weighted(chances, rate, subject.service.holds_per_s)
     whole = failures.weighted(np.eye(installed + 1)[-1], rate, subject.service.holds_per_s)
     per_hour = (1 / (one * shared) - 1) / repair
@@ -82,6 +83,7 @@ def fail(subject: Subject, catalog: Catalog, options: FailureOptions) -> FailedF
         parts=_told(catalog, parts, repair, scope, options),
         replica_availability=one * shared,
         ready=tuple(chances.tolist()),
+        profile=name,
         chance=ready,
         by_time=found.by_time,
         by_time_unfailing=whole.by_time,

@@ -19,7 +19,7 @@ RATIOS = (0.02, 0.3, 0.5, 0.7, 0.85, 1.0, 1.1, 1.25)  # of the largest rate with
 FLOOD = 4.0  # times that rate: nothing but the replica limits what it takes
 STEADY = 0.97  # of what it takes: rates above it are no steady state
 LEAST_ROOM = 1.02  # what it takes is more than what it holds
-ENOUGH = 20_000  # requests that a percentile of one replica is taken from
+ENOUGH = 10_000  # requests that a percentile of one replica is taken from
 
 
 def service_of(server: Server, trace: Trace, slo: Slo) -> Service:

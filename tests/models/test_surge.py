@@ -131,8 +131,16 @@ def test_breaker_serves_degraded_what_would_fail() -> None:
     assert backed.share("degraded") > 0
 
 
+def test_what_the_limit_refuses_goes_to_the_backup() -> None:
+    breaker = Breaker(slow_s=100.0, backup=Pool.plain(1, 0.5, 0.1))
+    rules = Protection(line_limit=0, cancels=True, breaker=breaker)
+    found = surge(np.zeros(3), Pool.plain(1, 1.0, 0.2), Clients(timeout_s=0.55), rules)
+    assert [OUTCOMES[o] for o in found.outcome] == ["served", "degraded", "failed"]  # 0.6 s is too late
+    assert found.ttft_s[:2].tolist() == pytest.approx([0.2, 0.1])
+
+
 @given(seed=st.integers(0, 20), places=st.integers(5, 12), limit=st.one_of(st.none(), st.integers(0, 50)))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_every_request_ends_once_and_seeds_reproduce(seed: int, places: int, limit: int | None) -> None:
     def once() -> Surged:
         rules = Protection(line_limit=limit, cancels=seed % 2 == 0, breaker=Breaker(1.0, Pool.plain(2, 0.5, 0.1)))

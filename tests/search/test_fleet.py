@@ -180,7 +180,9 @@ def test_bursts_stay_in_a_surge(case: Case) -> None:
 
 
 def test_surge_of_a_plan(case: Case) -> None:
-    found = let_surge(case.subject, case.plan.replicas, case.trace, SurgeOptions(factor=12.0))
+    found = let_surge(
+        case.subject, case.plan.replicas, case.trace, SurgeOptions(factor=12.0, surge_s=60.0, after_s=120.0)
+    )
     cases = {one.protection: one for one in found.cases}
     for one in found.cases:
         assert one.attained + one.late + one.degraded + one.failed == pytest.approx(1)
