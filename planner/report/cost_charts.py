@@ -14,7 +14,7 @@ DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 3], [10, 2], [3, 1])
 BAR_PX, BELOW_BARS_PX, LINE_PX = 34, 130, 380  # heights with axis and legend
 
 
-def months_chart(rows: Rows, _: Translate) -> Spec:
+def months_chart(rows: Rows, palette: Palette, _: Translate) -> Spec:
     """Stacked months, a bar for each way."""
     ways, lines = names_in(rows, "way"), names_in(rows, "line")  # type: ignore[arg-type]
     colour = {
@@ -27,7 +27,7 @@ def months_chart(rows: Rows, _: Translate) -> Spec:
     x = {"field": "usd", "type": "quantitative", "title": _("$ a month"), "axis": {"format": "~s", "grid": False}}
     tips = [_tip("way", _("Way")), _tip("line", _("Line")), _tip("usd", _("$/month"), ",.0f")]
     totals = [{"way": way, "usd": sum(r["usd"] for r in rows if r["way"] == way)} for way in ways]
-    text = {"type": "text", "align": "left", "dx": 5, "fontSize": 12}
+    text = {"type": "text", "align": "left", "dx": 5, "fontSize": 12, "color": palette.answer}
     return {
         "$schema": SCHEMA,
         "height": BAR_PX * len(ways) + BELOW_BARS_PX,

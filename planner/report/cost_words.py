@@ -54,6 +54,8 @@ def way_words(_: Translate) -> dict[str, str]:
         **term_words(_),
         "commitment_1y_indicative": _("1 year, indicative"),
         "commitment_3y_indicative": _("3 years, indicative"),
+        "commitment_1y_stated": _("1 year, your discount"),
+        "commitment_3y_stated": _("3 years, your discount"),
         "user": _("your price"),
     }
 

@@ -12,6 +12,7 @@ from planner.units import floored, percent, si, usd
 
 DASH, OLD = "–", " !"
 APIS_SHOWN = 8
+INCLUDES = "colocation_includes_energy"
 
 
 def headline(answer: CostAnswer, _: Translate) -> str:
@@ -221,12 +222,12 @@ def _more(dear: float, cheap: float, text: str) -> str:
 
 
 def unpriced_lines(answer: CostAnswer, _: Translate) -> list[str]:
-    """What is in no total, and where to state it."""
+    """What is in no total, what may be paid twice, and where to state it."""
     words = unpriced_words(_)
+    blank = _("NOT PRICED, in no total of owning: {what}. State it: {field}")
+    doubt = _("UNKNOWN whether the colocation price includes energy, so both are charged. State it: {field}")
     lines = [
-        _("NOT PRICED, in no total of owning: {what}. State it: {field}").format(
-            what=words.get(one.what, one.what), field=one.field
-        )
+        (doubt if one.field.endswith(INCLUDES) else blank).format(what=words.get(one.what, one.what), field=one.field)
         for one in answer.unpriced
     ]
     lines += [

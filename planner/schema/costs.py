@@ -112,7 +112,7 @@ class WayCost(Strict):
     source_date: str
     confidence: str
     stale: bool = Field(description="older than 180 days on the day of the catalogs")
-    indicative: bool = Field(description="no such price is sourced: on-demand less an indicative or stated discount")
+    indicative: bool = Field(description="no such price is sourced: on-demand less a dated indicative discount")
     availability: float | None = Field(description="share of time in which enough replicas are there [-]")
     meets_availability: bool
     lines: tuple[CostLine, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from planner.catalog import Catalog
-from planner.schema import Price, Sourced, SupplyOption, Workload
+from planner.schema import Parameter, Price, Sourced, SupplyOption, Workload
 from planner.search.offers import Offer, newest
 
 TERMS: dict[str, SupplyOption] = {
@@ -18,6 +18,7 @@ TERMS: dict[str, SupplyOption] = {
 }
 YEARS = {"reserved_1y": "1y", "reserved_1y_no_upfront": "1y", "rental_3y": "3y"}
 INDICATIVE = {"1y": "commitment_1y_indicative", "3y": "commitment_3y_indicative"}
+STATED = {"1y": "commitment_1y_stated", "3y": "commitment_3y_stated"}
 
 
 def cloud_offers(catalog: Catalog, workload: Workload, accelerator: str) -> list[Offer]:
@@ -68,33 +69,32 @@ def committed_by_discount(
     current = {(o.provider, YEARS[o.term]) for o in offers if o.term in YEARS and not o.stale(catalog.as_of)}
     for years in INDICATIVE:
         without = [o for o in offers if o.term == "on_demand" and (o.provider, years) not in current]
-        row = _discount(catalog, workload, years)
-        if row is None:
-            asked += [years] if without else []
-            continue
-        discount, source = row
-        found += [_discounted(o, years, discount, source) for o in without]
+        stated = workload.ownership.commitment_discounts.get(years)  # type: ignore[call-overload]
+        row = catalog.calibration.get(("commitment_discount", years))
+        if stated is not None:
+            found += [_at_stated(o, years, stated) for o in without]
+        elif row is not None:
+            found += [_at_indicative(o, years, row) for o in without]
+        elif without:
+            asked.append(years)
     return found, tuple(asked)
 
 
-def _discount(catalog: Catalog, workload: Workload, years: str) -> tuple[float, Sourced] | None:
-    stated = workload.ownership.commitment_discounts.get(years)  # type: ignore[call-overload]
-    if stated is not None:
-        day = catalog.as_of.isoformat()
-        return stated, Sourced(source="ownership.commitment_discounts", source_date=day, confidence="high")
-    row = catalog.calibration.get(("commitment_discount", years))
-    return (row.value, row) if row else None
+def _at_stated(offer: Offer, years: str, discount: float) -> Offer:
+    """On-demand less the buyer's discount; as old and as sure as the on-demand price."""
+    source = f"{offer.source} ({offer.row.source_date}), less {discount:.0%}: ownership.commitment_discounts"
+    price = offer.usd_per_hour * (1 - discount)
+    return replace(offer, option="commitment", term=STATED[years], usd_per_hour=price, source=source)
 
 
-def _discounted(offer: Offer, years: str, discount: float, row: Sourced) -> Offer:
-    """On-demand less a discount; as old as the older of the two figures."""
+def _at_indicative(offer: Offer, years: str, row: Parameter) -> Offer:
+    """On-demand less a dated discount; as old as the older of the two figures, and low confidence."""
     older = min((row, offer.row), key=lambda r: r.dated)
-    dated = Sourced(source=row.source, source_date=older.source_date, confidence="low")
     return replace(
         offer,
         option="commitment",
         term=INDICATIVE[years],
-        usd_per_hour=offer.usd_per_hour * (1 - discount),
-        row=dated,
-        source=f"{offer.source} ({offer.row.source_date}), less {discount:.0%}: {row.source} ({row.source_date})",
+        usd_per_hour=offer.usd_per_hour * (1 - row.value),
+        row=Sourced(source=row.source, source_date=older.source_date, confidence="low"),
+        source=f"{offer.source} ({offer.row.source_date}), less {row.value:.0%}: {row.source} ({row.source_date})",
     )

@@ -129,7 +129,7 @@ def _show(answer: CostAnswer, workload: Workload, _: Translate) -> None:
     _unpriced(answer, _)
     palette = charts.DARK if dark() else charts.LIGHT
     months, paid, load = (f(answer, _) for f in (cost_frames.months, cost_frames.cash_so_far, cost_frames.by_load))
-    _chart(cost_findings.months_finding(answer, _), lambda: cost_charts.months_chart(months, _))
+    _chart(cost_findings.months_finding(answer, _), lambda: cost_charts.months_chart(months, palette, _))
     left, right = st.columns(2)
     crossed = cost_frames.crossings(answer, _)
     with left:

@@ -9,6 +9,7 @@ import pytest
 from planner.catalog import Catalog
 from planner.errors import UnknownName, WorkloadError
 from planner.models import finance
+from planner.report.costs import unpriced_lines
 from planner.schema import PlanResult, Sourced
 from planner.schema.costs import CostAnswer, WayCost
 from planner.search.cost import cost
@@ -126,6 +127,12 @@ def test_energy_inside_the_colocation_price_is_not_paid_twice(catalog: Catalog) 
     assert with_energy.usd_per_month - without.usd_per_month == pytest.approx(line(with_energy, "energy"))
 
 
+def test_a_site_that_does_not_say_what_colocation_includes_is_told(catalog: Catalog) -> None:
+    answer = answer_of(catalog, site="china")
+    (line_,) = [text for text in unpriced_lines(answer, str) if "colocation_includes_energy" in text]
+    assert line_.startswith("UNKNOWN") and {"energy", "colocation"} <= {p.name for p in own_of(answer).lines}
+
+
 def test_energy_follows_the_load_curve(catalog: Catalog) -> None:
     constant, varying = answer_of(catalog), answer_of(catalog, ownership__load_profile="servegen-r1-day")
     assert line(own_of(varying), "energy") != pytest.approx(line(own_of(constant), "energy"), rel=1e-6)
@@ -160,8 +167,9 @@ def test_commitments_without_a_price_are_indicative_or_asked_for(catalog: Catalo
     mine = answer_of(catalog, **{"ownership.commitment_discounts": {"1y": 0.2, "3y": 0.5}})
     assert mine.commitments_asked == ()
     years = {w.term: w for w in mine.ways if w.provider == base.provider and w.region == base.region}
-    assert years["commitment_1y_indicative"].usd_per_month == pytest.approx(0.8 * base.usd_per_month)
-    assert years["commitment_3y_indicative"].usd_per_month == pytest.approx(0.5 * base.usd_per_month)
+    assert years["commitment_1y_stated"].usd_per_month == pytest.approx(0.8 * base.usd_per_month)
+    assert years["commitment_3y_stated"].usd_per_month == pytest.approx(0.5 * base.usd_per_month)
+    assert not any(w.indicative for w in mine.ways)
 
 
 def test_spot_pays_for_its_interruptions(owned: CostAnswer) -> None:

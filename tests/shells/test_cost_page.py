@@ -74,7 +74,7 @@ def test_charts_are_vega_lite_and_tell_the_figures(answer: CostAnswer) -> None:
         assert sum(row["usd"] for row in months if row["way"] == way) == pytest.approx(total)
     crossed = cost_frames.crossings(answer, _)
     specs = (
-        cost_charts.months_chart(months, _),
+        cost_charts.months_chart(months, charts.DARK, _),
         cost_charts.cash_chart(paid, crossed, charts.LIGHT, _),
         cost_charts.load_chart(load, 0.4, charts.DARK, _),
     )
