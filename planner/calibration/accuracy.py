@@ -131,6 +131,16 @@ def headlines(
     rows: Sequence[Judged], refused: int, r1: frozenset[str], peers: Iterable[PublishedScore] = ()
 ) -> tuple[Headline, ...]:
     """The scores to quote, in the order to quote them; `everything` counts refused rows as unanswered."""
+    published = {peer.headline: peer for peer in peers}
+    found = []
+    for key, chosen in headline_rows(rows, r1).items():
+        counted = score(key, (row for row in chosen if not row.excluded))
+        found.append(Headline(key, key.split("_")[0], counted, score(key, chosen), published.get(key)))
+    return (*found, _everything(rows, refused))
+
+
+def headline_rows(rows: Sequence[Judged], r1: frozenset[str]) -> dict[str, list[Judged]]:
+    """Rows of each headline score, excluded ones among them."""
     rules: dict[str, tuple[str, Callable[[Point], bool]]] = {
         "tpot_silicon": ("tpot", lambda p: p.source.startswith(SILICON)),
         "tpot_r1": ("tpot", lambda p: p.llm in r1),
@@ -139,13 +149,10 @@ def headlines(
         "output_saturated": ("output", lambda p: p.kind == "saturated" or p.source.startswith(OFFLINE)),
         "power_core": ("power", lambda p: True),
     }
-    published = {peer.headline: peer for peer in peers}
-    found = []
-    for key, (metric, rule) in rules.items():
-        chosen = [row for row in rows if row.point.metric == metric and rule(row.point)]
-        counted = score(key, (row for row in chosen if not row.excluded))
-        found.append(Headline(key, metric, counted, score(key, chosen), published.get(key)))
-    return (*found, _everything(rows, refused))
+    return {
+        key: [row for row in rows if row.point.metric == metric and rule(row.point)]
+        for key, (metric, rule) in rules.items()
+    }
 
 
 def _everything(rows: Sequence[Judged], refused: int) -> Headline:

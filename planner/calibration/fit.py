@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +20,10 @@ Values = dict[Key, float]
 
 CURVE_SHARING = 0.5  # 0: every row counts alike; 1: every curve does
 FOLD_ROWS = 12  # curves of fewer rows are left out together with others
-ROUNDS, ROUNDS_AGAIN = 30, 5  # steps of the optimiser from the priors, and from another fit
+ROUNDS = 30  # steps of the optimiser
+STEP = 0.02  # of a logarithm, for slopes
 # Log error beyond which a point counts less (soft L1): what repeats of one set-up and unstated flags explain.
-ERROR_SCALE = {"tpot": 0.2, "output": 0.2, "ttft": 0.4}
+ERROR_SCALE = {"tpot": 0.1, "output": 0.1, "ttft": 0.2}
 
 
 @dataclass(frozen=True)
@@ -79,12 +78,21 @@ FREE = (
     Free("host_moe_layer_s", "", 4e-5, 0.6),
     Free("host_step_s", "", 5e-4, 0.6),
     Free("host_sequence_s", "", 3e-6, 0.5),
+    Free("host_weights_factor", "fp8", 1.0, 0.3, also=("int8",)),
+    Free("host_weights_factor", "nvfp4", 1.0, 0.3),
+    Free("host_weights_factor", "mxfp4", 1.0, 0.3),
+    Free("host_weights_factor", "int4", 1.0, 0.3),
+    Free("host_engine_factor", "vllm", 1.0, 0.3),
+    Free("prompt_layer_s", "", 2e-4, 0.7),
+    Free("prompt_moe_layer_s", "", 2e-4, 0.7),
+    Free("prompt_latent_layer_s", "", 1e-3, 0.7),
     Free("elementwise_passes", "", 8, 0.4),
     Free("interference_share", "", 0.75, 0.15, 1.0),
     Free("stream_sequence_s", "", 3e-5, 0.3),
     Free("stream_sequence_s", "old", 6.5e-5, 0.2),
     Free("generation_time_factor", "old", 1.1, 0.1),
     Free("generation_time_factor", "default", 1.2, 0.1),
+    Free("generation_time_factor", "preview", 1.15, 0.15),
     Free("collective_latency_s", "scale-up", 6e-6, 0.3),
     Free("collective_latency_s", "pcie", 2e-5, 0.3),
     Free("collective_efficiency", "pcie", 0.37, 0.3, 0.97),
@@ -120,7 +128,9 @@ def doubtful(point: Point) -> str:
     if point.id in DOUBTFUL_IDS:
         return "faster than its prompts or its experts can be computed"
     if point.llm == "deepseek-r1" and point.accelerator == "b300-sxm-288gb" and point.engine == "sglang":
-        return "seconds to the first token with four users"
+        return "a second for each prompt of 7,400 tokens, ten times the time that others of its kind take"
+    if point.llm == "llama-3.1-8b" and point.engine == "vllm" and point.source.startswith("aiconfigurator"):
+        return "prompts and cache together take more than the arithmetic and the bandwidth that there are"
     return ""
 
 
@@ -142,20 +152,39 @@ def fit(
     start : values to begin with; absent, the priors
     """
     value = np.array([point.value for point in points])
-    scale = np.array([ERROR_SCALE[point.metric] for point in points]) / _weight([point.curve for point in points])
+    size, sigma = scale(points), np.array([one.sigma for one in free])
 
     def residuals(x: Array) -> Array:
-        error = np.log(predict(points, catalog.calibrated(_values(free, x))) / value)
-        pull = np.array([step / one.sigma for one, step in zip(free, x, strict=True)])
-        return np.concatenate([np.nan_to_num(error, nan=0.0) / scale, pull])
+        error = np.log(predict(points, catalog.calibrated(values_at(free, x))) / value)
+        return np.concatenate([np.nan_to_num(error, nan=0.0) / size, x / sigma])
 
-    most = np.array([np.log(one.ceiling / one.prior) if one.ceiling else np.inf for one in free])
-    first = np.array([np.log(start[one.keys[0]] / one.prior) if start else 0.0 for one in free])
+    most = ceilings(free)
+    first = steps_to(free, start) if start else np.zeros(len(free))
     found = least_squares(
         residuals, np.minimum(first, most - 1e-3), bounds=(-np.inf, most), loss="soft_l1", max_nfev=rounds,
-        diff_step=0.02, ftol=1e-5,
+        diff_step=STEP, ftol=1e-5,
     )  # fmt: skip
-    return _values(free, found.x)
+    return values_at(free, found.x)
+
+
+def scale(points: Sequence[Point]) -> Array:
+    """What a log error of each row is divided by: `ERROR_SCALE`, more where its curve has many rows."""
+    return np.array([ERROR_SCALE[point.metric] for point in points]) / _weight([point.curve for point in points])
+
+
+def ceilings(free: tuple[Free, ...]) -> Array:
+    """Largest log distance of each scalar from its prior; infinite where physics sets none."""
+    return np.array([np.log(one.ceiling / one.prior) if one.ceiling else np.inf for one in free])
+
+
+def steps_to(free: tuple[Free, ...], values: Values) -> Array:
+    """Log distance of values from the priors."""
+    return np.array([np.log(values[one.keys[0]] / one.prior) for one in free])
+
+
+def values_at(free: tuple[Free, ...], steps: Array) -> Values:
+    """Values at log distances from the priors."""
+    return {key: one.prior * float(np.exp(step)) for one, step in zip(free, steps, strict=True) for key in one.keys}
 
 
 def _weight(curves: Sequence[str]) -> Array:
@@ -163,51 +192,6 @@ def _weight(curves: Sequence[str]) -> Array:
     rows = Counter(curves)
     share = np.array([rows[curve] ** -CURVE_SHARING for curve in curves])
     return np.asarray(np.sqrt(share / share.mean()))
-
-
-def _values(free: tuple[Free, ...], steps: Array) -> Values:
-    return {key: one.prior * float(np.exp(step)) for one, step in zip(free, steps, strict=True) for key in one.keys}
-
-
-def left_out(
-    points: Sequence[Point],
-    catalog: Catalog,
-    free: tuple[Free, ...],
-    start: Values,
-    fold: NDArray[np.int64],
-    say: Callable[[int, int], None] = lambda done, of: None,
-) -> Array:
-    """Prediction of each point by a fit that has not seen its fold, the other folds' points only. Shape (n,).
-
-    Parameters
-    ----------
-    start : values of a fit of all points, from which the optimiser begins
-    fold : fold of each point, shape (n,)
-    say : told how many folds are done, and of how many
-    """
-    numbers = sorted(set(fold.tolist()))
-    found = np.full(len(points), np.nan)
-    with ProcessPoolExecutor() as pool:
-        work = partial(_leave_out, points, catalog, free, start, fold)
-        for done, (number, predicted) in enumerate(zip(numbers, pool.map(work, numbers), strict=True), 1):
-            found[fold == number] = predicted
-            say(done, len(numbers))
-    return found
-
-
-def _leave_out(
-    points: Sequence[Point],
-    catalog: Catalog,
-    free: tuple[Free, ...],
-    start: Values,
-    fold: NDArray[np.int64],
-    number: int,
-) -> Array:
-    seen = [point for point, own in zip(points, fold, strict=True) if own != number and fitted(point)]
-    values = fit(seen, catalog, free, ROUNDS_AGAIN, start)
-    return predict(
-        [point for point, own in zip(points, fold, strict=True) if own == number], catalog.calibrated(values)
-    )
 
 
 def folds(names: Sequence[str], least: int = FOLD_ROWS) -> NDArray[np.int64]:

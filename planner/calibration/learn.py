@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from planner.calibration.benchmarks import BenchmarkFile, Latency, Run, read_benchmark
 from planner.calibration.fit import Free, Values, fit
+from planner.calibration.plausible import doubts
 from planner.calibration.points import METRICS, Point
 from planner.calibration.predict import predict
 from planner.calibration.setups import Array
@@ -105,6 +106,7 @@ def learn(paths: Sequence[Path], catalog: Catalog, asked: Question) -> tuple[Cal
         points=_told(samples, before, _loops(samples, start.calibrated(values))),
         scalars=tuple(_scalar(one, values, start, usable) for one in free),
         scores=_scores(usable, start, free, values),
+        doubts=tuple(doubt for one in usable for doubt in doubts(one.file, one.points, catalog)),
         out=None,
     )
     return answer, _rows(answer, setup, start)

@@ -165,7 +165,7 @@ def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
     kind, load = _load(row)
     inputs, outputs, spread = _lengths(row)
     _check_lengths(catalog, llm, metric, inputs, outputs)
-    harness = harness_of(catalog, row.get("source", ""), engine, llm, tp, inputs, outputs)
+    harness = harness_of(catalog, row.get("source", ""), engine, llm, accelerator, tp, inputs, outputs)
     return Point(
         id=row["id"], source=row.get("source", ""), llm=llm, weights=weights,
         kv=_kv(row, catalog, accelerator, harness), engine=engine,
@@ -173,7 +173,8 @@ def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
         ep=tp * dp if _size(row, "ep", 1) > 1 else 1, replicas=replicas, input_tokens=inputs, output_tokens=outputs,
         kind=kind, load=load, metric=metric, per_gpu=row["metric"].endswith("per_gpu"),
         statistic=row["metric"].rsplit("_", 1)[-1], value=value, unit_scale=scale, curve=row.get("curve", ""),
-        requests_per_user=harness.requests_per_user, length_spread=spread,
+        requests_per_user=harness.requests_per_user,
+        length_spread=spread if harness.length_spread is None else harness.length_spread,
         held_steps=harness.held_steps, budget_tokens=_budget(harness, inputs, load), profile=harness.profile,
     )  # fmt: skip
 
@@ -222,7 +223,14 @@ def _weights(row: Mapping[str, str], catalog: Catalog, llm: str, accelerator: st
 
 
 def harness_of(
-    catalog: Catalog, source: str, engine: str, llm: str, tp: int, input_tokens: float, output_tokens: float
+    catalog: Catalog,
+    source: str,
+    engine: str,
+    llm: str,
+    accelerator: str,
+    tp: int,
+    input_tokens: float,
+    output_tokens: float,
 ) -> Harness:
     """The last rule of harnesses.csv that matches a run."""
 
@@ -231,6 +239,7 @@ def harness_of(
             source.startswith(rule.match_source)
             and rule.match_engine in ("", engine)
             and rule.match_llm in ("", llm)
+            and rule.match_accelerator in ("", accelerator)
             and tp <= (rule.match_max_tp or tp)
             and input_tokens <= (rule.match_max_input_tokens or input_tokens)
             and output_tokens <= (rule.match_max_output_tokens or output_tokens)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from planner.calibration import fit_power
 from planner.calibration.bands import Interval, by_engine, extrapolated, unseen, widening
-from planner.calibration.fit import FREE, Values, excluded, fit, fitted, folds, left_out
+from planner.calibration.fit import FREE, Values, excluded, fit, fitted, folds
 from planner.calibration.held_out import HeldOut, held_out_file, points_file, write_held_out
+from planner.calibration.leave_out import left_out, slopes
 from planner.calibration.points import Point, read_points
 from planner.calibration.score import BANDS
 from planner.calibration.setups import Array
@@ -66,10 +67,11 @@ def main() -> None:
     catalog = load_catalog()
     points = read_points(points_file(catalog), catalog)[0]
     times = [p for p in points if p.metric != "power"]
-    values = fit([p for p in times if fitted(p)], catalog, FREE)
-    held = left_out(times, catalog, FREE, values, folds([p.curve for p in times]), partial(_progress, "curves"))
+    values = fit([p for p in times if fitted(p)], catalog, FREE, start=_last(catalog))
+    slope, curves = slopes(times, catalog, FREE, values), folds([p.curve for p in times])
+    held = left_out(times, catalog, FREE, values, curves, slope, partial(_progress, "curves"))
     machines = folds([p.accelerator for p in times], 0)
-    abroad = left_out(times, catalog, FREE, values, machines, partial(_progress, "accelerators"))
+    abroad = left_out(times, catalog, FREE, values, machines, slope, partial(_progress, "accelerators"))
     found = [_scored(metric, times, held, abroad) for metric in BANDS if metric != "power"]
     about = stamp(catalog, [points_file(catalog)]) | {"n": str(sum(map(fitted, times))), "source": _source(found)}
     _write(catalog, values, found, about)
@@ -80,6 +82,11 @@ def main() -> None:
     write_held_out(held_out_file(catalog), _predictions([*found, watts]))
     sys.stdout.write("".join(f"{name:<32} {scope:<14} {value:.4g}\n" for (name, scope), value in values.items()))
     sys.stdout.write("".join(one.line() + "\n" for one in [*found, watts]))
+
+
+def _last(catalog: Catalog) -> Values:
+    """The values that the catalog holds: the valley is flat, and from here the fit is the last one's or better."""
+    return {key: catalog.parameter(*key).value for one in FREE for key in one.keys}
 
 
 def _watts(catalog: Catalog, points: Sequence[Point]) -> tuple[Scored, Values]:

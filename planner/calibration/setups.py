@@ -20,6 +20,8 @@ from planner.shapes import llm_shape
 
 Array = NDArray[np.float64]
 
+OLD_VLLM, EARLIER_VLLM, STABLE_TRT = (0, 13), (0, 17), (1, 2)  # first versions that are not
+
 
 @dataclass(frozen=True)
 class Setups:
@@ -58,17 +60,26 @@ def setups(llm_id: str, points: list[Point], catalog: Catalog, eff: Efficiency) 
 
 
 def profile(point: Point) -> str:
-    """Software generation with figures of its own: `old` for vLLM before 0.13, else what the harness says.
+    """Software generation with figures of its own, by engine and version, else what the harness says.
+
+    `old` is vLLM before 0.13, `earlier` one before 0.17; `preview` is a release candidate of TensorRT-LLM before 1.2.
 
     Examples
     --------
     >>> from types import SimpleNamespace as Run
-    >>> profile(Run(engine="vllm", version="0.11.1", profile="")), profile(Run(engine="vllm", version="", profile=""))
-    ('old', '')
+    >>> runs = [("vllm", "0.11.1"), ("vllm", "0.15.1"), ("vllm", "0.19.0"), ("tensorrt-llm", "1.0.0rc3")]
+    >>> [profile(Run(engine=engine, version=version, profile="")) for engine, version in runs]
+    ['old', 'earlier', '', 'preview']
     """
-    number = re.match(r"v?(\d+)\.(\d+)", point.version)
-    old = point.engine == "vllm" and number is not None and (int(number[1]), int(number[2])) < (0, 13)
-    return "old" if old else point.profile
+    number = re.match(r"v?(\d+)\.(\d+)(.*)", point.version)
+    if number is None:
+        return point.profile
+    version = int(number[1]), int(number[2])
+    if point.engine == "tensorrt-llm" and version < STABLE_TRT and "rc" in number[3]:
+        return "preview"
+    if point.engine != "vllm" or version >= EARLIER_VLLM:
+        return point.profile if point.profile != "earlier" else ""
+    return "old" if version < OLD_VLLM else point.profile or "earlier"
 
 
 def _columns(points: list[Point]) -> tuple[Candidates, Lengths]:

@@ -28,7 +28,7 @@ class Loop:
     requests_per_user : requests that each user sends in the run; the start-up burst is the first of them [-]
     length_spread : lengths lie between 1 - spread and 1 of the nominal; 0: all alike [-]
     first_token_steps : decode steps around a first token, see `Efficiency` [-]
-    held_steps : decode steps for which the server holds prompts to batch them [-]
+    held_steps : decode steps for which the server holds prompts to batch them, or tokens to send them together [-]
     met_prompts : prompts of others that one meets where all lengths are alike [-]
     prompts_first : 1 where steps of prompts alone go before decoding, else 0 [-]
     """

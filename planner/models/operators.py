@@ -37,6 +37,9 @@ class Efficiency:
     host_moe_layer_s: float
     host_step_s: float
     host_sequence_s: float
+    prompt_layer_s: float
+    prompt_moe_layer_s: float
+    prompt_latent_layer_s: float
     interference_share: float
     ingest_s: float | Array
     prompt_overhead: float | Array
@@ -56,6 +59,7 @@ class Placement:
     kv_factor : reached share of the decode-attention bandwidth for this cache format [-]
     stream_sequence_s : the API front end's time per streamed token, a floor of the step [s]
     time_factor : measured slowness of the software for this architecture, 1 where it is tuned [-]
+    host_factor : host time per layer of this engine and precision over that of 16-bit weights [-]
     speculation, offload : options that `planner.models.step` adds to a step; None: plain serving
     """
 
@@ -79,6 +83,7 @@ class Placement:
     prompt_attention_factor: Array
     kv_factor: Array
     time_factor: Array
+    host_factor: Array
     stream_sequence_s: Array
     links: Links
     speculation: Speculation | None = None
@@ -237,6 +242,17 @@ def prompt_attention_s(
     return np.asarray(flops / reached * place.time_factor)
 
 
+def layers_host_s(shape: LlmShape, place: Placement, eff: Efficiency) -> Array:
+    """Time of all layers that no operator explains: launches, norms, small kernels. [s]"""
+    return place.host_factor * (eff.host_layer_s * shape.layers + eff.host_moe_layer_s * shape.moe_layers)
+
+
+def prompt_launch_s(shape: LlmShape, eff: Efficiency) -> float:
+    """Least time of a step that carries prompts: their kernels are launched one by one, outside CUDA graphs. [s]"""
+    latent_s = eff.prompt_latent_layer_s if shape.latent_attention else 0.0
+    return shape.layers * (eff.prompt_layer_s + latent_s) + shape.moe_layers * eff.prompt_moe_layer_s
+
+
 def step_s(
     shape: LlmShape,
     place: Placement,
@@ -269,9 +285,9 @@ def step_s(
     time = time + layer_collectives_s(shape, place.tp, place.dp, micro_rows, place.links)
     time = time + stage_transfer_s(shape, place.tp, place.pp, micro_rows / place.dp, place.links)
     traffic = eff.elementwise_passes * 4 * shape.hidden_size * shape.layers * micro_rows / place.dp
-    host = eff.host_layer_s * shape.layers + eff.host_moe_layer_s * shape.moe_layers + eff.host_step_s
-    busy = host + eff.host_sequence_s * sequences / place.dp
+    busy = layers_host_s(shape, place, eff) + eff.host_step_s + eff.host_sequence_s * sequences / place.dp
     time = time + traffic / place.bandwidth_bytes_per_s + busy
+    time = np.where(rows > sequences, np.maximum(time, prompt_launch_s(shape, eff)), time)
     return np.maximum(time * place.time_factor, sequences * place.stream_sequence_s)
 
 

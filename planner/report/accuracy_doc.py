@@ -7,7 +7,18 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from planner.calibration.accuracy import COVERAGE, LEAST_ROWS, METRICS, Accuracy, Group, Headline, accuracy, in_promise
+from planner.calibration.accuracy import (
+    COVERAGE,
+    LEAST_ROWS,
+    METRICS,
+    Accuracy,
+    Group,
+    Headline,
+    accuracy,
+    family,
+    in_promise,
+)
+from planner.calibration.shortfall import Shortfall, goals, shortfalls
 from planner.calibration.swapped import Swap, swaps
 from planner.catalog import Catalog
 from planner.report import exported
@@ -64,6 +75,7 @@ def _page(found: Accuracy, charts: Sequence[str], catalog: Catalog) -> str:
         _HEAD,
         _headlines(found),
         _reached(found),
+        _held_back(found, catalog),
         f"## The worst {min(WORST_SHOWN, len(found.groups))} of {len(found.groups)} groups\n",
         f"A metric, an engine, an accelerator and an LLM with at least {LEAST_ROWS} predicted rows.\n",
         _groups(found.groups[:WORST_SHOWN]),
@@ -148,6 +160,37 @@ def _reached(found: Accuracy) -> str:
     return "\n".join(lines)
 
 
+def _held_back(found: Accuracy, catalog: Catalog) -> str:
+    """Which figures miss their goals, by which curves, and what is known of these."""
+    missed = shortfalls(catalog, found.rows, found.headlines, family(catalog.llms, "deepseek-r1"))
+    names, known = headline_words(str), goals(catalog)
+    reached = [names[one.key] for one in found.headlines if one.key in known and one.key not in _keys(missed)]
+    lines = [
+        "## Goals, and what holds a figure back\n",
+        "Goals are mean and median errors that the project set before it began "
+        f"(catalogs/measured/goals.csv). Reached: {'; '.join(reached) or 'none'}.",
+    ]
+    return "\n\n".join([*(line.strip("\n") for line in lines), *(_shortfall(one) for one in missed)])
+
+
+def _keys(missed: Iterable[Shortfall]) -> set[str]:
+    return {one.headline.key for one in missed}
+
+
+def _shortfall(one: Shortfall) -> str:
+    name, found = headline_words(str)[one.headline.key], one.headline.score
+    lines = [
+        f"### {name}: {_pair(found)}, goal {share(one.mape)} / {share(one.median_ape)}\n",
+        f"Without the curves below, which count in the figure, it would be {_pair(one.rest)} ({one.rest.n:,} rows).\n",
+        _row(["curve", "version", "rows", "part of the error", "mean", "bias", "what is known"]),
+        "| --- | --- | --: | --: | --: | --: | --- |",
+    ]
+    for curve in one.holding:
+        cells = [curve.curve.replace("|", " · "), curve.version, str(curve.score.n), share(curve.part)]
+        lines.append(_row([*cells, share(curve.score.mape), share(curve.score.bias), curve.remark]))
+    return "\n".join(lines)
+
+
 def _against_peer(one: Headline) -> str:
     assert one.peer is not None
     figures = (("mean", one.score.mape, one.peer.mape), ("median", one.score.median_ape, one.peer.median_ape))
@@ -188,7 +231,8 @@ def _excluded(found: Accuracy) -> str:
     lines = [
         "## What the fit leaves out, and what has no prediction\n",
         "The rules are `excluded` in planner/calibration/fit.py. Rows that its `doubtful` names (faster than their\n"
-        "prompts can be computed; DeepSeek-R1 with SGLang on B300) stay out of the fit, but count in every score.\n",
+        "prompts can be computed; DeepSeek-R1 with SGLang on B300; Llama-8B with vLLM on H200) stay out of the fit,\n"
+        "but count in every score.\n",
         _row(["rule", "metric", "rows"]),
         "| --- | --- | --: |",
         *(_row([reason, metric, str(n)]) for reason, metric, n in found.exclusions),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from planner.report.tables import TextTable, Translate
-from planner.schema import Calibrated, LearnedPoint
+from planner.schema import Calibrated, Doubt, LearnedPoint
 from planner.units import percent, si
 
 UNITS = {"tpot": "s", "ttft": "s", "output": "token/s"}
@@ -73,9 +73,31 @@ def score_table(result: Calibrated, _: Translate) -> TextTable:
     return TextTable(_("How well it fits"), headings, rows)
 
 
+def _doubt(doubt: Doubt, _: Translate) -> str:
+    """Why a run is hard to believe, and what to look at."""
+    words = {
+        "bandwidth": _(
+            "{file}, {n:g} users: so fast an answer reads {needed} on each accelerator, which has {available}. "
+            "Check precision, number of GPUs, speculation and units."
+        ),
+        "arithmetic": _(
+            "{file}, {n:g} users: so many tokens take {needed} on each accelerator, which has {available}. "
+            "Check prefix caching, precision, number of GPUs and units."
+        ),
+        "throughput": _(
+            "{file}, {n:g} users: a throughput of {needed} contradicts the latencies, from which {available} follow. "
+            "Check whether all figures are of the same run."
+        ),
+    }
+    unit = {"bandwidth": "B/s", "arithmetic": "FLOP/s", "throughput": "token/s"}[doubt.what]
+    told = {"needed": si(doubt.needed, unit), "available": si(doubt.available, unit)}
+    return words[doubt.what].format(file=doubt.file, n=doubt.load, **told)
+
+
 def remarks(result: Calibrated, _: Translate) -> list[str]:
     """What a reader should know besides: points that did not count, and a fit that does not generalise."""
     found = list(dict.fromkeys(f"{point.file}: {point.reason}." for point in result.points if point.reason))
+    found += [_doubt(doubt, _) for doubt in result.doubts]
     for score in result.scores:
         if score.left_out is not None and score.left_out > score.before:
             found.append(

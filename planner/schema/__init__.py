@@ -41,13 +41,16 @@ from planner.schema.fleet import (
 from planner.schema.learning import (
     BenchmarkSource,
     Calibrated,
+    Doubt,
     LearnedPoint,
     LearnedScalar,
     LearnedScore,
 )
 from planner.schema.measured import Measured
 from planner.schema.money import (
+    AccuracyGoal,
     ApiPrice,
+    CurveRemark,
     Instance,
     OwnedHour,
     Parameter,
@@ -99,6 +102,7 @@ from planner.schema.workload import Arrivals, Limits, Slo, Supply, SupplyOption,
 
 __all__ = [
     "Accelerator",
+    "AccuracyGoal",
     "ApiPrice",
     "Applied",
     "Arrivals",
@@ -117,8 +121,10 @@ __all__ = [
     "Cost",
     "Cpu",
     "CurvePoint",
+    "CurveRemark",
     "Difference",
     "DisaggregationAnswer",
+    "Doubt",
     "Drive",
     "Driver",
     "Dtype",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from planner.schema.base import Count, Id, NonNegative, Positive, Sourced, Strict, Text
+from planner.schema.base import Count, Fraction, Id, NonNegative, Positive, Sourced, Strict, Text
 
 Dtype = Literal["fp32", "tf32", "bf16", "fp8", "int8", "fp4"]
 WeightPrecision = Literal["bf16", "fp8", "int8", "int4", "nvfp4", "mxfp4"]
@@ -181,16 +181,22 @@ class Harness(Sourced):
     match_source: str = Field("", description="how the point's source begins; empty: any")
     match_engine: str = Field("", description="engine; empty: any")
     match_llm: str = Field("", description="LLM; empty: any")
+    match_accelerator: str = Field("", description="accelerator; empty: any")
     match_max_tp: Count | None = Field(None, description="largest tensor parallel size")
     match_max_input_tokens: Count | None = Field(None, description="longest mean prompt [token]")
     match_max_output_tokens: Count | None = Field(None, description="longest mean answer [token]")
     requests_per_user: Positive = Field(description="requests that each concurrent user sends in a run")
-    held_steps: NonNegative = Field(description="decode steps for which the server holds prompts to batch them")
+    held_steps: NonNegative = Field(description="decode steps for which the server holds prompts or tokens")
+    length_spread: Fraction | None = Field(
+        None, description="how far lengths spread below the nominal; blank: as noted"
+    )
     budget_tokens: Count | None = Field(None, description="token budget of a step; blank: the engine's default")
     budget_prompts: Count | None = Field(None, description="prompts that the budget holds beside all users' decoding")
     kv: KvPrecision | None = Field(None, description="KV cache precision where the points do not say")
-    profile: Literal["", "default", "old"] = Field(
-        "", description="software: empty: tuned for the accelerator; default: an engine's defaults; old: before tuning"
+    profile: Literal["", "default", "old", "earlier"] = Field(
+        "",
+        description="software: empty: tuned for the accelerator; default: an engine's defaults; old: before tuning; "
+        "earlier: vLLM before 0.17, where a run does not state its version",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from planner.schema.base import Strict
@@ -56,6 +58,18 @@ class LearnedScore(Strict):
     left_out: float | None = Field(description="each load predicted by a fit of the others; null with fewer than three")
 
 
+class Doubt(Strict):
+    """A figure of one run that cannot be true of the set-up."""
+
+    file: str
+    load: float = Field(description="users")
+    what: Literal["bandwidth", "arithmetic", "throughput"] = Field(
+        description="bandwidth [B/s] or arithmetic [FLOP/s] of one accelerator; throughput [token/s] against latencies"
+    )
+    needed: float = Field(description="what the run would have taken; for throughput, what it states")
+    available: float = Field(description="the datasheet's figure; for throughput, users over the stated latencies")
+
+
 class Calibrated(Strict):
     """Everything that `planner calibrate` answers."""
 
@@ -65,4 +79,5 @@ class Calibrated(Strict):
     points: tuple[LearnedPoint, ...]
     scalars: tuple[LearnedScalar, ...]
     scores: tuple[LearnedScore, ...]
+    doubts: tuple[Doubt, ...] = Field((), description="figures that the named set-up cannot have produced")
     out: str | None = Field(description="file that was written; null if none was asked for")

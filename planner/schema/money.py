@@ -130,6 +130,23 @@ class PublishedScore(Sourced):
     median_ape: NonNegative = Field(description="median absolute relative error [-]")
 
 
+class AccuracyGoal(Sourced):
+    """Errors that a headline score of the accuracy report should not exceed."""
+
+    headline: str = Field(description="key of the headline score")
+    mape: NonNegative = Field(description="mean absolute relative error [-]")
+    median_ape: NonNegative = Field(description="median absolute relative error [-]")
+
+
+class CurveRemark(Sourced):
+    """What is known of measurements that predictions miss."""
+
+    curve: Text = Field(description="curve of the measured points")
+    version: str = Field("", description="how the engine's version begins; empty: any")
+    metric: str = Field("", description="metric; empty: any")
+    text: Text = Field(description="evidence, in a sentence")
+
+
 class SpotRecord(Sourced):
     """Derived availability of one spot pool."""
 

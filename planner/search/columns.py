@@ -76,7 +76,8 @@ def place(
     """Look up peaks, widths, efficiencies and links of every candidate.
 
     `profiles` names, for each candidate or for all, software with figures of its own: `default` for an
-    engine's default flags, `old` for vLLM before 0.13; empty is tuned.
+    engine's default flags, `old` for vLLM before 0.13, `earlier` for vLLM before 0.17, `preview` for
+    TensorRT-LLM before 1.2; empty is the pinned version, tuned.
 
     A blank fact becomes NaN; `space.missing_facts` names it before it gets here.
     """
@@ -110,6 +111,7 @@ def place(
         kv_factor=_kv_factor(catalog, shape, candidates.accelerator_ids)[at, candidates.kv],
         time_factor=_architecture(catalog, "time_factor", rows)[at]
         * _profile(catalog, "generation_time_factor", profiles, len(candidates)),
+        host_factor=_host_factor(catalog, candidates, profiles),
         stream_sequence_s=_profile(catalog, "stream_sequence_s", profiles, len(candidates)),
         links=_links(catalog, rows, candidates),
     )
@@ -190,6 +192,14 @@ def _profile(catalog: Catalog, name: str, profiles: Sequence[str], n: int) -> Ar
     """A parameter by software profile, of length n."""
     values = {g: catalog.parameter(name, g).value for g in set(profiles)}
     return np.broadcast_to(np.array([values[g] for g in profiles]), (n,))
+
+
+def _host_factor(catalog: Catalog, candidates: Candidates, profiles: Sequence[str]) -> Array:
+    """Host time per layer by weight precision, and by engine where its pinned version serves."""
+    by_weights = np.array([catalog.parameter("host_weights_factor", p).value for p in WEIGHTS])
+    by_engine = np.array([catalog.parameter("host_engine_factor", id).value for id in candidates.engine_ids])
+    pinned = np.broadcast_to(np.array([p == "" for p in profiles]), (len(candidates),))
+    return by_weights[candidates.weights] * np.where(pinned, by_engine[candidates.engine], 1.0)
 
 
 def pool_link(catalog: Catalog, accelerator: Accelerator, gpus: int) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from planner.models.operators import (
     Efficiency,
     Placement,
     decode_bytes_per_gpu,
+    layers_host_s,
     token_flops_per_gpu,
 )
 from planner.models.serving import Lengths, Point
@@ -91,7 +92,7 @@ def _bound(shape: LlmShape, place: Placement, eff: Efficiency, lengths: Lengths,
     context = np.asarray(lengths.mean_context_tokens)
     rows = point.sequences / place.pp
     talk = layer_collectives_s(shape, place.tp, place.dp, rows, place.links)
-    host = eff.host_layer_s * shape.layers + eff.host_moe_layer_s * shape.moe_layers + eff.host_step_s + 0 * talk
+    host = layers_host_s(shape, place, eff) + eff.host_step_s + 0 * talk
     work = np.maximum(point.decode_s - talk - host, 0)
     memory_s = decode_bytes_per_gpu(shape, place, point.sequences, context) / place.bandwidth_bytes_per_s
     compute_s = token_flops_per_gpu(shape, place, context) * point.sequences / place.ffn_flops_per_s

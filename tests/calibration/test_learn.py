@@ -92,11 +92,12 @@ def test_known_scalars_come_back(write_result: Write, catalog: Catalog) -> None:
     rows = [catalog.parameter(name).model_copy(update={"scope": SCOPE, "value": value}) for name, value in true.items()]
     under = catalog.with_rows(rows)
     paths = runs(write_result, (4, 16, 48), under=under)
-    paths += [write_result(replace(R1, concurrency=n, input_tokens=64), under=under) for n in (1, 2, 3, 8, 12, 32)]
+    paths += [write_result(replace(R1, concurrency=n, input_tokens=8192), under=under) for n in (1, 2, 3, 8, 12, 32)]
     answer, _ = learn(paths, catalog, R1)
     found = values(answer)
     assert found["time_factor"] == pytest.approx(1.2, rel=0.02)
-    assert found == pytest.approx(true, rel=0.1)
+    assert found["prompt_overhead"] == pytest.approx(1.5, rel=0.1)
+    assert found["ingest_s"] == pytest.approx(0.1, rel=0.25)  # hard to tell from the launches of a short prompt
     assert all(score.left_out is not None and score.left_out < 0.1 for score in answer.scores)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from planner.calibration.fit import FREE, Free, doubtful, excluded, fit, fitted, folds, left_out
+from planner.calibration.fit import FREE, Free, doubtful, excluded, fit, fitted, folds, values_at
+from planner.calibration.leave_out import left_out, slopes
 from planner.calibration.points import Point, harness_of, read_points
 from planner.calibration.predict import predict
 from planner.catalog import Catalog
@@ -57,11 +58,14 @@ def test_a_layout_that_does_not_fit_has_no_answer(point: Point, catalog: Catalog
 
 
 def test_the_last_matching_harness_holds(catalog: Catalog) -> None:
-    def rule(source: str, engine: str, llm: str, tp: int, tokens: float) -> str:
-        return harness_of(catalog, source, engine, llm, tp, tokens, 921.6).id
+    def rule(source: str, engine: str, llm: str, tp: int, tokens: float, accelerator: str = "h200-sxm-141gb") -> str:
+        return harness_of(catalog, source, engine, llm, accelerator, tp, tokens, 921.6).id
 
     assert rule("own bench", "vllm", "llama-3.1-8b", 1, 921.6) == "plain"
-    assert rule("InferenceX runs", "vllm", "gpt-oss-120b", 1, 921.6) == "inferencex"
+    assert rule("InferenceX runs", "vllm", "gpt-oss-120b", 1, 921.6) == "inferencex-vllm"
+    assert rule("InferenceX runs", "sglang", "deepseek-r1", 8, 921.6) == "inferencex-r1-sglang-h200"
+    assert rule("InferenceX runs", "sglang", "deepseek-r1", 8, 921.6, "b300-sxm-288gb") == "inferencex-r1-sglang-b300"
+    assert rule("InferenceX runs", "sglang", "deepseek-r1", 8, 921.6, "mi325x-256gb") == "inferencex"
     assert rule("InferenceX runs", "tensorrt-llm", "llama-3.1-70b", 4, 921.6) == "inferencex-70b-trt-1k"
     assert rule("InferenceX runs", "tensorrt-llm", "llama-3.1-70b", 8, 921.6) == "inferencex"
     assert rule("InferenceX runs", "tensorrt-llm", "llama-3.1-70b", 4, 7372.8) == "inferencex"
@@ -121,13 +125,30 @@ def test_a_fit_finds_what_made_the_points(point: Point, catalog: Catalog) -> Non
     assert found["host_step_s", ""] == pytest.approx(5e-3, rel=0.02)
 
 
+def test_slopes_are_those_of_the_model(point: Point, catalog: Catalog) -> None:
+    """Twice the host's time per step adds its share of the time between two tokens."""
+    points, start = [replace(point, load=2.0)], values_at(FACTOR, np.zeros(1))
+    few, many = (predict(points, catalog.calibrated(values_at(FACTOR, np.array([x])))) for x in (0.0, 0.02))
+    slope = slopes(points, catalog, FACTOR, start)
+    assert slope.shape == (1, 1)
+    assert slope[0, 0] == pytest.approx(np.log(many[0] / few[0]) / 0.02)
+
+
+def test_software_generations_differ(point: Point, catalog: Catalog) -> None:
+    old, earlier, pinned = (one(point, catalog, version=version) for version in ("0.11.1", "0.15.1", "0.20.0"))
+    assert old > earlier > pinned
+    assert one(point, catalog, version="") == pinned  # who does not say runs what the planner plans with
+    assert one(point, catalog, version="", profile="earlier") == earlier
+
+
 def test_left_out_folds_are_not_seen(point: Point, catalog: Catalog) -> None:
     points = [replace(point, load=float(users), curve="even") for users in (1, 2, 4, 8)]
     measured = [replace(p, value=float(v)) for p, v in zip(points, predict(points, catalog), strict=True)]
     odd = replace(measured[0], curve="odd", value=measured[0].value * 3)
     everything = [*measured, odd]
     start = fit(everything, catalog, FACTOR)
-    held = left_out(everything, catalog, FACTOR, start, folds([p.curve for p in everything], 1))
+    slope = slopes(everything, catalog, FACTOR, start)
+    held = left_out(everything, catalog, FACTOR, start, folds([p.curve for p in everything], 1), slope)
     assert held[-1] == pytest.approx(measured[0].value, rel=0.03)  # as if the odd one had never been there
 
 

@@ -124,6 +124,23 @@ def test_streaming_is_a_floor(small: LlmShape, placed: Placed, ideal: Efficiency
     assert float(found[0]) == pytest.approx(7e-3)
 
 
+def test_prompts_are_launched_layer_by_layer(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    eager = replace(ideal, prompt_layer_s=1e-3, prompt_latent_layer_s=4e-3)
+    sequences, context = 4 * ONE, np.array([0.0])
+    decode, mixed = (operators.step_s(small, placed(), eager, rows, sequences, context) for rows in (4 * ONE, 5 * ONE))
+    assert float(mixed[0]) == pytest.approx(1e-3 * small.layers)  # a floor, far above the work itself
+    assert float(decode[0]) < 1e-3
+    latent = operators.step_s(replace(small, latent_attention=True), placed(), eager, 5 * ONE, sequences, context)
+    assert float(latent[0]) == pytest.approx(5e-3 * small.layers)
+
+
+def test_host_time_by_engine_and_precision(sparse: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    # 2 layers x 10 us and 2 expert layers x 5 us, half of both with a factor of 0.5
+    busy = replace(ideal, host_layer_s=10e-6, host_moe_layer_s=5e-6)
+    assert operators.layers_host_s(sparse, placed(), busy) == pytest.approx([30e-6])
+    assert operators.layers_host_s(sparse, placed(host_factor=0.5), busy) == pytest.approx([15e-6])
+
+
 def test_slow_software_takes_longer_everywhere(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
     tokens, context = np.array([500.0]), np.array([100.0])
     plain, slow = placed(), placed(time_factor=1.8)
