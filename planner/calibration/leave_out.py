@@ -47,9 +47,9 @@ def left_out(
     found = np.full(len(points), np.nan)
     for done, number in enumerate(numbers, 1):
         own = fold == number
-        seen = np.flatnonzero(known & ~own)
+        seen = np.flatnonzero(known & ~own).tolist()
         steps = _refit(error[seen], slope[seen], scale([points[i] for i in seen]), here, free)
-        chosen = [points[i] for i in np.flatnonzero(own)]
+        chosen = [points[i] for i in np.flatnonzero(own).tolist()]
         found[own] = predict(chosen, catalog.calibrated(values_at(free, steps)))
         say(done, len(numbers))
     return found

@@ -19,7 +19,7 @@ ready after 204 s, of which 86 s compilation; DeepSeek-R1 in INT4 (AWQ) on four 
 catalogs/measured/exported_runs.csv; nothing is fitted to them.
 
 - The distill's prompts and answers are all of equal length, which keeps users in step: at 32 and 64 users every wave
-  of prompts queues like the first, and TTFT is three to five times the prediction, which is for lengths that differ.
+  of prompts queues like the first, and TTFT is about three times the prediction, which is for lengths that differ.
 - Random weights send most tokens of DeepSeek-R1 to the same experts. At eight users the median step took 0.7 ms longer
   than at one; reading the experts that eight different tokens need would take over 3 ms at the full bandwidth. Only its
   single user says something about the prediction.
