@@ -17,6 +17,7 @@ cost = st.Page(cost_page.page, title=_("Cost"), icon=":material/payments:", url_
 accuracy = st.Page(accuracy_page.page, title=_("Accuracy"), icon=":material/scatter_plot:", url_path="accuracy")
 traffic = st.Page(traffic_page.page, title=_("Traffic"), icon=":material/timeline:", url_path="traffic")
 page = st.navigation([plan, traffic, cost, accuracy])
+inputs.on_page(page.url_path)
 with st.sidebar:
     st.markdown("### Planner", anchors=False)
     if page is not accuracy:  # nothing is asked there

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from planner.schema import Workload
     from planner.search.estimate import Question, estimate
     from planner.search.plan import plan
+    from planner.search.simulated import simulate
+    from planner.traces import read_trace
     from planner.workloads import load_workload
 
 __version__ = "0.1.0"
@@ -22,6 +24,8 @@ _HOMES = {
     "plan": "planner.search.plan",
     "Question": "planner.search.estimate",
     "estimate": "planner.search.estimate",
+    "read_trace": "planner.traces",
+    "simulate": "planner.search.simulated",
     "write_bundle": "planner.bundle.write",
 }
 __all__ = [
@@ -32,6 +36,8 @@ __all__ = [
     "load_catalog",
     "load_workload",
     "plan",
+    "read_trace",
+    "simulate",
     "write_bundle",
 ]
 

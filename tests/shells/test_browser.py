@@ -202,6 +202,30 @@ def test_accuracy_scores_a_file(browser: Browser, address: str, tmp_path: Path, 
     page.context.close()
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (390, "dark")])
+def test_traffic_takes_a_trace(browser: Browser, address: str, tmp_path: Path, width: int, scheme: str) -> None:
+    """The page opens simulated, within the width; a file takes the place of the recording that ships."""
+    page, complaints = visit(browser, f"{address}/?traffic.rate_per_s=2", width, 900, scheme)
+    if width < 640:
+        page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name="Traffic").click()
+    page.wait_for_url("**/traffic*", timeout=PAINT_MS)
+    expect(page.locator("h1")).to_contain_text("azure-conv", timeout=2 * PAINT_MS)
+    expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg.marks")).to_have_count(3, timeout=PAINT_MS)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if width < 640:
+        page.get_by_role("button", name="Collapse sidebar").click()
+    page.get_by_label("Requests", exact=True).click()
+    page.get_by_role("option", name="a file of mine").click()
+    rows = "".join(f"{i * 0.5},{300 + i % 7},{20 + i % 3}\n" for i in range(400))
+    (tmp_path / "mine.csv").write_text(f"arrival_s,input_tokens,output_tokens\n{rows}")
+    page.locator("input[type=file]").set_input_files(tmp_path / "mine.csv")
+    expect(page.locator("h1")).to_contain_text("mine", timeout=2 * PAINT_MS)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    assert not complaints, "\n".join(complaints)
+    page.context.close()
+
+
 def test_the_question_survives_another_page(browser: Browser, address: str) -> None:
     page, _ = visit(browser, f"{address}/?preset=rag&traffic.rate_per_s=4", 1366, 768)
     before = page.url
