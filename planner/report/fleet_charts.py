@@ -9,7 +9,7 @@ from planner.report.fleet import protection_words
 from planner.report.tables import Translate
 from planner.schema import FleetSeries, Surge
 
-RATE_PX, LATENCY_PX, KEPT_PX = 170, 110, 150
+RATE_PX, LATENCY_PX, KEPT_PX = 280, 200, 320  # with axes and legend
 HOUR_S = 3600.0
 
 

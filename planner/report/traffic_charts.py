@@ -11,7 +11,7 @@ from planner.report.tables import Translate
 from planner.schema import Percentiles, Simulated
 from planner.units import percent, si
 
-HEIGHT_PX = 210
+HEIGHT_PX = 250  # with axes
 METRICS = ("ttft", "tpot", "e2e")
 LEVELS = ("p50", "p90", "p99")
 TIME_AXIS = {"grid": False, "tickCount": 8}

@@ -35,6 +35,10 @@ def ask(_: Translate) -> FleetOptions:
         table: dict[str, dict[str, Any]] = {name: {} for name in chosen}
         if "autoscale" in table:
             table["autoscale"] = _autoscale(_)
+        if "spot" in table:
+            label, sourced = _("Spot price over on demand"), _("as sourced")
+            ratio = st.number_input(label, 0.01, 0.99, None, 0.05, placeholder=sourced, key="fleet-ratio", width=190)
+            table["spot"] = {"price_ratio": ratio}
         if "surge" in table:
             factor = st.number_input(_("Surge, times the rate"), 1.0, 50.0, 4.0, 1.0, key="fleet-surge", width=130)
             table["surge"] = {"factor": factor}
