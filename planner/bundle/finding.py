@@ -23,6 +23,8 @@ class Finding:
     file: str
     severity: Severity
     message: str
+    tool: str = ""  # that said so; empty: the planner itself
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,42 @@ class Object:
     @property
     def name(self) -> str:
         return str(dig(self.body, "metadata", "name") or "")
+
+
+@dataclass(frozen=True)
+class Pods:
+    """Pods of one template, and the workload that makes them.
+
+    Attributes
+    ----------
+    owner : the workload
+    role : what the template is for: empty, `leader` or `worker`
+    template : metadata and specification of a pod
+    count : pods, None where the workload does not say
+    """
+
+    owner: Object
+    role: str
+    template: dict[str, Any]
+    count: int | None
+
+    @property
+    def file(self) -> str:
+        return self.owner.file
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        return mapping(self.template.get("spec"))
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        return mapping(dig(self.template, "metadata", "labels"))
+
+    @property
+    def claims(self) -> list[dict[str, Any]]:
+        """Templates of the volumes that each pod gets."""
+        spec = mapping(self.owner.body.get("spec"))
+        return items(mapping(spec.get("leaderWorkerTemplate", spec)).get("volumeClaimTemplates"))
 
 
 class Bundle:
@@ -84,9 +122,14 @@ class Bundle:
         return str(dig(self.record, "plan", "engine") or "")
 
     @cached_property
-    def workloads(self) -> list[Object]:
-        """Objects that hold a pod template."""
-        return [found for found in self.objects if pod_of(found)]
+    def pods(self) -> list[Pods]:
+        """Pods of all workloads, those of a LeaderWorkerSet once as leaders and once as workers."""
+        return [pods for found in self.objects for pods in _pods(found)]
+
+    @cached_property
+    def engines(self) -> list[Pods]:
+        """Pods that hold accelerators."""
+        return [pods for pods in self.pods if gpus_per_pod(pods)]
 
     def of_kind(self, kind: str) -> list[Object]:
         return [found for found in self.objects if found.kind == kind]
@@ -114,17 +157,28 @@ def mapping(node: Any) -> dict[str, Any]:
     return node if isinstance(node, dict) else {}
 
 
-def pod_of(found: Object) -> dict[str, Any]:
-    """Pod specification of a workload, empty for other objects."""
-    return mapping(dig(found.body, "spec", "template", "spec"))
+def _pods(found: Object) -> list[Pods]:
+    spec = mapping(found.body.get("spec"))
+    group = mapping(spec.get("leaderWorkerTemplate"))
+    replicas, size = whole(spec.get("replicas")), whole(group.get("size"))
+    workers = None if replicas is None or size is None else replicas * (size - 1)
+    ways: tuple[tuple[str, Any, int | None], ...] = (
+        ("", spec.get("template"), replicas),
+        ("", dig(spec, "jobTemplate", "spec", "template"), None),
+        ("leader", group.get("leaderTemplate"), replicas),
+        ("worker", group.get("workerTemplate"), workers),
+    )
+    return [
+        Pods(found, role, mapping(template), count) for role, template, count in ways if mapping(template).get("spec")
+    ]
 
 
-def containers(found: Object, initial: bool = False) -> list[dict[str, Any]]:
-    """Serving containers of a workload, or those that run before them."""
-    return items(pod_of(found).get("initContainers" if initial else "containers"))
+def containers(found: Pods, initial: bool = False) -> list[dict[str, Any]]:
+    """Serving containers of a pod, or those that run before them."""
+    return items(found.spec.get("initContainers" if initial else "containers"))
 
 
-def gpus_per_pod(found: Object) -> int:
+def gpus_per_pod(found: Pods) -> int:
     """Accelerators that the limits of a pod add up to."""
     limits = [mapping(dig(container, "resources", "limits")) for container in containers(found)]
     return sum(whole(limit[name]) or 0 for limit in limits for name in GPU_RESOURCES & set(limit))

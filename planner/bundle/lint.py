@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from planner.bundle.finding import Bundle, Finding, Problems, Rule
 from planner.bundle.rules import RULES
 from planner.bundle.tools import TOOLS
+from planner.bundle.tools.program import Tool
 from planner.errors import PlannerError
 
 __all__ = ["Finding", "check", "lint", "manifest"]
 
 MANIFEST = "MANIFEST.sha256"
-RULES_VERSION = "1"  # of the rules in rules/, as validation.json records it
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
@@ -35,11 +36,7 @@ def lint(folder: Path) -> list[Finding]:
     bundle = Bundle(files)
     rules: dict[str, Rule] = {"manifest": _manifest, **RULES}
     own = [finding for name, rule in rules.items() for finding in _judge(name, rule.__doc__, rule(bundle))]
-    others = [
-        finding
-        for name, tool in TOOLS.items()
-        for finding in _judge(name, tool.check.__doc__, tool.check(bundle, folder))
-    ]
+    others = [finding for name, tool in TOOLS.items() for finding in _asked(name, tool, bundle, folder)]
     return own + others
 
 
@@ -57,6 +54,12 @@ def manifest(files: Mapping[str, bytes]) -> bytes:
 
 def _judge(name: str, about: str | None, problems: Problems) -> list[Finding]:
     return list(problems) or [Finding(name, "", "ok", (about or "").split("\n")[0])]
+
+
+def _asked(name: str, tool: Tool, bundle: Bundle, folder: Path) -> list[Finding]:
+    version = tool.version()
+    found = _judge(name, tool.check.__doc__, tool.check(bundle, folder))
+    return [replace(finding, tool=tool.name, version=version) for finding in found]
 
 
 def _read(folder: Path) -> dict[str, bytes]:

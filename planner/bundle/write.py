@@ -14,25 +14,20 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from planner.bundle.documents.draft import Draft, Family
-from planner.bundle.documents.engine import image, launch
+from planner.bundle import validation
+from planner.bundle.documents.draft import Family, draft
+from planner.bundle.documents.engine import image
 from planner.bundle.documents.families import FAMILIES, written
 from planner.bundle.documents.readme import readme
 from planner.bundle.documents.subject import Subject, describe, dns_label
 from planner.bundle.finding import Finding
-from planner.bundle.lint import MANIFEST, RULES_VERSION, check, manifest
-from planner.bundle.tools import TOOLS
+from planner.bundle.lint import MANIFEST, check, manifest
 from planner.catalog import Catalog
 from planner.errors import OutputError, PlannerError
 from planner.schema import PlanResult
 
 EARLIEST_IN_ZIP = (1980, 1, 1, 0, 0, 0)
 READABLE = 0o100644 << 16  # mode of a regular file, where ZIP keeps it
-
-NOT_CHECKED = (
-    ("kubectl apply --dry-run=server", "admission by your cluster", "needs the cluster"),
-    ("the engine", "a start with these arguments", "needs the accelerators"),
-)
 
 
 def documents(result: PlanResult, rank: int, catalog: Catalog) -> dict[str, bytes]:
@@ -41,17 +36,17 @@ def documents(result: PlanResult, rank: int, catalog: Catalog) -> dict[str, byte
     Raises
     ------
     PlannerError
-        If there is no such plan, one replica of it needs several servers, or its engine has no words for it.
+        If there is no such plan, its servers cannot hold an engine of it, or its engine has no words for it.
     MissingFact
         If a figure that the documents need is not in the catalogs.
     """
     subject = describe(result, rank, catalog)
-    started = launch(subject)
-    files = written(Draft(subject, started, catalog))
+    begun = draft(subject, catalog)
+    files = written(begun)
     for name, language in (("README.md", "en"), ("README.zh.md", "zh")):
-        files[name] = readme(subject, started, language, _held(files)).encode()
+        files[name] = readme(begun, language, _held(files)).encode()
     files["plan.json"] = _json(_record(subject, catalog)).encode()
-    files["validation.json"] = _json(_validation(_checked(subject, files))).encode()
+    files[validation.FILE] = validation.at_export(_checked(subject, files))
     files[MANIFEST] = manifest(files)
     return dict(sorted(files.items()))
 
@@ -144,29 +139,6 @@ def _checked(subject: Subject, files: Mapping[str, bytes]) -> list[Finding]:
             "\n".join([f"{subject.plan.title} makes no valid bundle:", *errors, "  Choose another --plan."])
         )
     return findings
-
-
-def _validation(findings: list[Finding]) -> dict[str, Any]:
-    ran = [
-        {
-            "tool": "planner lint",
-            "version": RULES_VERSION,
-            "rule": finding.rule,
-            "verdict": "passed" if finding.severity == "ok" else finding.severity,
-            "detail": finding.message,
-        }
-        for finding in findings
-    ]
-    left = [
-        {"tool": tool, "version": None, "rule": rule, "verdict": "not_checked", "detail": detail}
-        for tool, rule, detail in (*_tools(), *NOT_CHECKED)
-    ]
-    return {"checks": [*ran, *left]}
-
-
-def _tools() -> list[tuple[str, str, str]]:
-    """An export runs no program, as the same plan must give the same bytes on every machine."""
-    return [(tool.name, rule, "run planner lint on the folder") for rule, tool in TOOLS.items()]
 
 
 def _json(value: Any) -> str:

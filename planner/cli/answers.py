@@ -245,12 +245,17 @@ def export(
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="A check that could not run is a failure.")
+@click.option("--record", is_flag=True, help="Write the verdicts, with the tools' versions, to validation.json.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
-def lint(folder: Path, strict: bool, as_json: bool) -> int:
-    """Check a bundle: checksums, schemas, cross references, engine arguments."""
+def lint(folder: Path, strict: bool, record: bool, as_json: bool) -> int:
+    """Check a bundle: checksums, cross references, engine arguments, and the tools that read its files."""
     from planner.bundle.lint import lint as run
 
     findings = run(folder)
+    if record:
+        from planner.bundle.validation import record as keep
+
+        keep(folder, findings)
     bad = [f for f in findings if f.severity == "error" or (strict and f.severity == "not_checked")]
     if as_json:
         click.echo(json.dumps([f.__dict__ for f in findings], indent=2))

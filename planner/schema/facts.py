@@ -145,6 +145,7 @@ class Engine(Sourced):
     images: dict[Text, Text] = Field(
         default_factory=dict, description="images for others, by the first word of the accelerator's architecture"
     )
+    router_image: str = Field("", description="router over a prefill and a decode pool; blank: none is known")
     port: int = Field(ge=1, le=65535, description="HTTP port")
     health_path: Text = Field(description="path that answers 200 when ready")
     memory_utilisation: Positive = Field(le=1, description="share of GPU memory that the engine takes by default")

@@ -110,6 +110,16 @@ class Layout(Strict):
     max_context_tokens: int = Field(description="context length for the engine")
 
 
+class Pool(Strict):
+    """One of the two pools of a disaggregated replica."""
+
+    role: Literal["prefill", "decode"]
+    layout: Layout
+    replicas: int = Field(ge=1, description="engines of this pool in one replica of the plan")
+    gpus_per_replica: int = Field(ge=1, description="accelerators of one engine")
+    nodes_per_replica: int = Field(ge=1, description="servers that one engine spans")
+
+
 class SupplyUnit(Strict):
     """One way in which the capacity is bought."""
 
@@ -169,6 +179,7 @@ class Plan(Strict):
     pareto: bool = Field(description="no other plan is both cheaper and faster")
     basis: Basis
     band: Band
+    pools: tuple[Pool, ...] = Field((), description="the two pools of a disaggregated replica; empty: one pool")
 
 
 class Rejection(Strict):

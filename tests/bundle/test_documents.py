@@ -9,29 +9,30 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.bundle.documents import kubernetes, readme
-from planner.bundle.documents.engine import launch
+from planner.bundle.documents import naming, readme, variants
+from planner.bundle.documents.draft import draft
 from planner.bundle.documents.subject import NAME_LENGTH, describe, dns_label
 from planner.bundle.documents.yaml import to_yaml
-from planner.bundle.finding import options
+from planner.bundle.finding import Bundle, gpus_per_pod, options
 from planner.bundle.lint import check
 from planner.bundle.rules.engine import known_arguments
+from planner.bundle.tools import TOOLS
 from planner.bundle.write import bundle_name, documents
 from planner.catalog import Catalog, load_catalog
 from planner.errors import MissingFact, PlannerError
-from planner.schema import PlanResult
-from tests.golden.refresh import BUNDLE_PLANS, COMMAND, FOLDER, frozen_catalog, frozen_result, settled
+from planner.schema import PlanResult, Pool
+from tests.golden.refresh import COMMAND, FOLDER, NAMES, frozen_catalog, frozen_result, settled
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINES = ("vllm", "sglang", "tensorrt-llm")
-FROZEN = {name: frozen_result(name) for name in BUNDLE_PLANS}
+FROZEN = {name: frozen_result(name) for name in NAMES}
 CATALOG = load_catalog()
 
 
@@ -47,8 +48,9 @@ def manifest(files: dict[str, bytes], name: str) -> Any:
 
 
 def given_arguments(files: dict[str, bytes]) -> list[str]:
-    (name,) = [name for name in files if name.endswith(".args")]
-    return files[name].decode().splitlines()
+    engine = json.loads(files["plan.json"])["plan"]["engine"]
+    stem = "trtllm" if engine == "tensorrt-llm" else engine
+    return files[f"engine/{stem}.args"].decode().splitlines()
 
 
 @pytest.mark.parametrize("name", FROZEN)
@@ -83,9 +85,8 @@ def test_another_run_writes_the_same_bytes() -> None:
 @pytest.mark.parametrize("name", FROZEN)
 def test_accelerators_add_up_to_the_plan(name: str) -> None:
     result = FROZEN[name]
-    fleet = manifest(documents(result, 1, CATALOG), "statefulset")["spec"]
-    limits = fleet["template"]["spec"]["containers"][0]["resources"]["limits"]
-    assert fleet["replicas"] * limits["nvidia.com/gpu"] == result.plans[0].gpus_total
+    pods = Bundle(documents(result, 1, CATALOG)).pods
+    assert sum(gpus_per_pod(found) * (found.count or 0) for found in pods) == result.plans[0].gpus_total
 
 
 def test_r1_on_h200_by_hand() -> None:
@@ -148,23 +149,101 @@ def test_spares_may_go() -> None:
     assert manifest(files, "disruption-budget")["spec"]["maxUnavailable"] == 1
 
 
-@pytest.mark.parametrize(("vendor", "resource"), kubernetes.GPU_RESOURCES.items())
+@pytest.mark.parametrize(("vendor", "resource"), naming.GPU_RESOURCES.items())
 def test_each_vendor_has_its_resource(vendor: str, resource: str) -> None:
     subject = describe(FROZEN["r1-h200-vllm"], 1, CATALOG)
     accelerator = subject.accelerator.model_copy(update={"vendor": vendor})
     other = type(subject)(**{**subject.__dict__, "accelerator": accelerator})
-    assert kubernetes.gpu_resource(other) == resource
+    assert naming.gpu_resource(other) == resource
 
 
 # ---- what cannot be written
 
 
-def test_several_servers_are_refused() -> None:
-    result = changed(FROZEN["r1-h200-vllm"], {"pp": 2}, gpus_per_replica=16, nodes_per_replica=2)
+def test_more_than_a_server_holds_is_refused() -> None:
+    result = changed(FROZEN["r1-h200-vllm"], {"pp": 2}, gpus_per_replica=16, nodes_per_replica=1)
     one = result.plans[0].model_copy(update={"rank": 2, "gpus_per_replica": 8, "nodes_per_replica": 1})
     result = result.model_copy(update={"plans": (result.plans[0], one)})
-    with pytest.raises(PlannerError, match=r"several servers(.|\n)*--plan 2, or set limits.max_gpus_per_replica = 8"):
+    with pytest.raises(PlannerError, match=r"its link joins(.|\n)*--plan 2, or set limits.max_gpus_per_replica = 8"):
         documents(result, 1, CATALOG)
+
+
+@pytest.mark.parametrize("layout", [{"tp": 8, "pp": 2}, {"tp": 2, "dp": 8, "ep": 16}])
+@pytest.mark.parametrize(("engine", "follows"), [("vllm", "--headless"), ("sglang", "--enable-metrics")])
+def test_an_engine_on_two_servers(layout: dict[str, int], engine: str, follows: str) -> None:
+    """Both start without Ray: the same arguments on each server, told apart by the rank that the group gives it."""
+    result = changed(
+        FROZEN["r1-h200-vllm"],
+        {"pp": 1, "dp": 1, "ep": 1, **layout},
+        engine=engine,
+        gpus_per_replica=16,
+        nodes_per_replica=2,
+        replicas=3,
+        spares=1,
+        gpus_total=64,
+    )
+    files = documents(result, 1, CATALOG)
+    spec = manifest(files, "leaderworkerset")["spec"]
+    group = spec["leaderWorkerTemplate"]
+    assert (spec["replicas"], group["size"], group["restartPolicy"]) == (4, 2, "RecreateGroupOnPodRestart")
+    leader, worker = (group[key]["spec"]["containers"][0] for key in ("leaderTemplate", "workerTemplate"))
+    assert leader["resources"]["limits"] == worker["resources"]["limits"] == {"nvidia.com/gpu": 8}
+    values = options(worker["args"])
+    assert (values["--nnodes"], values["--node-rank"]) == ("2", "$(LWS_WORKER_INDEX)")
+    assert follows in worker["args"] and ("--headless" in leader["args"]) is False
+    assert "startupProbe" in leader and "startupProbe" not in worker
+    budget = manifest(files, "disruption-budget")["spec"]["selector"]["matchExpressions"][0]
+    assert budget["values"] == ["serve", "serve-worker"]
+
+
+def test_two_pools() -> None:
+    """Each engine is reached by its own name, and only the router answers users."""
+    files = documents(FROZEN["r1-h200-two-pools"], 1, CATALOG)
+    router = manifest(files, "router")["spec"]["template"]["spec"]["containers"][0]
+    given = router["args"]
+    assert given[given.index("--prefill") + 1] == "http://deepseek-r1-prefill-0.deepseek-r1-prefill-pods:8000"
+    assert manifest(files, "service")["spec"]["selector"]["app.kubernetes.io/component"] == "router"
+    for role in ("prefill", "decode"):
+        engine = manifest(files, f"{role}-statefulset")["spec"]["template"]["spec"]["containers"][0]
+        transfer = json.loads(options(engine["args"])["--kv-transfer-config"])
+        assert transfer == {"kv_connector": "NixlConnector", "kv_role": "kv_both"}
+        host = next(v for v in engine["env"] if v["name"] == "VLLM_NIXL_SIDE_CHANNEL_HOST")
+        assert host["valueFrom"] == {"fieldRef": {"fieldPath": "status.podIP"}}
+
+
+def test_two_pools_of_sglang() -> None:
+    """The router is told the port at which prefill engines offer their caches."""
+    files = documents(changed(FROZEN["r1-h200-two-pools"], engine="sglang"), 1, CATALOG)
+    given = manifest(files, "router")["spec"]["template"]["spec"]["containers"][0]["args"]
+    at = given.index("--prefill")
+    port = options(files["engine/sglang-prefill.args"].decode().splitlines())["--disaggregation-bootstrap-port"]
+    assert given[at + 2] == port
+    assert "--disaggregation-mode=decode" in files["engine/sglang-decode.args"].decode()
+
+
+def test_other_engines_for_the_same_layout() -> None:
+    """TensorRT-LLM has no words for tensor- and data-parallel attention at once; INT4 on A100 runs on all three."""
+    files = documents(FROZEN["r1-h200-vllm"], 1, CATALOG)
+    assert sorted(n for n in files if n.startswith("engine/")) == ["engine/sglang.args", "engine/vllm.args"]
+    given = options(files["engine/sglang.args"].decode().splitlines())
+    assert (given["--tp-size"], given["--dp-size"], given["--mem-fraction-static"]) == ("8", "4", "0.88")
+    files = documents(FROZEN["r1-a100-int4"], 1, CATALOG)
+    names = ["engine/sglang.args", "engine/trtllm.args", "engine/trtllm.yaml", "engine/vllm.args"]
+    assert sorted(n for n in files if n.startswith("engine/")) == names
+    nvfp4 = documents(FROZEN["r1-b200-fp4"], 1, CATALOG)
+    assert "engine/sglang.args" in nvfp4  # both know it on Blackwell
+
+
+@pytest.mark.parametrize("way", [{"gpus_per_replica": 16, "nodes_per_replica": 2}, {}])
+def test_tensorrt_llm_stays_on_one_server(way: dict[str, int]) -> None:
+    result = changed(FROZEN["r1-h200-vllm" if way else "r1-h200-two-pools"], {"dp": 1}, engine="tensorrt-llm", **way)
+    with pytest.raises(PlannerError, match="starts there through MPI"):
+        documents(result, 1, CATALOG)
+
+
+def test_pools_have_to_be_two() -> None:
+    with pytest.raises(PlannerError, match="a prefill and a decode pool"):
+        documents(changed(FROZEN["r1-h200-two-pools"], pools=()), 1, CATALOG)
 
 
 def test_a_rack_is_no_server() -> None:
@@ -231,6 +310,7 @@ TEXT = st.text(max_size=80) | st.sampled_from(
 )
 
 
+@settings(max_examples=20)
 @given(TEXT)
 def test_a_title_stays_in_the_record(title: str) -> None:
     """Whatever a user calls a workload: no manifest, argument or page shows it."""
@@ -258,49 +338,60 @@ def test_yaml_keeps_every_text(text: str) -> None:
     assert yaml.safe_load(to_yaml(body)) == body
 
 
-LAYOUTS = [(tp, dp, pp) for tp in (1, 2, 4, 8) for dp in (1, 2, 8) for pp in (1, 2) if tp * dp * pp <= 8]
+LAYOUTS = [(tp, dp, pp) for tp in (1, 2, 4, 8) for dp in (1, 2, 8, 16) for pp in (1, 2) if tp * dp * pp <= 32]
 
 
-@settings(max_examples=60)
-@given(
-    st.sampled_from(LAYOUTS),
-    st.sampled_from(ENGINES),
-    st.booleans(),
-    st.sampled_from(["bf16", "fp8", "int4"]),
-    st.sampled_from(["bf16", "fp8"]),
-    st.integers(1, 40),
-    st.integers(0, 5),
-    st.floats(1, 5000),
-)
-def test_every_one_node_plan_makes_a_clean_bundle(
-    sizes: tuple[int, int, int],
-    engine: str,
-    spread: bool,
-    weights: str,
-    kv: str,
-    replicas: int,
-    spares: int,
-    load_s: float,
-) -> None:
-    tp, dp, pp = sizes
-    if engine == "tensorrt-llm" and tp > 1 and dp > 1:
-        return
-    layout = {"tp": tp, "dp": dp, "pp": pp, "ep": tp * dp if spread else 1, "weights": weights, "kv": kv}
+@st.composite
+def feasible(draw: st.DrawFn) -> PlanResult:
+    """Any engine, layout, number of servers, one pool or two, ways of buying, and size of the fleet."""
+    tp, dp, pp = draw(st.sampled_from(LAYOUTS))
     gpus = tp * dp * pp
-    result = changed(
-        FROZEN["r1-h200-vllm"],
-        {**layout, "max_sequences": 64 * dp},
-        engine=engine,
-        gpus_per_replica=gpus,
-        replicas=replicas,
-        spares=spares,
-        gpus_total=gpus * (replicas + spares),
-        load_time_s=load_s,
+    engine = draw(st.sampled_from(ENGINES if gpus <= 8 and (tp == 1 or dp == 1) else ENGINES[:2]))
+    apart = engine != "tensorrt-llm" and draw(st.booleans())
+    kinds = {"weights": draw(st.sampled_from(["bf16", "fp8", "int4"])), "kv": draw(st.sampled_from(["bf16", "fp8"]))}
+    sizes = {"tp": tp, "dp": dp, "pp": pp, "ep": tp * dp if draw(st.booleans()) else 1, "max_sequences": 64 * dp}
+    fleet = {"replicas": draw(st.integers(1, 40)), "spares": draw(st.integers(0, 5))}
+    first = FROZEN["r1-h200-vllm"].plans[0]
+    layout = first.layout.model_copy(update={**sizes, **kinds, "mode": "disaggregated" if apart else "aggregated"})
+    nodes, engines = -(-gpus // 8), [draw(st.integers(1, 3)) for _ in range(2 if apart else 1)]
+    roles: tuple[Literal["prefill", "decode"], ...] = ("prefill", "decode") if apart else ()
+    pools = tuple(
+        Pool(role=role, layout=layout, replicas=count, gpus_per_replica=gpus, nodes_per_replica=nodes)
+        for role, count in zip(roles, engines, strict=False)
     )
-    findings = check(documents(result, 1, CATALOG))
+    each = sum(engines) if apart else 1
+    options = draw(st.lists(st.sampled_from(["own", "commitment", "on_demand", "spot"]), min_size=1, max_size=3))
+    supply = tuple(first.supply[0].model_copy(update={"option": o, "units": draw(st.integers(1, 9))}) for o in options)
+    return changed(
+        FROZEN["r1-h200-vllm"],
+        layout.model_dump(),
+        engine=engine,
+        pools=pools,
+        gpus_per_replica=gpus * each,
+        nodes_per_replica=nodes * each,
+        gpus_total=gpus * each * sum(fleet.values()),
+        load_time_s=draw(st.floats(1, 5000)),
+        supply=supply,
+        **fleet,
+    )
+
+
+@settings(max_examples=12, deadline=None)
+@given(feasible())
+def test_every_feasible_plan_makes_a_clean_bundle(result: PlanResult) -> None:
+    files = documents(result, 1, CATALOG)
+    findings = check(files)
     assert not [f for f in findings if f.severity == "error"]
     waits = {f.rule for f in findings if f.severity == "not_checked"}
-    assert waits == (set() if weights == "fp8" else {"references"})
+    assert waits == (set() if result.plans[0].layout.weights == "fp8" else {"references"})
+
+
+@settings(max_examples=3, deadline=None)
+@given(feasible())
+def test_every_feasible_plan_pleases_the_tools(result: PlanResult) -> None:
+    bundle = Bundle(documents(result, 1, CATALOG))
+    for rule in ("custom-schema", "custom-rules", "yamllint", "terraform", "compose"):
+        assert list(TOOLS[rule].check(bundle, Path())) == []
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -312,7 +403,8 @@ def test_lists_of_arguments_are_of_the_pinned_version(engine: str, catalog: Cata
 
 
 def texts() -> Iterator[tuple[str, dict[str, str]]]:
-    for name, value in vars(readme).items():
+    yield from variants.HOW.items()
+    for name, value in (*vars(readme).items(), *vars(variants).items()):
         if isinstance(value, dict) and set(value) == set(readme.LANGUAGES):
             yield name, value
 
@@ -330,8 +422,8 @@ def test_both_languages_give_the_same_figures(name: str, languages: dict[str, st
 @pytest.mark.parametrize("language", readme.LANGUAGES)
 def test_pages_show_the_plan(name: str, language: str) -> None:
     subject = describe(FROZEN[name], 1, CATALOG)
-    page = readme.readme(subject, launch(subject), language)
-    values = readme.figures(subject, launch(subject), language)
+    page = readme.readme(draft(subject, CATALOG), language)
+    values = readme.figures(draft(subject, CATALOG), language)
     for figure in ("month", "million", "gpus_total", "image", "startup", "storage", "tpot_p99"):
         assert values[figure] in page
     assert not re.search(r"(?<!\$)\{\w+\}|None|nan", page)

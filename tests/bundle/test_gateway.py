@@ -19,8 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.bundle.documents import gateway, operation, probe
-from planner.bundle.documents.draft import Draft
-from planner.bundle.documents.engine import launch
+from planner.bundle.documents.draft import Draft, draft
 from planner.bundle.documents.subject import describe
 from planner.bundle.shipped import probe as program
 from planner.catalog import load_catalog
@@ -33,7 +32,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 def drafted(result: PlanResult) -> Draft:
     subject = describe(result, 1, CATALOG)
-    return Draft(subject, launch(subject), CATALOG)
+    return draft(subject, CATALOG)
 
 
 def configuration(result: PlanResult) -> str:

@@ -9,13 +9,15 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from planner.bundle.lint import MANIFEST
 from planner.bundle.write import documents, write_bundle
 from planner.catalog import Catalog, load_catalog
-from planner.schema import PlanResult
+from planner.schema import PlanResult, Pool
+from planner.search.estimate import estimate
 from planner.search.plan import plan
+from planner.search.question import Question
 from planner.workloads import load_workload
 
 FOLDER = Path(__file__).resolve().parent
@@ -35,22 +37,74 @@ BUNDLE_PLANS: dict[str, dict[str, Any]] = {
         "traffic.rate_per_s": 0.2,
         "slo.tpot_p99_s": 0.1,
     },
+    "distill-32b-one-a100": {
+        "llm": "deepseek-r1-distill-qwen-32b",
+        "limits.weights": ["bf16"],
+        "limits.accelerators": ["a100-sxm-80gb"],
+        "limits.max_gpus_per_replica": 1,
+        "traffic.rate_per_s": 0.1,
+        "slo.ttft_p99_s": 5,
+        "slo.tpot_p99_s": 0.1,
+    },
+    "r1-h100-two-servers": {
+        "limits.accelerators": ["h100-sxm-80gb"],
+        "limits.engines": ["vllm"],
+        "limits.weights": ["fp8"],
+        "limits.max_gpus_per_replica": 16,
+    },
+    "r1-b200-fp4": {"limits.accelerators": ["b200-sxm-180gb"], "limits.weights": ["nvfp4"]},
 }
+TWO_POOLS = "r1-h200-two-pools"  # made of r1-h200-vllm: one engine computes prompts, one answers
+NAMES = (*BUNDLE_PLANS, TWO_POOLS)
 
 
 def bundle_plans() -> None:
     """Plan anew; only for a change of what a plan holds, as every figure moves."""
     catalog = load_catalog()
     for name, changes in BUNDLE_PLANS.items():
-        result = plan(load_workload("default", {**changes, "limits.max_gpus_per_replica": 8}), catalog, most=1)
-        frozen = result.model_copy(update={"rejections": (), "curves": (), "wall_s": 0.0})
-        plan_file(name).write_text(frozen.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        result = plan(load_workload("default", {"limits.max_gpus_per_replica": 8, **changes}), catalog, most=1)
+        _freeze(name, result.model_copy(update={"rejections": (), "curves": (), "wall_s": 0.0}))
+    _freeze(TWO_POOLS, two_pools(frozen_result("r1-h200-vllm"), catalog))
+
+
+def two_pools(result: PlanResult, catalog: Catalog) -> PlanResult:
+    """The first plan with its engine twice, once for prompts and once for answers; cost and percentiles stay."""
+    one = result.plans[0]
+    layout = one.layout.model_copy(update={"mode": "disaggregated"})
+    question = Question(
+        llm=one.llm,
+        accelerator=one.accelerator,
+        engine=one.engine,
+        tp=layout.tp,
+        dp=layout.dp,
+        mode="disaggregated",
+        prefill_gpus=8,
+        decode_gpus=8,
+        prefill_tp=layout.tp,
+        prefill_dp=layout.dp,
+        input_tokens=result.workload.traffic.input_tokens,
+        output_tokens=result.workload.traffic.output_tokens,
+        kv=layout.kv,
+        weights=layout.weights,
+    )
+    found = estimate(catalog, question)
+    roles: tuple[Literal["prefill", "decode"], ...] = ("prefill", "decode")
+    pools = tuple(Pool(role=r, layout=layout, replicas=1, gpus_per_replica=8, nodes_per_replica=1) for r in roles)
+    sizes = {"gpus_per_replica": 16, "nodes_per_replica": 2, "replicas": 1, "spares": 0, "gpus_total": 16}
+    figures = {key: getattr(found, key) for key in ("memory", "serving", "power", "basis", "band")}
+    title = "16 × NVIDIA H200 SXM 141GB, FP8, 8 prefill and 8 decode"
+    apart = one.model_copy(update={**sizes, **figures, "layout": layout, "pools": pools, "title": title})
+    return result.model_copy(update={"plans": (apart,)})
+
+
+def _freeze(name: str, result: PlanResult) -> None:
+    plan_file(name).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def bundles() -> None:
     """Bundles of the frozen plans, with the rows that the catalogs hold now."""
     shutil.rmtree(FOLDER / "bundles", ignore_errors=True)
-    for name in BUNDLE_PLANS:
+    for name in NAMES:
         result = frozen_result(name)
         write_bundle(settled(documents(result, 1, frozen_catalog(result))), FOLDER / "bundles" / name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.bundle.documents.engine import Launch
+from planner.bundle.documents.engine import Launch, Start, starts
 from planner.bundle.documents.subject import Subject
 from planner.catalog import Catalog
 
@@ -14,11 +14,27 @@ Files = Mapping[str, str | bytes]
 
 @dataclass(frozen=True)
 class Draft:
-    """The plan with its catalog rows, how its engine starts, and the catalogs for whatever else a document tells."""
+    """The plan with its catalog rows, how its engines start, and the catalogs for whatever else a document tells."""
 
     subject: Subject
-    launch: Launch
+    starts: tuple[Start, ...]
     catalog: Catalog
+
+    @property
+    def launch(self) -> Launch:
+        """The engine that answers: the only one, or that of the decode pool."""
+        return self.starts[-1].leader
+
+
+def draft(subject: Subject, catalog: Catalog) -> Draft:
+    """Begin the documents of a plan.
+
+    Raises
+    ------
+    PlannerError
+        For an engine without a writer, or a layout that the engine has no words for.
+    """
+    return Draft(subject, starts(subject), catalog)
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,29 @@ requests, `pp` stages follow each other. Engines differ in what their flags coun
     SGLang         tensor size over all data-parallel ranks; sequences and chunk over all of them
     TensorRT-LLM   like SGLang, but attention is either all tensor- or all data-parallel; limits per rank
 
-References: PyPI vllm 0.20.0 (engine/arg_utils.py, config/scheduler.py), PyPI sglang 0.5.14 (srt/server_args.py,
-srt/model_executor/model_runner_kv_cache_mixin.py), TensorRT-LLM 1.2 deployment guides and docs.nvidia.com/dynamo
-"DP Rank Routing".
+References: PyPI vllm 0.20.0 (engine/arg_utils.py, config/parallel.py, config/scheduler.py), PyPI sglang 0.5.14
+(srt/server_args.py, srt/model_executor/model_runner_kv_cache_mixin.py), TensorRT-LLM 1.2 deployment guides and
+docs.nvidia.com/dynamo "DP Rank Routing".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
-from planner.bundle.documents.subject import Subject
+from planner.bundle.documents.subject import Pool, Subject
 from planner.bundle.documents.yaml import to_yaml
+from planner.catalog import Catalog
 from planner.errors import MissingFact, PlannerError
+from planner.schema import Engine, WeightPrecision
 
 OPTIONS_FOLDER = "/etc/engine"
+RENDEZVOUS_PORT = 20000  # of SGLang's ranks; any free port
+BOOTSTRAP_PORT = 8998  # where SGLang's prefill engines offer their caches
+NIXL = {"kv_connector": "NixlConnector", "kv_role": "kv_both"}
 
 # Kernels for mixture-of-experts that the vendor's 1.2 guides name for a precision and a data-centre architecture.
 EXPERT_KERNELS = {
@@ -41,8 +48,9 @@ class Launch:
     stem : file name in `engine/`, without its ending
     options : contents of an options file; empty: the engine takes none
     environment : variables that the engine reads
+    addresses : variables that hold the pod's own address
     capabilities : Linux capabilities that it cannot do without
-    processes : busy processes of one replica [-]
+    processes : busy processes on one server [-]
     """
 
     stem: str
@@ -51,35 +59,79 @@ class Launch:
     processes: int
     options: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    addresses: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
 
 
-def launch(subject: Subject) -> Launch:
-    """Command, arguments and options of the engine of a plan.
+@dataclass(frozen=True)
+class Start:
+    """How the engines of a pool start: the first server of each answers requests, the others follow it."""
+
+    pool: Pool
+    leader: Launch
+    worker: Launch | None
+
+
+def starts(subject: Subject) -> tuple[Start, ...]:
+    """Command, arguments and options of every pool of a plan.
 
     Raises
     ------
     PlannerError
         For an engine without a writer, or a layout that the engine has no words for.
     """
+    return tuple(_start(subject, pool) for pool in subject.pools)
+
+
+def _start(subject: Subject, pool: Pool) -> Start:
     writer = _WRITERS.get(subject.plan.engine)
     if writer is None:
         raise PlannerError(
             f"no bundle can be written for engine {subject.plan.engine!r}. Known: {', '.join(_WRITERS)}.\n"
             "  Next: set limits.engines to one of them."
         )
-    layout = subject.plan.layout
+    layout = pool.layout
     if layout.ep not in (1, layout.tp * layout.dp):
         raise PlannerError(f"{subject.plan.title}: experts are spread over 1 or tp x dp ranks, not {layout.ep}.")
-    return writer(subject)
+    leader = writer(subject, pool)
+    if pool.nodes == 1:
+        return Start(pool, leader, None)
+    more = ("--headless",) if subject.plan.engine == "vllm" else ()
+    return Start(
+        pool, leader, replace(leader, stem=f"{leader.stem}-worker", arguments=(*leader.arguments, *more), options={})
+    )
 
 
-def write(launch: Launch) -> dict[str, str]:
+def write(starting: Sequence[Start]) -> dict[str, str]:
     """Files of `engine/`."""
-    files = {f"engine/{launch.stem}.args": "".join(f"{argument}\n" for argument in launch.arguments)}
-    if launch.options:
-        files[f"engine/{launch.stem}.yaml"] = to_yaml(launch.options)
+    files: dict[str, str] = {}
+    for launch in (launch for start in starting for launch in (start.leader, start.worker) if launch):
+        files[f"engine/{launch.stem}.args"] = "".join(f"{argument}\n" for argument in launch.arguments)
+        if launch.options:
+            files[f"engine/{launch.stem}.yaml"] = to_yaml(launch.options)
     return files
+
+
+def others(subject: Subject, catalog: Catalog) -> tuple[Start, ...]:
+    """The same layout as other engines spell it, where they run it: for a trial beside the plan's own engine."""
+    found: list[Start] = []
+    for name in sorted(_WRITERS.keys() - {subject.plan.engine}):
+        row = catalog.engines.get(name)
+        if row is None or not _runs(row, subject):
+            continue
+        plan = subject.plan.model_copy(update={"engine": name})
+        try:
+            found += starts(replace(subject, plan=plan, engine=row))
+        except PlannerError:
+            continue  # it has no words for this layout
+    return tuple(found)
+
+
+def _runs(engine: Engine, subject: Subject) -> bool:
+    accelerator, layout = subject.accelerator, subject.plan.layout
+    families = engine.weights.get(cast(WeightPrecision, layout.weights), ())
+    known = any(family == "*" or accelerator.architecture.startswith(family) for family in families)
+    return known and layout.kv in engine.kv and accelerator.vendor in engine.vendors
 
 
 def image(subject: Subject) -> str:
@@ -104,8 +156,8 @@ def image(subject: Subject) -> str:
     return engine.images[family]
 
 
-def _vllm(subject: Subject) -> Launch:
-    layout, engine = subject.plan.layout, subject.engine
+def _vllm(subject: Subject, pool: Pool) -> Launch:
+    layout, engine = pool.layout, subject.engine
     arguments = [
         subject.model,
         f"--served-model-name={subject.plan.llm}",
@@ -115,30 +167,39 @@ def _vllm(subject: Subject) -> Launch:
         f"--pipeline-parallel-size={layout.pp}",
         f"--data-parallel-size={layout.dp}",
         *(["--enable-expert-parallel"] if layout.ep > 1 else []),
-        f"--kv-cache-dtype={_cache_type(subject, 'fp8', 'bfloat16')}",
+        f"--kv-cache-dtype={_cache_type(subject, pool, 'fp8', 'bfloat16')}",
         f"--max-model-len={layout.max_context_tokens}",
         f"--max-num-seqs={_per_rank(layout.max_sequences, layout.dp)}",
-        *_prompts(subject),
+        *_prompts(subject, pool),
         f"--gpu-memory-utilization={engine.memory_utilisation:g}",
+        *_several_nodes(pool, "--master-addr=$(LWS_LEADER_ADDRESS)"),
+        *([f"--kv-transfer-config={json.dumps(NIXL, separators=(',', ':'))}"] if subject.apart else []),
     ]
     # docs.vllm.ai design/arch_overview, "Process Count Summary": API servers, engine cores, workers, coordinator.
-    processes = 2 * layout.dp + subject.plan.gpus_per_replica + (layout.dp > 1)
-    return Launch("vllm", ("vllm", "serve"), tuple(arguments), processes)
+    ranks = math.ceil(layout.dp / pool.nodes)
+    return Launch(
+        f"vllm{pool.suffix}",
+        ("vllm", "serve"),
+        tuple(arguments),
+        2 * ranks + pool.gpus_per_node + (layout.dp > 1),
+        # Without an address NIXL offers its caches at localhost (docs.vllm.ai features/nixl_connector_usage).
+        addresses=("VLLM_NIXL_SIDE_CHANNEL_HOST",) if subject.apart else (),
+    )
 
 
-def _prompts(subject: Subject) -> list[str]:
+def _prompts(subject: Subject, pool: Pool) -> list[str]:
     """How vLLM takes prompts in. An MLA prompt that continues from its cache, be it cut in two or found in the prefix
     cache, stops vLLM 0.20 to 0.22 where INT4 packs the weights (model_executor/layers/attention/mla_attention.py,
     `_compute_prefill_context`; met on four H200): such prompts are served whole."""
-    layout = subject.plan.layout
+    layout = pool.layout
     if layout.weights != "int4" or subject.llm.attention != "mla":
         return [f"--max-num-batched-tokens={layout.max_batched_tokens}"]
     whole = max(layout.max_batched_tokens, layout.max_context_tokens)
     return [f"--max-num-batched-tokens={whole}", "--no-enable-chunked-prefill", "--no-enable-prefix-caching"]
 
 
-def _sglang(subject: Subject) -> Launch:
-    layout, engine = subject.plan.layout, subject.engine
+def _sglang(subject: Subject, pool: Pool) -> Launch:
+    layout, engine = pool.layout, subject.engine
     arguments = [
         f"--model-path={subject.model}",
         f"--served-model-name={subject.plan.llm}",
@@ -149,28 +210,36 @@ def _sglang(subject: Subject) -> Launch:
         f"--dp-size={layout.dp}",
         *(["--enable-dp-attention"] if layout.dp > 1 else []),
         f"--ep-size={layout.ep}",
-        f"--kv-cache-dtype={_cache_type(subject, 'fp8_e4m3', 'bf16')}",
+        f"--kv-cache-dtype={_cache_type(subject, pool, 'fp8_e4m3', 'bf16')}",
         f"--context-length={layout.max_context_tokens}",
         f"--max-running-requests={layout.max_sequences}",
         f"--chunked-prefill-size={layout.max_batched_tokens * layout.dp}",
         f"--mem-fraction-static={engine.memory_utilisation:g}",
         "--enable-metrics",
+        *_several_nodes(pool, f"--dist-init-addr=$(LWS_LEADER_ADDRESS):{RENDEZVOUS_PORT}"),
     ]
+    if subject.apart:
+        arguments += [f"--disaggregation-mode={pool.role}", "--disaggregation-transfer-backend=nixl"]
+        if pool.role == "prefill":
+            arguments.append(f"--disaggregation-bootstrap-port={BOOTSTRAP_PORT}")
     # Tokenizer with HTTP server, detokenizer, one scheduler per accelerator, a controller over the ranks.
-    processes = 2 + subject.plan.gpus_per_replica + (layout.dp > 1)
+    processes = 2 + pool.gpus_per_node + (layout.dp > 1)
     # By default /health generates a token; a liveness probe must not depend on the queue.
     environment = {"SGLANG_ENABLE_HEALTH_ENDPOINT_GENERATION": "false"}
     command = ("python3", "-m", "sglang.launch_server")
-    return Launch("sglang", command, tuple(arguments), processes, environment=environment)
+    return Launch(f"sglang{pool.suffix}", command, tuple(arguments), processes, environment=environment)
 
 
-def _tensorrt_llm(subject: Subject) -> Launch:
-    layout, engine = subject.plan.layout, subject.engine
-    if layout.dp > 1 and layout.tp > 1:
-        raise PlannerError(
-            f"{subject.plan.title}: TensorRT-LLM runs attention either tensor-parallel or data-parallel, not both.\n"
-            "  Next: choose another --plan, or set limits.engines to vllm or sglang."
-        )
+def _several_nodes(pool: Pool, address: str) -> list[str]:
+    """Variables that a LeaderWorkerSet sets in every pod of a group; both engines need no Ray."""
+    if pool.nodes == 1:
+        return []
+    return [f"--nnodes={pool.nodes}", "--node-rank=$(LWS_WORKER_INDEX)", address]
+
+
+def _tensorrt_llm(subject: Subject, pool: Pool) -> Launch:
+    layout, engine = pool.layout, subject.engine
+    _refuse_tensorrt_llm(subject, pool)
     arguments = [
         subject.model,
         "--host=0.0.0.0",
@@ -188,33 +257,47 @@ def _tensorrt_llm(subject: Subject) -> Launch:
         "trtllm",
         ("trtllm-serve",),
         tuple(arguments),
-        processes=2 + subject.plan.gpus_per_replica,
-        options=_tensorrt_llm_options(subject),
+        processes=2 + pool.gpus,
+        options=_tensorrt_llm_options(subject, pool),
         # Peers map each other's NVLink buffers with pidfd_getfd, which the runtime's default system-call
         # filter allows only with this capability (containerd pull request 4730).
         capabilities=("SYS_PTRACE",) if layout.dp > 1 else (),
     )
 
 
-def _tensorrt_llm_options(subject: Subject) -> dict[str, Any]:
+def _refuse_tensorrt_llm(subject: Subject, pool: Pool) -> None:
+    if subject.apart or pool.nodes > 1:
+        what = "two pools" if subject.apart else f"{pool.nodes} servers"
+        raise PlannerError(
+            f"{subject.plan.title}: for TensorRT-LLM over {what} the bundle has no documents, as it starts there "
+            "through MPI.\n  Next: choose another --plan, or set limits.engines to vllm or sglang."
+        )
+    if pool.layout.dp > 1 and pool.layout.tp > 1:
+        raise PlannerError(
+            f"{subject.plan.title}: TensorRT-LLM runs attention either tensor-parallel or data-parallel, not both.\n"
+            "  Next: choose another --plan, or set limits.engines to vllm or sglang."
+        )
+
+
+def _tensorrt_llm_options(subject: Subject, pool: Pool) -> dict[str, Any]:
     """What `trtllm-serve` takes from a file only. Without chunks, prompts beyond the token budget are refused."""
-    layout = subject.plan.layout
+    layout = pool.layout
     kernels = EXPERT_KERNELS.get((layout.weights, subject.accelerator.architecture.split()[0]))
     data_centre = subject.accelerator.memory_type.startswith("HBM")
     options: dict[str, Any] = {
         "enable_attention_dp": layout.dp > 1,
         "enable_chunked_prefill": True,
-        "kv_cache_config": {"dtype": _cache_type(subject, "fp8", "auto")},
+        "kv_cache_config": {"dtype": _cache_type(subject, pool, "fp8", "auto")},
     }
     if subject.llm.moe and data_centre and kernels:
         options["moe_config"] = {"backend": kernels}
     return options
 
 
-def _cache_type(subject: Subject, narrow: str, wide: str) -> str:
+def _cache_type(subject: Subject, pool: Pool, narrow: str, wide: str) -> str:
     """Name of the cache's type. `auto` is the 16-bit type of the weights, and the only one that vLLM takes then;
     models with an indexer default to fp8 and have to be told (vllm/config/cache.py, sglang/srt/server_args.py)."""
-    if subject.plan.layout.kv == "fp8":
+    if pool.layout.kv == "fp8":
         return narrow
     return wide if subject.llm.indexer else "auto"
 
@@ -223,7 +306,7 @@ def _per_rank(sequences: int, ranks: int) -> int:
     return max(sequences // ranks, 1)
 
 
-_WRITERS: dict[str, Callable[[Subject], Launch]] = {
+_WRITERS: dict[str, Callable[[Subject, Pool], Launch]] = {
     "vllm": _vllm,
     "sglang": _sglang,
     "tensorrt-llm": _tensorrt_llm,

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from planner.bundle.documents import engine, gateway, kubernetes, probe, procurement
+from planner.bundle.documents import (
+    compose,
+    engine,
+    front,
+    gateway,
+    karpenter,
+    kubernetes,
+    kueue,
+    observe,
+    overlays,
+    probe,
+    procurement,
+    scaling,
+    terraform,
+)
 from planner.bundle.documents.draft import Draft, Family
 
 FAMILIES: tuple[Family, ...] = (
@@ -10,12 +24,46 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "k8s/base",
         {"en": "Kubernetes objects of the fleet", "zh": "副本组的 Kubernetes 对象"},
-        lambda draft: kubernetes.write(draft.subject, draft.launch),
+        lambda draft: kubernetes.write(draft.subject, draft.starts),
     ),
     Family(
         "engine",
-        {"en": "arguments of the engine, one a line", "zh": "引擎参数，每行一个"},
-        lambda draft: engine.write(draft.launch),
+        {
+            "en": "arguments of the engine, one a line; those of other engines for the same layout, to compare",
+            "zh": "引擎参数，每行一个；并附其他引擎在同一布局下的参数，以供比较",
+        },
+        lambda draft: engine.write((*draft.starts, *engine.others(draft.subject, draft.catalog))),
+    ),
+    Family(
+        "k8s/overlays",
+        {
+            "en": "the base drained within a Spot server's two minutes (spot), or on reserved servers only (reserved)",
+            "zh": "基础之上的变体：在 Spot 服务器的两分钟内排空（spot），或只用预留服务器（reserved）",
+        },
+        overlays.write,
+    ),
+    Family(
+        "k8s/addons/keda",
+        {"en": "scaling by waiting and running requests", "zh": "按等待与运行中的请求数扩缩"},
+        scaling.write,
+    ),
+    Family(
+        "k8s/addons/karpenter",
+        {
+            "en": "node pools on AWS: reserved, on demand, Spot, in this order",
+            "zh": "AWS 上的节点池，依次为预留、按需、Spot",
+        },
+        karpenter.write,
+    ),
+    Family(
+        "k8s/addons/kueue",
+        {"en": "the base in a queue with the plan's quota", "zh": "放入队列的基础对象，配额等于方案"},
+        kueue.write,
+    ),
+    Family(
+        "compose.yaml",
+        {"en": "one replica on one server with Docker", "zh": "用 Docker 在一台服务器上运行一个副本"},
+        compose.write,
     ),
     # ---- what buys
     Family(
@@ -25,6 +73,14 @@ FAMILIES: tuple[Family, ...] = (
             "zh": "物料清单、含公式的现金流、带验收测试的询价书",
         },
         procurement.write,
+    ),
+    Family(
+        "terraform",
+        {
+            "en": "the servers as node groups of an EKS cluster, where AWS has the accelerators",
+            "zh": "若 AWS 提供该加速器：以 EKS 集群节点组的形式给出服务器",
+        },
+        terraform.write,
     ),
     # ---- what protects and watches
     Family(
@@ -42,6 +98,16 @@ FAMILIES: tuple[Family, ...] = (
             "zh": "探测程序：向每个副本提问并检查答案",
         },
         probe.write,
+    ),
+    Family(
+        "k8s/addons/gateway",
+        {"en": "gateway and probe as pods", "zh": "以 Pod 运行的网关与探测程序"},
+        front.write,
+    ),
+    Family(
+        "k8s/addons/monitoring",
+        {"en": "what the Prometheus operator reads", "zh": "Prometheus operator 读取的对象"},
+        observe.write,
     ),
     # ---- what proves
 )

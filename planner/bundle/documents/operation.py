@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from planner.bundle.documents import naming
 from planner.bundle.documents.subject import MODEL_VARIABLE, Subject
 
 BREAKER_ERRORS = 5  # slow or failed answers in a row that take a replica out
@@ -26,7 +27,7 @@ class Operation:
     check_timeout_s : limit of a correctness check, below the promised time to first token. [s]
     answer_limit_s : longest time that an answer takes within the promise, the context filled to its end. [s]
     most_in_service : requests per replica beyond which the promise cannot hold. [-]
-    hosts : address of each replica, spares included
+    hosts : address of each replica, spares included; of two pools their routers' one address
     backup_host : address of the degraded backup
     """
 
@@ -50,7 +51,7 @@ def operate(subject: Subject) -> Operation:
         check_timeout_s=CHECK_SHARE * slo.ttft_p99_s,
         answer_limit_s=math.ceil(slo.ttft_p99_s + layout.max_context_tokens * slo.tpot_p99_s),
         most_in_service=most_in_service(subject),
-        hosts=tuple(f"{subject.name}-{n}.{subject.name}-pods" for n in range(subject.pods)),
+        hosts=naming.answering_hosts(subject),
         backup_host=f"{subject.name}-backup",
     )
 

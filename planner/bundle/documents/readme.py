@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner.bundle.documents import kubernetes
-from planner.bundle.documents.draft import Family
-from planner.bundle.documents.engine import Launch, image
-from planner.bundle.documents.subject import MODEL_VARIABLE, Subject
+from planner.bundle.documents import naming, overlays, pods, scaling, variants
+from planner.bundle.documents.draft import Draft, Family
+from planner.bundle.documents.engine import image
+from planner.bundle.documents.subject import MODEL_VARIABLE, Pool, Subject
 from planner.schema import SupplyUnit
 from planner.units import GIB, floored, percent, si, usd
 
@@ -18,25 +18,31 @@ LANGUAGES = ("en", "zh")
 BASIS = {"measured": "实测", "calibrated": "校准", "roofline": "屋顶线模型"}
 
 
-def readme(subject: Subject, launch: Launch, language: str, held: Sequence[Family] = ()) -> str:
+def readme(draft: Draft, language: str, held: Sequence[Family] = ()) -> str:
     """The page in one of LANGUAGES; `held` are the families of documents that the bundle holds."""
-    values = figures(subject, launch, language) | {"held": _held(held, language)}
+    subject = draft.subject
+    values = figures(draft, language) | {"held": _held(held, language)}
     parts = [_PAGE[language], _FIGURES[language], _HELD[language], _START[language]]
     if not subject.published:
         parts.append(_CHECKPOINT[language])
-    parts += [_APPLY[language], _DECISIONS[language], _LIMITS[language]]
+    if any(pool.nodes > 1 for pool in subject.pools):
+        parts.append(_SERVERS[language])
+    if subject.apart:
+        parts.append(_POOLS[language])
+    parts += [_APPLY[language], variants.section(held, language), _DECISIONS[language], _LIMITS[language]]
     if not subject.same_catalogs:
         parts.append(_OTHER_CATALOGS[language])
-    return "\n".join(part.format(**values) for part in parts)
+    return "\n".join(part.format(**values) for part in parts if part)
 
 
-def figures(subject: Subject, launch: Launch, language: str = "en") -> dict[str, str]:
+def figures(draft: Draft, language: str = "en") -> dict[str, str]:
     """Every number of the page, spelled."""
+    subject, start = draft.subject, draft.starts[-1]
     plan, unknown = subject.plan, {"en": "not sourced", "zh": "无来源数据"}[language]
     serving, band, layout = plan.serving, plan.band, plan.layout
     power = plan.power.facility_w
-    claim = kubernetes.weights_claim(subject)["spec"]["resources"]["requests"]["storage"]
-    host = kubernetes.stateful_set(subject, launch)["spec"]["template"]["spec"]["containers"][0]["resources"]
+    claim = pods.weights_claim(subject)["spec"]["resources"]["requests"]["storage"]
+    host = pods.resources(subject, start, start.leader)
     return {
         "name": subject.name,
         "llm": subject.llm.name,
@@ -70,20 +76,26 @@ def figures(subject: Subject, launch: Launch, language: str = "en") -> dict[str,
         "basis": BASIS[plan.basis] if language == "zh" else plan.basis,
         "supply": "; ".join(_supply(unit, language) for unit in plan.supply),
         "load": si(subject.load_time_s, "s"),
-        "startup": si(kubernetes.startup_budget_s(subject), "s"),
-        "margin": str(kubernetes.STARTUP_MARGIN),
+        "startup": si(pods.startup_budget_s(subject), "s"),
+        "margin": str(pods.STARTUP_MARGIN),
         "drain": str(subject.drain_s),
         "unavailable": str(max(plan.spares, 1)),
         "storage": claim,
         "checkpoint": f"{subject.checkpoint_bytes / GIB:,.0f} GiB",
         "cpu": host["requests"]["cpu"],
-        "processes": str(launch.processes),
+        "processes": str(start.leader.processes),
         "memory": host["requests"]["memory"],
-        "resource": kubernetes.gpu_resource(subject),
+        "resource": naming.gpu_resource(subject),
         "variable": MODEL_VARIABLE,
-        "checkpoint_map": kubernetes.checkpoint_map(subject),
+        "checkpoint_map": naming.checkpoint_map(subject),
         "published": subject.llm.weights.upper(),
-        "arguments": f"engine/{launch.stem}.args",
+        "arguments": ", ".join(f"engine/{s.leader.stem}.args" for s in draft.starts),
+        "ready": "\n".join(_ready(subject, pool) for pool in subject.pools),
+        "user": _user(subject, language),
+        "least": str(scaling.least(subject)),
+        "waiting": str(scaling.most_waiting(subject)),
+        "running": str(scaling.most_running(subject)),
+        "spot_drain": str(overlays.spot_drain_s(subject)),
         "served": _served_name(subject),
         "port": str(subject.engine.port),
         "catalogs": f"{subject.result.catalog_as_of}, {subject.result.catalog_sha256[:12]}",
@@ -92,6 +104,22 @@ def figures(subject: Subject, launch: Launch, language: str = "en") -> dict[str,
 
 def _held(families: Sequence[Family], language: str) -> str:
     return "\n".join(f"| `{family.place}` | {family.about[language]} |" for family in families)
+
+
+def _ready(subject: Subject, pool: Pool) -> str:
+    name = naming.workload_name(subject, pool)
+    if pool.nodes == 1:
+        return f"    kubectl rollout status statefulset/{name}"
+    return (
+        f"    kubectl wait leaderworkerset/{name} --for=condition=Available --timeout={pods.startup_budget_s(subject)}s"
+    )
+
+
+def _user(subject: Subject, language: str) -> str:
+    user = pods.USERS.get(subject.plan.engine)
+    if user is None:
+        return {"en": "the image runs as root", "zh": "镜像以 root 运行"}[language]
+    return {"en": f"user {user}, not root", "zh": f"以用户 {user} 而非 root 运行"}[language]
 
 
 def _with_band(value: float, band: tuple[float, float], unit: str) -> str:
@@ -237,11 +265,37 @@ Outside Kubernetes replace `$({variable})` in {arguments}.
 """,
 }
 
+_SERVERS = {
+    "en": """One engine spans several servers, as a group of pods that LeaderWorkerSet starts and ends together. Its
+controller has to be in the cluster (the objects were checked against the definition of v0.10.0). The ranks find each
+other through the group; no Ray is needed. The plan counts on the accelerators' own network between the servers: give
+the pods its devices as your cluster offers them (an RDMA or EFA device plugin, added to the limits of the container
+`engine`); without them the ranks talk TCP, and the plan's times do not hold.
+""",
+    "zh": """一个引擎跨多台服务器，由 LeaderWorkerSet 作为一组 Pod 一起启动和结束。集群中须有其控制器
+（对象按 v0.10.0 的定义检查过）。各进程通过该组互相找到，不需要 Ray。方案按服务器之间的加速器专用网络计算：
+请按集群提供的方式（RDMA 或 EFA 设备插件，加到容器 `engine` 的 limits 中）把设备分配给 Pod；
+否则各进程走 TCP，方案中的时间不成立。
+""",
+}
+
+_POOLS = {
+    "en": """Prompts are computed by one pool and answered by the other; the router sends each request to one engine of
+both, and the cache follows over NIXL. Only the router's Service answers users. The router holds the addresses of the
+plan's engines: after a change of their number write the bundle again. The cache needs the network between the pools as
+the plan counts it: give the pods its RDMA devices as your cluster offers them.
+""",
+    "zh": """提示由一个池计算，回答由另一个池生成；路由器把每个请求送往两池中各一个引擎，缓存经 NIXL 传递。
+只有路由器的 Service 面向用户。路由器中写有方案引擎的地址：数量改变后请重新生成本包。缓存传输需要方案所计的池间网络：
+请按集群提供的方式把 RDMA 设备分配给 Pod。
+""",
+}
+
 _APPLY = {
     "en": """Then:
 
     kubectl apply -k k8s/base
-    kubectl rollout status statefulset/{name}
+{ready}
     kubectl port-forward service/{name} {port}
     curl http://localhost:{port}/v1/completions -H 'Content-Type: application/json' \\
       -d '{{"model": "{served}", "prompt": "1, 2, 3,", "max_tokens": 8}}'
@@ -251,7 +305,7 @@ The same arguments, one a line, are in {arguments}.
     "zh": """然后：
 
     kubectl apply -k k8s/base
-    kubectl rollout status statefulset/{name}
+{ready}
     kubectl port-forward service/{name} {port}
     curl http://localhost:{port}/v1/completions -H 'Content-Type: application/json' \\
       -d '{{"model": "{served}", "prompt": "1, 2, 3,", "max_tokens": 8}}'
@@ -277,7 +331,7 @@ an init container and has no deadline |
 | CPU request | {cpu} | two hardware threads for each of {processes} busy processes (vLLM documentation) |
 | Memory request | {memory} | 6 GB per accelerator (vLLM's Kubernetes guide); no limit, as cached weights count |
 | Shared memory | 2 GiB per accelerator | the same guide |
-| Rights | no privilege escalation, capabilities dropped, default system-call filter | the images run as root |
+| Rights | no privilege escalation, capabilities dropped, default system-call filter | {user} |
 """,
     "zh": """## 清单中的决定及理由
 
@@ -294,20 +348,19 @@ an init container and has no deadline |
 | CPU 请求 | {cpu} | {processes} 个忙碌进程，每个两个硬件线程（vLLM 文档） |
 | 内存请求 | {memory} | 每个加速器 6 GB（vLLM 的 Kubernetes 指南）；不设上限，因为缓存的权重也计入 |
 | 共享内存 | 每个加速器 2 GiB | 同一指南 |
-| 权限 | 禁止提权，去掉 capabilities，默认系统调用过滤 | 镜像以 root 运行 |
+| 权限 | 禁止提权，去掉 capabilities，默认系统调用过滤 | {user} |
 """,
 }
 
 _LIMITS = {
     "en": """## What is not in here
 
-No Ingress, no autoscaling and no alerts: one fleet of fixed size behind one Service. The prices are dated facts; ask
-for quotes. All assumptions, with their sources, are in plan.json.
+No Ingress and no TLS: how users reach the Service is yours to decide. The prices are dated facts; ask for quotes. All
+assumptions, with their sources, are in plan.json.
 """,
     "zh": """## 这里没有的内容
 
-没有 Ingress、自动扩缩和告警：只有一个固定规模的副本组和一个 Service。价格是带日期的事实，请另行询价。
-所有假设及其来源都在 plan.json 中。
+没有 Ingress 和 TLS：用户如何到达 Service 由您决定。价格是带日期的事实，请另行询价。所有假设及其来源都在 plan.json 中。
 """,
 }
 

@@ -10,12 +10,39 @@ from dataclasses import dataclass
 from planner.catalog import Catalog
 from planner.errors import MissingFact, PlannerError
 from planner.models.memory import weight_bytes
-from planner.schema import Accelerator, Engine, Llm, Plan, PlanResult
+from planner.schema import Accelerator, Engine, Layout, Llm, Plan, PlanResult
 from planner.shapes import llm_shape
 
 NAME_LENGTH = 40  # leaves room for the suffixes that Kubernetes adds: a pod's revision label holds 63 in all
 MODEL_VARIABLE = "MODEL"  # environment variable that names a checkpoint which nobody has published
 COMMON_SERVER_GPUS = 8
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Engines of one kind: the whole fleet, or those that compute prompts or answers alone.
+
+    Attributes
+    ----------
+    role : `serve`, `prefill` or `decode`
+    replicas : engines, spares included
+    gpus, nodes : accelerators and servers of one engine
+    """
+
+    role: str
+    layout: Layout
+    replicas: int
+    gpus: int
+    nodes: int
+
+    @property
+    def gpus_per_node(self) -> int:
+        return self.gpus // self.nodes
+
+    @property
+    def suffix(self) -> str:
+        """What tells the names of this pool's objects from the other's."""
+        return "" if self.role == "serve" else f"-{self.role}"
 
 
 @dataclass(frozen=True)
@@ -50,8 +77,23 @@ class Subject:
 
     @property
     def pods(self) -> int:
-        """Pods of the fleet, spares included."""
+        """Replicas of the fleet, spares included."""
         return self.plan.replicas + self.plan.spares
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """One pool, or prefill and decode."""
+        plan = self.plan
+        if not plan.pools:
+            return (Pool("serve", plan.layout, self.pods, plan.gpus_per_replica, plan.nodes_per_replica),)
+        return tuple(
+            Pool(p.role, p.layout, p.replicas * self.pods, p.gpus_per_replica, p.nodes_per_replica) for p in plan.pools
+        )
+
+    @property
+    def apart(self) -> bool:
+        """Prefill and decode have pools of their own."""
+        return bool(self.plan.pools)
 
 
 def describe(result: PlanResult, rank: int, catalog: Catalog) -> Subject:
@@ -60,13 +102,14 @@ def describe(result: PlanResult, rank: int, catalog: Catalog) -> Subject:
     Raises
     ------
     PlannerError
-        If there is no such rank, or one replica of it needs more than one server.
+        If there is no such rank, or an engine of it reaches beyond what its servers hold.
     MissingFact
         If a figure that the manifests need is not in the catalogs.
     """
     plan = _ranked(result, rank)
     llm, accelerator = catalog.llms[plan.llm], catalog.accelerators[plan.accelerator]
-    _refuse_several_nodes(result, plan, catalog)
+    _refuse_pools(plan)
+    _refuse_beyond_servers(result, plan, catalog)
     if plan.load_time_s is None:
         raise MissingFact(plan.title, "load time", "the startup probe", "Plan again with the current catalogs.")
     return Subject(
@@ -109,23 +152,34 @@ def _ranked(result: PlanResult, rank: int) -> Plan:
     raise PlannerError(f"--plan {rank}: no plan has this rank. Allowed: {allowed}.\n  List them: planner plan")
 
 
-def _refuse_several_nodes(result: PlanResult, plan: Plan, catalog: Catalog) -> None:
-    if _one_node(plan, catalog):
+def _refuse_pools(plan: Plan) -> None:
+    roles = tuple(pool.role for pool in plan.pools)
+    if roles not in ((), ("prefill", "decode")) or (plan.layout.mode == "disaggregated") != bool(roles):
+        raise PlannerError(
+            f"{plan.title}: a disaggregated plan has a prefill and a decode pool, this one has {list(roles)}.\n"
+            "  Next: plan again."
+        )
+
+
+def _refuse_beyond_servers(result: PlanResult, plan: Plan, catalog: Catalog) -> None:
+    """A pod sees one server, so an engine on n servers needs n times what one holds; a rack's link changes nothing."""
+    if _servers_hold(plan, catalog):
         return
-    written = [p for p in result.plans if catalog.accelerators[p.accelerator].vendor == "NVIDIA"]
-    fits = [str(p.rank) for p in written if _one_node(p, catalog)]
+    fits = [str(p.rank) for p in result.plans if _servers_hold(p, catalog)]
     other = f"choose --plan {', '.join(fits)}, or " if fits else ""
     most = _server_gpus(plan, catalog)
     raise PlannerError(
-        f"--plan {plan.rank} ({plan.title}) spreads one replica over several servers; a bundle holds replicas "
-        f"of one server, that is, up to {most} x {plan.accelerator}.\n"
+        f"--plan {plan.rank} ({plan.title}) spreads one engine over servers that its link joins, and these servers "
+        f"hold up to {most} x {plan.accelerator} each: Kubernetes needs the vendor's driver for such links, which the "
+        f"bundle does not write.\n"
         f"  Next: {other}set limits.max_gpus_per_replica = {most}."
     )
 
 
-def _one_node(plan: Plan, catalog: Catalog) -> bool:
-    fits = plan.gpus_per_replica <= _server_gpus(plan, catalog)
-    return plan.nodes_per_replica == 1 and plan.layout.mode == "aggregated" and fits
+def _servers_hold(plan: Plan, catalog: Catalog) -> bool:
+    sizes = [(p.gpus_per_replica, p.nodes_per_replica) for p in plan.pools or (plan,)]
+    most = _server_gpus(plan, catalog)
+    return all(gpus % nodes == 0 and gpus // nodes <= most for gpus, nodes in sizes)
 
 
 def _server_gpus(plan: Plan, catalog: Catalog) -> int:

@@ -27,3 +27,14 @@ class _Plain(yaml.SafeDumper):
 
 
 _Plain.add_representer(str, _Plain.represent_str)
+
+
+def kustomization(files: list[str], **more: Any) -> dict[str, Any]:
+    """What `kubectl apply -k` applies of a folder."""
+    head = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+    return {**head, "resources": files, **more}
+
+
+def to_yaml_list(items: list[dict[str, Any]]) -> str:
+    """The same for a list, such as the steps of a JSON patch."""
+    return yaml.dump(list(items), Dumper=_Plain, sort_keys=False, explicit_start=True, width=100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from importlib import resources
 
@@ -9,13 +10,14 @@ from planner.bundle.finding import (
     GPU_RESOURCES,
     Bundle,
     Finding,
-    Object,
+    Pods,
     Problems,
     Rule,
     arguments,
     containers,
     dig,
     gpus_per_pod,
+    items,
     mapping,
     options,
     whole,
@@ -31,11 +33,15 @@ SIZES = {
 }
 
 
+# Files in engine/ by the engine that reads them.
+STEMS = {"vllm": "vllm", "sglang": "sglang", "trtllm": "tensorrt-llm"}
+
+
 def gpu_requests(bundle: Bundle) -> Problems:
     """Accelerators are requested as limited, in whole numbers; devices cannot be overcommitted."""
-    for found in bundle.workloads:
-        asked = 0
-        for container in containers(found):
+    asked = 0
+    for found in bundle.pods:
+        for container in containers(found) + containers(found, initial=True):
             limits, requests = (mapping(dig(container, "resources", key)) for key in ("limits", "requests"))
             for name in sorted(GPU_RESOURCES & (set(limits) | set(requests))):
                 asked += 1
@@ -43,32 +49,38 @@ def gpu_requests(bundle: Bundle) -> Problems:
                 if not most or most != least:
                     text = f"{name}: request {requests.get(name)} and limit {limits.get(name)} must be equal counts"
                     yield Finding("gpu-requests", found.file, "error", text)
-        if not asked:
-            yield Finding("gpu-requests", found.file, "error", "no container requests an accelerator")
+    if not asked:
+        yield Finding("gpu-requests", "k8s", "error", "no container requests an accelerator")
 
 
 def gpu_total(bundle: Bundle) -> Problems:
     """Pods times accelerators per pod is what the plan pays for."""
-    total, each = bundle.number("gpus_total"), bundle.number("gpus_per_replica")
-    found = sum(gpus_per_pod(w) * (whole(dig(w.body, "spec", "replicas")) or 0) for w in bundle.workloads)
+    total = bundle.number("gpus_total")
+    found = sum(gpus_per_pod(pods) * (pods.count or 0) for pods in bundle.engines)
     if total is not None and found != total:
         yield Finding("gpu-total", "k8s", "error", f"{found} accelerators requested, the plan has {total:g}")
-    for workload in bundle.workloads:
-        if each is not None and gpus_per_pod(workload) != each:
-            text = f"{gpus_per_pod(workload)} accelerators per pod, a replica of the plan has {each:g}"
-            yield Finding("gpu-total", workload.file, "error", text)
+    plan = mapping(bundle.record.get("plan"))
+    sizes = [_per_server(pool) for pool in items(plan.get("pools")) or [plan]]
+    for pods in bundle.engines:
+        if None not in sizes and gpus_per_pod(pods) not in sizes:
+            text = f"{gpus_per_pod(pods)} accelerators per pod, a server of the plan has {sizes}"
+            yield Finding("gpu-total", pods.file, "error", text)
 
 
 def parallel_sizes(bundle: Bundle) -> Problems:
-    """The engine's parallel sizes multiply to the accelerators of the pod."""
+    """The engine's parallel sizes multiply to the accelerators of its pods."""
     for found, given in _engines(bundle):
-        spelled = [whole(options(given).get(name, "1")) for name in SIZES[bundle.engine]]
-        product = 1
-        for size in spelled:
-            product *= size or 0
-        if product != gpus_per_pod(found):
+        values = options(given)
+        spelled = [whole(values.get(name, "1")) for name in SIZES[bundle.engine]]
+        product = math.prod(size or 0 for size in spelled)
+        nodes = whole(values.get("--nnodes", "1")) or 0
+        if product != gpus_per_pod(found) * nodes:
             sizes = ", ".join(f"{n}={s}" for n, s in zip(SIZES[bundle.engine], spelled, strict=True))
-            text = f"{sizes} make {product}, the pod has {gpus_per_pod(found)} accelerators"
+            text = f"{sizes} make {product}, {nodes} pods have {gpus_per_pod(found)} accelerators each"
+            yield Finding("parallel-sizes", found.file, "error", text)
+        group = whole(dig(found.owner.body, "spec", "leaderWorkerTemplate", "size")) or 1
+        if nodes != group:
+            text = f"--nnodes={nodes} in a group of {group}"
             yield Finding("parallel-sizes", found.file, "error", text)
 
 
@@ -107,9 +119,12 @@ def engine_arguments(bundle: Bundle) -> Problems:
             yield Finding("engine-arguments", found.file, "error", f"{bundle.engine} {version} does not know {name}")
         if given not in written:
             yield Finding("engine-arguments", found.file, "error", "other arguments than in engine/*.args")
-    for file in sorted(name for name in files if name.endswith(".yaml")):
-        for key in sorted(_option_keys(bundle, file) - known):
-            yield Finding("engine-arguments", file, "error", f"{bundle.engine} {version}: unknown {key}")
+    for file, content in sorted(files.items()):
+        engine = STEMS.get(file.removeprefix("engine/").partition(".")[0].partition("-")[0], bundle.engine)
+        version, known = known_arguments(engine)
+        lines = content.decode(errors="replace").splitlines() if file.endswith(".args") else []
+        for name in sorted(_unknown(lines, known) | (_option_keys(bundle, file) - known)):
+            yield Finding("engine-arguments", file, "error", f"{engine} {version} does not know {name}")
 
 
 def known_arguments(engine: str) -> tuple[str, set[str]]:
@@ -119,16 +134,21 @@ def known_arguments(engine: str) -> tuple[str, set[str]]:
     return version, {line for line in lines if line and not line.startswith("#")}
 
 
-def _engines(bundle: Bundle) -> list[tuple[Object, list[str]]]:
-    """Workloads with the arguments of the container that holds accelerators."""
+def _engines(bundle: Bundle) -> list[tuple[Pods, list[str]]]:
+    """Pods with the arguments of the container that holds accelerators."""
     if bundle.engine not in SIZES:
         return []
     return [
         (found, arguments(container))
-        for found in bundle.workloads
+        for found in bundle.engines
         for container in containers(found)
         if GPU_RESOURCES & set(mapping(dig(container, "resources", "limits")))
     ]
+
+
+def _per_server(pool: dict[str, object]) -> float | None:
+    gpus, nodes = whole(pool.get("gpus_per_replica")), whole(pool.get("nodes_per_replica"))
+    return gpus / nodes if gpus and nodes else None
 
 
 def _unknown(given: list[str], known: set[str]) -> set[str]:

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from planner.bundle.finding import Bundle, Finding, Problems, Rule, arguments, containers, dig, mapping, options, whole
+from planner.bundle.finding import (
+    Bundle,
+    Finding,
+    Pods,
+    Problems,
+    Rule,
+    arguments,
+    containers,
+    dig,
+    items,
+    mapping,
+    options,
+    whole,
+)
 
 # Argument of each engine -> field of the plan's layout that it must not fall short of.
 LEAST = {
@@ -20,12 +33,20 @@ def as_planned(bundle: Bundle) -> Problems:
     for kind in SERVED:
         if kind not in kinds:
             yield Finding("as-planned", "k8s/base", "error", f"has no {kind}")
-    layout = mapping(dig(bundle.record, "plan", "layout"))
-    for found in bundle.workloads:
+    for found in bundle.engines:
+        layout = _layout(bundle, found)
         for container in containers(found):
             given = options(arguments(container))
             for text in (*_limits(bundle.engine, given, layout), *_memory(bundle.engine, given, layout)):
                 yield Finding("as-planned", found.file, "error", text)
+
+
+def _layout(bundle: Bundle, found: Pods) -> dict[str, object]:
+    """Layout of the pool that the pods belong to."""
+    component = str(found.labels.get("app.kubernetes.io/component", "")).removesuffix("-worker")
+    pools = items(dig(bundle.record, "plan", "pools"))
+    own = [pool for pool in pools if pool.get("role") == component] or [mapping(bundle.record.get("plan"))]
+    return mapping(own[0].get("layout"))
 
 
 def _limits(engine: str, given: dict[str, str], layout: dict[str, object]) -> list[str]:

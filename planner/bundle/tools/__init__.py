@@ -3,11 +3,13 @@
 A tool that is not installed yields one finding `not_checked` that says how to get it; nothing means: content.
 """
 
-from planner.bundle.tools import gateway, kubernetes
+from planner.bundle.tools import custom, files, gateway, kubernetes
 from planner.bundle.tools.program import Tool
 
 # One module a line, each with its own TOOLS: name of the check -> check, whose docstring begins with what holds.
 TOOLS: dict[str, Tool] = {
     **kubernetes.TOOLS,
     **gateway.TOOLS,
+    **custom.TOOLS,
+    **files.TOOLS,
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from planner.bundle.documents.gateway import FILE
 from planner.bundle.finding import Bundle, Problems
-from planner.bundle.tools.program import Tool, content_with
+from planner.bundle.tools.program import Tool, content_with, program_version
 
 
 def _haproxy(bundle: Bundle, folder: Path) -> Problems:
@@ -16,4 +16,4 @@ def _haproxy(bundle: Bundle, folder: Path) -> Problems:
         yield from content_with("haproxy", FILE, command, folder, "apt-get install haproxy", stderr_fails=True)
 
 
-TOOLS: dict[str, Tool] = {"haproxy": Tool("haproxy", _haproxy)}
+TOOLS: dict[str, Tool] = {"haproxy": Tool("haproxy", _haproxy, program_version("haproxy", "-v"))}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from planner.bundle.finding import Bundle, Finding, Object, Problems
-from planner.bundle.tools.program import Tool
+from planner.bundle.tools.custom import definition
+from planner.bundle.tools.program import Tool, package_version
 
 OLDEST_KUBERNETES = "1.25"
 
@@ -20,8 +21,9 @@ def _kubernetes_schema(bundle: Bundle, folder: Path) -> Problems:
         return
     versions = (OLDEST_KUBERNETES, kubernetes_validate.latest_version())
     for found in bundle.objects:
-        if str(found.body.get("apiVersion", "")).startswith("kustomize."):
-            continue  # read by kubectl, never by the API server
+        api = str(found.body.get("apiVersion", ""))
+        if api.startswith("kustomize.") or definition(api, found.kind) is not None:
+            continue  # read by kubectl, or by a controller of its own
         for version in versions:
             problem = _validate(found, version)
             if problem:
@@ -47,4 +49,6 @@ def _validate(found: Object, version: str) -> Finding | None:
     return None
 
 
-TOOLS: dict[str, Tool] = {"kubernetes-schema": Tool("kubernetes-validate", _kubernetes_schema)}
+TOOLS: dict[str, Tool] = {
+    "kubernetes-schema": Tool("kubernetes-validate", _kubernetes_schema, package_version("kubernetes-validate"))
+}

@@ -1,0 +1,30 @@
+variable "cluster_name" {
+  type        = string
+  description = "Name of the EKS cluster."
+}
+
+variable "node_role_arn" {
+  type        = string
+  description = "IAM role of its nodes."
+}
+
+variable "availability_zone" {
+  type        = string
+  description = "Zone that has the accelerators; servers of one engine stay in it."
+}
+
+variable "subnet_ids" {
+  type        = list(string)
+  description = "Subnets in that zone."
+}
+
+variable "instance_type" {
+  type        = string
+  description = "Shape with the plan's accelerators: p6-b200.48xlarge."
+  default     = "p6-b200.48xlarge"
+
+  validation {
+    condition     = contains(["p6-b200.48xlarge"], var.instance_type)
+    error_message = "The plan was made for the accelerators of these shapes."
+  }
+}
