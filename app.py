@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from planner.ui import accuracy_page, cost_page, inputs, plan_page, session, traffic_page
+from planner.ui import accuracy_page, cost_page, inputs, plan_page, session, traffic_page, whatif_page
 
 beside = Path(session.__file__).parent
 st.set_page_config(page_title="Planner", page_icon=beside / "icon.svg", layout="wide", initial_sidebar_state=200)
@@ -16,7 +16,8 @@ plan = st.Page(plan_page.page, title=_("Plan"), icon=":material/calculate:", def
 cost = st.Page(cost_page.page, title=_("Cost"), icon=":material/payments:", url_path="cost")
 accuracy = st.Page(accuracy_page.page, title=_("Accuracy"), icon=":material/scatter_plot:", url_path="accuracy")
 traffic = st.Page(traffic_page.page, title=_("Traffic"), icon=":material/timeline:", url_path="traffic")
-page = st.navigation([plan, traffic, cost, accuracy])
+whatif = st.Page(whatif_page.page, title=_("What if"), icon=":material/tune:", url_path="whatif")
+page = st.navigation([plan, whatif, traffic, cost, accuracy])
 inputs.on_page(page.url_path)
 with st.sidebar:
     st.markdown("### Planner", anchors=False)

@@ -77,11 +77,15 @@ def test_the_next_nine_has_a_price(catalog: Catalog) -> None:
     """One more nine is what the mix costs with it, less what it costs without."""
     layout = {"limits.tp": [8], "limits.dp": [1], "limits.pp": [1], "limits.ep": [1], "limits.kv": ["fp8"]}
     found, tighter = (
-        mix(load_workload("default", {**SMALL, **layout, "slo.availability": target}), catalog, DAY)
-        for target in (0.95, 0.995)
+        mix(
+            load_workload("default", {**SMALL, **layout, "traffic.rate_per_s": 60, "slo.availability": target}),
+            catalog,
+            DAY,
+        )
+        for target in (0.99, 0.999)
     )
     nine = next(s for s in found.shadows if s.limit == "availability")
-    assert nine.of == "0.995" and nine.usd_per_year < -1000
+    assert nine.of == "0.999" and nine.usd_per_year < -1000
     assert -nine.usd_per_year == pytest.approx(tighter.usd_per_year - found.usd_per_year)
 
 
