@@ -42,7 +42,8 @@ class StepFunction(Protocol):
 class StepTimes:
     """Step time of one replica, linear in what its sequences hold.
 
-    τ = base(prompt + sequences) + sequence_s · sequences + context_s · context + pair_s · pairs
+    τ = base(prompt + sequences) + sequence_s · sequences + context_s · context + pair_s · pairs,
+    and prompt_least_s at least where the step carries prompt tokens
 
     Attributes
     ----------
@@ -51,6 +52,7 @@ class StepTimes:
     sequence_s : for each decoding sequence, more than its row; may be negative [s]
     context_s : for each cached token that the decoding sequences read [s/token]
     pair_s : for each pair of a prompt token and a token before it (prompt attention) [s/token²]
+    prompt_least_s : a step with prompt tokens, whose kernels are launched one by one, outside CUDA graphs [s]
 
     Examples
     --------
@@ -64,6 +66,7 @@ class StepTimes:
     sequence_s: float = 0.0
     context_s: float = 0.0
     pair_s: float = 0.0
+    prompt_least_s: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.rows) < 2 or len(self.rows) != len(self.base_s) or not (np.diff(self.rows) > 0).all():
@@ -83,7 +86,8 @@ class StepTimes:
         inner, slopes, offsets = self._segments
         segment = bisect_right(inner, prompt + sequences)
         base_s = offsets[segment] + slopes[segment] * (prompt + sequences)
-        return base_s + self.sequence_s * sequences + self.context_s * context + self.pair_s * pairs
+        time_s = base_s + self.sequence_s * sequences + self.context_s * context + self.pair_s * pairs
+        return max(time_s, self.prompt_least_s) if prompt else time_s
 
     @cached_property
     def _segments(self) -> tuple[list[int], list[float], list[float]]:

@@ -205,6 +205,7 @@ def _run(
         inner, slopes, offsets = linear.segments()
         decode_s, growth_s = linear.decode_s(min(limits.seats, count))
         sequence_s, context_s, half_pair_s = linear.sequence_s, linear.context_s, 0.5 * linear.pair_s
+        least_s = linear.prompt_least_s
 
     time, now = arrivals[0] if count else 0.0, 0  # seconds, and decode steps so far in units of `one`
     head, due = 0, arrivals[0]  # next request to admit, and its arrival
@@ -239,8 +240,9 @@ def _run(
             if linear is not None:
                 rows = prompt + beside
                 segment = bisect_right(inner, rows)
-                time += offsets[segment] + slopes[segment] * rows
-                time += sequence_s * beside + context_s * read + half_pair_s * twice_pairs
+                walked_s = offsets[segment] + slopes[segment] * rows
+                walked_s += sequence_s * beside + context_s * read + half_pair_s * twice_pairs
+                time += walked_s if walked_s > least_s else least_s
             else:
                 time += times.step_s(beside, read, prompt, 0.5 * twice_pairs, sum(inputs[answering:head]) - left)
             if mixed:

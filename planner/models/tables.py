@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.models.engine import StepTimes
-from planner.models.operators import Efficiency, Placement, decode_attention_s, prompt_attention_s
+from planner.models.operators import Efficiency, Placement, decode_attention_s, prompt_attention_s, prompt_launch_s
 from planner.models.placements import as_columns
 from planner.models.serving import Lengths
 from planner.models.shape import LlmShape
@@ -31,13 +33,16 @@ def step_times(
     Notes
     -----
     All ranks of a replica are taken to do the same in each step, since they wait for one another. Attention is
-    linear in the context around its mean; sliding windows make the rest a constant per sequence.
+    linear in the context around its mean; sliding windows make the rest a constant per sequence. The least time of
+    a step that carries prompts stands apart: a table by rows alone cannot tell prompts from sequences.
     """
     wide = as_columns(place)
     context = np.broadcast_to(lengths.mean_context_tokens, sequences.shape)
     rows = np.broadcast_to(ROWS.astype(float), (len(sequences), len(ROWS))) * wide.dp
     running = np.minimum(rows, np.maximum(sequences, 1.0)[:, None])
-    total_s = step_s(shape, wide, eff, rows, running, context[:, None])
+    graphs = replace(eff, prompt_layer_s=0.0, prompt_moe_layer_s=0.0, prompt_latent_layer_s=0.0)
+    total_s = step_s(shape, wide, graphs, rows, running, context[:, None])
+    least_s = np.broadcast_to(prompt_launch_s(shape, eff) * place.time_factor, sequences.shape)
     one_s, longer_s = (
         decode_attention_s(shape, place, eff, place.dp, tokens) * place.time_factor
         for tokens in (context, 1.01 * context)
@@ -48,7 +53,8 @@ def step_times(
         lengths.new_tokens * (lengths.cached_tokens + lengths.new_tokens / 2)
     )
     grid = tuple(ROWS.tolist())
-    columns = zip(
-        base_s.tolist(), (one_s - context_s * context).tolist(), context_s.tolist(), pair_s.tolist(), strict=True
-    )
-    return [StepTimes(grid, tuple(base), each, per_token, per_pair) for base, each, per_token, per_pair in columns]
+    columns = (base_s, one_s - context_s * context, context_s, pair_s, least_s)
+    return [
+        StepTimes(grid, tuple(base), each, per_token, per_pair, least)
+        for base, each, per_token, per_pair, least in zip(*(c.tolist() for c in columns), strict=True)
+    ]

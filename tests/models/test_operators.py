@@ -221,3 +221,11 @@ def test_attention_ranks_wait_for_the_busiest(sparse: LlmShape, placed: Placed, 
         assert float(found[0]) == pytest.approx(alone)
     eight = operators.decode_attention_s(sparse, placed(dp=4), ideal, np.array([8.0]), context)
     assert float(eight[0]) == pytest.approx(2 * alone)
+
+
+def test_drafts_are_verified_inside_graphs(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    """More rows than sequences are prompts only where they are more than the drafts of these."""
+    real = replace(ideal, prompt_layer_s=1.0)
+    rows, sequences, context = np.array([32.0]), np.array([8.0]), np.array([1000.0])
+    assert operators.step_s(small, placed(), real, rows, sequences, context, queries=4.0)[0] < 0.5
+    assert operators.step_s(small, placed(), real, rows + 1, sequences, context, queries=4.0)[0] >= 1.0

@@ -11,6 +11,7 @@ import pytest
 from planner.models.operators import Efficiency, Placement
 from planner.models.serving import Lengths
 from planner.models.shape import LlmShape
+from planner.models.simulate import simulate_open
 from planner.models.step import step_s
 from planner.models.tables import ROWS, step_times
 
@@ -40,3 +41,14 @@ def test_ranks_share_the_rows(small: LlmShape, placed: Placed, ideal: Efficiency
     times = step_times(small, placed(dp=2), real, LENGTHS, np.array([8.0]))[0]
     whole = step_s(small, placed(dp=2), real, np.array([8.0]), np.array([8.0]), np.array([1050.0]))
     assert times.step_s(4, 4 * 1050, 0, 0.0, 0) == pytest.approx(float(whole[0]))
+
+
+def test_prompts_cost_their_launch_and_decoding_does_not(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    """A table by rows alone would take sequences beyond the usual ones for prompts."""
+    real = replace(ideal, host_step_s=1e-3, prompt_layer_s=1.0)
+    times = step_times(small, placed(), real, LENGTHS, np.array([4.0]))[0]
+    assert times.step_s(64, 64 * 1050, 0, 0.0, 0) < 0.5
+    assert times.step_s(64, 64 * 1050, 1, 0.0, 1) == pytest.approx(1.0 * small.layers)
+    run = simulate_open(times, [0.0], [10], [3], 8, 64, 1e6)
+    assert run.ttft_s[0] == pytest.approx(1.0 * small.layers)
+    assert run.tpot_s[0] < 0.5
