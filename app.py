@@ -6,22 +6,40 @@ from pathlib import Path
 
 import streamlit as st
 
-from planner.ui import accuracy_page, cost_page, inputs, plan_page, session, traffic_page, whatif_page
+from planner.ui import (
+    accuracy_page,
+    audit_page,
+    capacity_page,
+    catalogs_page,
+    compare_page,
+    cost_page,
+    export_page,
+    inputs,
+    plan_page,
+    session,
+    traffic_page,
+    whatif_page,
+)
 
 beside = Path(session.__file__).parent
 st.set_page_config(page_title="Planner", page_icon=beside / "icon.svg", layout="wide", initial_sidebar_state=200)
 st.html(beside / "page.css")
 _, catalog = session.translate(), session.catalog()
 plan = st.Page(plan_page.page, title=_("Plan"), icon=":material/calculate:", default=True)
-cost = st.Page(cost_page.page, title=_("Cost"), icon=":material/payments:", url_path="cost")
-accuracy = st.Page(accuracy_page.page, title=_("Accuracy"), icon=":material/scatter_plot:", url_path="accuracy")
+capacity = st.Page(capacity_page.page, title=_("Capacity"), icon=":material/memory:", url_path="capacity")
 traffic = st.Page(traffic_page.page, title=_("Traffic"), icon=":material/timeline:", url_path="traffic")
+cost = st.Page(cost_page.page, title=_("Cost"), icon=":material/payments:", url_path="cost")
 whatif = st.Page(whatif_page.page, title=_("What if"), icon=":material/tune:", url_path="whatif")
-page = st.navigation([plan, whatif, traffic, cost, accuracy])
+compare = st.Page(compare_page.page, title=_("Compare"), icon=":material/compare_arrows:", url_path="compare")
+audit = st.Page(audit_page.page, title=_("Audit"), icon=":material/fact_check:", url_path="audit")
+accuracy = st.Page(accuracy_page.page, title=_("Accuracy"), icon=":material/scatter_plot:", url_path="accuracy")
+catalogs = st.Page(catalogs_page.page, title=_("Catalogs"), icon=":material/menu_book:", url_path="catalogs")
+export = st.Page(export_page.page, title=_("Export"), icon=":material/deployed_code:", url_path="export")
+page = st.navigation([plan, capacity, traffic, cost, whatif, compare, audit, accuracy, catalogs, export])
 inputs.on_page(page.url_path)
 with st.sidebar:
     st.markdown("### Planner", anchors=False)
-    if page is not accuracy:  # nothing is asked there
+    if page not in (audit, accuracy, catalogs):  # nothing is asked there
         inputs.choose_preset(catalog, _)
     undo = st.container()
     session.language_switch()

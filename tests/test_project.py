@@ -182,6 +182,20 @@ def test_messages_are_literals() -> None:
     assert not offenders, "\n".join(offenders)
 
 
+def test_messages_stand_outside_other_texts() -> None:
+    """Babel does not look inside an f-string: a message there is never carried into the translations."""
+    offenders = [
+        f"{path.relative_to(ROOT)}:{call.lineno}: give the message a name of its own"
+        for path in SOURCES
+        for text in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(text, ast.JoinedStr)
+        for call in ast.walk(text)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "_"
+        if call.args and isinstance(call.args[0], ast.Constant)
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
 def is_format_call(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format"
 

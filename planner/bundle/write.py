@@ -86,11 +86,15 @@ def write_bundle(files: Mapping[str, bytes], out: Path, force: bool = False) -> 
 
 
 def bundle_zip(result: PlanResult, rank: int, catalog: Catalog) -> bytes:
-    """The bundle as a ZIP archive with one folder; stored, as compressors differ between machines."""
-    folder = bundle_name(result, rank)
+    """The bundle as a ZIP archive with one folder."""
+    return zipped(documents(result, rank, catalog), bundle_name(result, rank))
+
+
+def zipped(files: Mapping[str, bytes], folder: str) -> bytes:
+    """Files in one folder of a ZIP archive; stored, as compressors differ between machines."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-        for name, body in documents(result, rank, catalog).items():
+        for name, body in files.items():
             entry = zipfile.ZipInfo(f"{folder}/{name}", EARLIEST_IN_ZIP)
             entry.external_attr, entry.create_system = READABLE, 3  # 3: Unix, whatever this machine is
             archive.writestr(entry, body)

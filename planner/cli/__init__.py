@@ -10,6 +10,7 @@ import click
 from planner import __version__
 from planner.cli import (
     answers,
+    auditing,
     facts,
     learning,
     measuring,
@@ -64,6 +65,7 @@ for command in (
     answers.lint,
     answers.validate,
     whatif.whatif,
+    auditing.audit,
     supplying.mix,
     risking.risk,
     measuring.measure,

@@ -149,6 +149,7 @@ _ANSWERS = {  # by name of the schema: module in planner.schema, class
     "risk": "risk.RiskResult",
     "refresh": "market.Refresh",
     "simulated": "simulated.Simulated",
+    "audit": "claims.AuditResult",
     "fleet": "fleet.FleetOptions",
     "calibrate": "learning.Calibrated",
     "workload": "workload.Workload",

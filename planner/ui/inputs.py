@@ -126,6 +126,12 @@ def choose_preset(catalog: Catalog, _: Translate) -> None:
     )
 
 
+def open_question(workload: Workload, catalog: Catalog) -> None:
+    """Put a saved question in place of the one at hand."""
+    _start(catalog)
+    _fill(workload.model_dump(mode="json"), catalog)
+
+
 def offer_undo(catalog: Catalog, _: Translate) -> None:
     """A way back to the preset as it was, once something differs from it."""
     if set(st.query_params) - {link.PRESET, link.LANGUAGE}:

@@ -62,7 +62,7 @@ def workbook(purchase: Purchase, title: str, day: date, _: Translate) -> bytes:
     book.properties.created = datetime(day.year, day.month, day.day)
     content = io.BytesIO()
     book.save(content)
-    return _settled(content.getvalue(), day)
+    return settled(content.getvalue(), day)
 
 
 # ---- bill of materials
@@ -247,7 +247,7 @@ def _widths(sheet: Worksheet, widths: Sequence[float]) -> None:
         sheet.column_dimensions[get_column_letter(column)].width = width
 
 
-def _settled(content: bytes, day: date) -> bytes:
+def settled(content: bytes, day: date) -> bytes:
     """The same archive with fixed times, stored: compressors differ between machines."""
     stamp = f"{day.isoformat()}T00:00:00Z".encode()
     new = io.BytesIO()

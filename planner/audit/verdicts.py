@@ -1,0 +1,57 @@
+"""Every claim computed again by the checker of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from planner.audit.arithmetic import arithmetic
+from planner.audit.claims import Claims
+from planner.audit.finding import Context, Finding, Translate
+from planner.audit.fits import concurrency, fit, host_memory
+from planner.audit.operation import manifest, practice
+from planner.audit.savings import saving
+from planner.audit.serving import latency, speed_up
+from planner.audit.specs import ratio, spec
+from planner.audit.storage import storage
+from planner.catalog import Catalog
+from planner.errors import PlannerError
+from planner.schema import Audited, AuditResult, Claim, RefusedClaim
+
+CHECKERS: dict[str, Callable[[Any, Context], Finding]] = {
+    "spec": spec,
+    "ratio": ratio,
+    "arithmetic": arithmetic,
+    "fit": fit,
+    "latency": latency,
+    "concurrency": concurrency,
+    "host_memory": host_memory,
+    "storage": storage,
+    "speed_up": speed_up,
+    "saving": saving,
+    "manifest": manifest,
+    "practice": practice,
+}
+
+
+def audit(claims: Claims, catalog: Catalog, translate: Translate = str) -> AuditResult:
+    """Verdicts of all claims; those that cannot be computed are refused one by one, the others stand."""
+    context = Context(catalog, translate, claims.folder)
+    found: list[Audited] = []
+    refused = list(claims.refused)
+    for claim in claims.claims:
+        try:
+            found.append(_audited(claim, CHECKERS[claim.kind](claim, context)))
+        except PlannerError as error:
+            refused.append(RefusedClaim(id=claim.id, reason=str(error)))
+    return AuditResult(
+        title=claims.title, source=claims.source, catalog_sha256=catalog.sha256, claims=tuple(found),
+        refused=tuple(refused),
+    )  # fmt: skip
+
+
+def _audited(claim: Claim, found: Finding) -> Audited:
+    return Audited(
+        id=claim.id, text=claim.text, kind=claim.kind, stated=found.stated, unit=found.unit, computed=found.computed,
+        verdict=found.verdict, reason=found.reason, evidence=found.evidence,
+    )  # fmt: skip

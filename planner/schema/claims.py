@@ -1,0 +1,271 @@
+"""Claims that `planner audit` reads, and what it answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from planner.schema.base import Count, Positive, Strict, Text
+
+ClaimId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,31}$")]
+Verdict = Literal["holds", "conditional", "refuted", "uncheckable"]
+
+
+class ClaimBase(Strict):
+    """What every claim has.
+
+    `tolerance` is the relative difference up to which a stated figure counts as right: texts round.
+    """
+
+    id: ClaimId
+    text: Text = Field(max_length=400, description="the claim in words")
+    tolerance: float = Field(0.02, ge=0, le=0.5, description="relative difference that rounding explains [-]")
+
+
+class Figure(Strict):
+    """One stated figure of a catalog row."""
+
+    item: str = Field("", description="catalog id; default: that of the claim")
+    figure: Text = Field(description="field of the row, such as bandwidth_bytes_per_s or peak_flops_per_s.tf32")
+    stated: float | str = Field(description="as the text says it")
+    unit: str = Field("", description="unit as the text says it, such as TB/s, GB, W; blank for a count")
+    relation: Literal["is", "at_most"] = Field("is", description="at_most: the stated figure may not exceed the row's")
+    cards: Count | None = Field(None, description="accelerators that the text joins by this link")
+
+
+class SpecClaim(ClaimBase):
+    """Figures of a datasheet."""
+
+    kind: Literal["spec"]
+    item: str = Field("", description="catalog id of the figures")
+    figures: tuple[Figure, ...] = Field(min_length=1)
+
+
+class RatioTerm(Strict):
+    """A catalog row in a ratio: `value` is an expression over its fields, such as `tdp_w / cores`."""
+
+    item: Text
+    value: Text
+    stated: float | None = Field(None, description="figure that the text gives for it")
+    unit: str = ""
+
+
+class RatioClaim(ClaimBase):
+    """A comparison of two catalog rows: `expression` over `a` and `b`."""
+
+    kind: Literal["ratio"]
+    a: RatioTerm
+    b: RatioTerm
+    expression: Text
+    stated: float
+    unit: str = ""
+
+
+class Check(Strict):
+    """A figure that the text derives from others of its own."""
+
+    name: Text
+    expression: Text
+    stated: float
+    unit: str = ""
+
+
+class ArithmeticClaim(ClaimBase):
+    """Figures of one text against each other."""
+
+    kind: Literal["arithmetic"]
+    figures: dict[str, float] = Field(min_length=1, description="name -> figure as stated")
+    checks: tuple[Check, ...] = ()
+    equal: tuple[tuple[str, str], ...] = Field((), description="pairs of expressions that the text calls the same")
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> ArithmeticClaim:
+        if not self.checks and not self.equal:
+            raise ValueError("give checks or equal: without either there is nothing to compute")
+        return self
+
+
+class SetUp(ClaimBase):
+    """An LLM on accelerators."""
+
+    llm: Text
+    accelerator: Text
+    gpus: Count
+    input_tokens: Count = 1024
+    output_tokens: Count = 1024
+    kv: Literal["bf16", "fp8"] = "bf16"
+
+
+class FitClaim(SetUp):
+    """An LLM fits; with `stated_tokens_per_s`, it also reaches that rate."""
+
+    kind: Literal["fit"]
+    weights: tuple[str, ...] = Field((), description="precisions that the text means; none: that of the checkpoint")
+    too_small: str = Field("", description="accelerator on which the text says that it does not fit")
+    alternatives: tuple[str, ...] = Field((), description="smaller LLMs to look at, too")
+    stated_tokens_per_s: Positive | None = Field(None, description="output of one user, as stated [token/s]")
+
+
+class LatencyClaim(SetUp):
+    """A latency of a set-up. `of` blank: the text does not say which."""
+
+    kind: Literal["latency"]
+    weights: str = ""
+    of: Literal["", "ttft", "tpot", "e2e"] = ""
+    stated_low: Positive
+    stated_high: Positive
+    unit: Text
+
+
+class ConcurrencyClaim(SetUp):
+    """So many requests at once on one replica."""
+
+    kind: Literal["concurrency"]
+    weights: str = ""
+    stated: Positive
+    contexts: tuple[Count, ...] = Field((1024, 4096, 16384), description="context lengths to look at [token]")
+
+
+class HostMemoryClaim(ClaimBase):
+    """So much host memory suffices for an LLM."""
+
+    kind: Literal["host_memory"]
+    llm: Text
+    weights: str = ""
+    stated: Positive
+    unit: Text = "GB"
+
+
+class StorageClaim(ClaimBase):
+    """What an array of drives reads and writes behind a host."""
+
+    kind: Literal["storage"]
+    drive: Text
+    drives: Count
+    host_cpu: str = Field("", description="host processor, whose PCIe generation the drives get")
+    raid: Literal["0", "10", "none"] = "0"
+    stated_read: Positive | None = None
+    stated_write: Positive | None = None
+    unit: Text = "GB/s"
+    stated_random_reads: Positive | None = Field(None, description="4 KiB random reads [1/s]")
+
+
+class SpeedUpClaim(ClaimBase):
+    """An option makes serving faster by a factor."""
+
+    kind: Literal["speed_up"]
+    option: Literal["sparsity", "quantisation", "batching", "host_network"]
+    stated: Positive = Field(description="factor, or share of time or memory saved, by its unit")
+    unit: Text = Field("x", description="x for a factor, % for a saving")
+    llm: str = "deepseek-r1"
+    accelerator: str = "a100-sxm-80gb"
+    gpus: Count = 8
+    weights: str = Field("", description="precision it starts from")
+    to_weights: str = Field("", description="precision it ends at, for quantisation")
+    concurrency: Count = 1
+    baseline: str = Field("", description="what it is compared with, if the text says so")
+    stated_p99_ms: Positive | None = Field(None, description="tail that it is said to keep [ms]")
+    input_tokens: Count = 1024
+    path: Literal["nvlink", "pcie", "network"] = Field("nvlink", description="what the traffic in question runs over")
+
+
+class SavingClaim(ClaimBase):
+    """A supply costs so much less than another, for whatever accelerators have prices for both."""
+
+    kind: Literal["saving"]
+    stated: float = Field(gt=0, lt=100, description="saving [%]")
+    of: Literal["spot_and_committed", "owned"] = Field(description="supply that is said to be cheaper than on demand")
+    accelerators: tuple[str, ...] = Field((), description="accelerators; none: all with prices")
+    availability: float | None = Field(None, gt=0, lt=1, description="share of time that it is said to hold")
+    gpus: Count = 8
+
+
+class ManifestClaim(ClaimBase):
+    """A Kubernetes manifest is valid."""
+
+    kind: Literal["manifest"]
+    file: Text = Field(description="YAML beside the claims")
+
+
+class PracticeClaim(ClaimBase):
+    """An operating practice, checked against what serving needs and what the bundle does."""
+
+    kind: Literal["practice"]
+    practice: Literal["checkpoint_by_steps", "health_check"]
+    every_s: Positive | None = Field(None, description="interval of checks [s]")
+    errors: Count | None = Field(None, description="slow answers in a row that take a replica out")
+
+
+Claim = Annotated[
+    SpecClaim
+    | RatioClaim
+    | ArithmeticClaim
+    | FitClaim
+    | LatencyClaim
+    | ConcurrencyClaim
+    | HostMemoryClaim
+    | StorageClaim
+    | SpeedUpClaim
+    | SavingClaim
+    | ManifestClaim
+    | PracticeClaim,
+    Field(discriminator="kind"),
+]
+
+
+class Evidence(Strict):
+    """A catalog row or a formula behind a verdict."""
+
+    row: str = Field(description="kind and id of the catalog row, or the formula")
+    field: str = ""
+    value: str = ""
+    source: str = ""
+    source_date: str = ""
+    confidence: str = ""
+
+
+class Audited(Strict):
+    """What the planner finds about one claim."""
+
+    id: str
+    text: str
+    kind: str
+    stated: str = Field(description="as the text says it, with unit")
+    unit: str
+    computed: str = Field(description="what it should be")
+    verdict: Verdict
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+class RefusedClaim(Strict):
+    """A claim that cannot be read, and what is missing."""
+
+    id: str
+    reason: str
+
+
+class AuditResult(Strict):
+    """Verdicts of all claims of a file."""
+
+    title: str
+    source: str = ""
+    catalog_sha256: str
+    claims: tuple[Audited, ...]
+    refused: tuple[RefusedClaim, ...] = ()
+
+    def counts(self) -> dict[Verdict, int]:
+        """Claims by verdict."""
+        found: dict[Verdict, int] = {"holds": 0, "conditional": 0, "refuted": 0, "uncheckable": 0}
+        for one in self.claims:
+            found[one.verdict] += 1
+        return found
+
+
+class ClaimsFile(Strict):
+    """A file of claims, before each claim is read by itself."""
+
+    title: Text = Field(max_length=200)
+    source: str = Field("", max_length=500)
+    claims: tuple[dict[str, Any], ...] = Field(min_length=1, max_length=1000)

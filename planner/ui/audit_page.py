@@ -1,0 +1,83 @@
+"""What others state, recomputed: the shipped article, or the reader's own claims."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pandas as pd
+import streamlit as st
+
+from planner.audit import audit, read_claims, template
+from planner.audit.claims import ARTICLE, MAX_BYTES, Claims, parse_claims
+from planner.audit.document import as_markdown, as_workbook
+from planner.errors import PlannerError, WorkloadError
+from planner.report import audit as told
+from planner.schema import AuditResult
+from planner.ui.session import Translate, catalog, language, plain, translate
+
+
+def page() -> None:
+    """Choose claims, see verdicts, open the evidence, take the document."""
+    _ = translate()
+    st.markdown("# " + plain(_("Stated figures, recomputed")), anchors=False)
+    try:
+        found = _result(_)
+    except PlannerError as error:
+        st.error(plain(str(error)), icon=":material/block:")
+        return
+    st.markdown(f"**{plain(found.title)}.** {plain(told.headline(found, _))}")
+    _table(found, _)
+    for line in told.refusals(found, _):
+        st.warning(plain(line))
+    _evidence(found, _)
+    _downloads(found, _)
+
+
+def _result(_: Translate) -> AuditResult:
+    """Verdicts of the uploaded file, or of the article."""
+    with st.expander(_("Audit a quote of your own")):
+        st.download_button(_("Template"), template(), "quote.toml", "application/toml")
+        own = st.file_uploader(_("Claims as a TOML file"), type=["toml"], max_upload_size=1)
+    if own is None:
+        return _article(language(), catalog().sha256)
+    with st.spinner(_("Computing…")):
+        return audit(_uploaded(own.getvalue(), own.name), catalog(), _)
+
+
+def _uploaded(content: bytes, name: str) -> Claims:
+    if len(content) > MAX_BYTES:
+        raise WorkloadError(f"{name} is larger than {MAX_BYTES:,} bytes.")
+    try:
+        table = tomllib.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise WorkloadError(f"cannot read {name}: {error}.") from None
+    return parse_claims(table, name)
+
+
+@st.cache_data(max_entries=4, show_spinner="…")
+def _article(tongue: str, sha256: str) -> AuditResult:
+    return audit(read_claims(ARTICLE), catalog(), translate())
+
+
+def _table(found: AuditResult, _: Translate) -> None:
+    rows = [told.cells(one, _) for one in found.claims]
+    frame = pd.DataFrame(rows, columns=list(told.headings(_)))
+    st.dataframe(frame, hide_index=True, width="stretch", height=min(38 * (len(rows) + 1), 720))
+
+
+def _evidence(found: AuditResult, _: Translate) -> None:
+    """Each claim opens its reason and the rows behind it."""
+    st.markdown("## " + plain(_("Evidence")), anchors=False)
+    for one in found.claims:
+        with st.expander(f"{one.id} · {told.verdict_words(_)[one.verdict]} · {plain(one.text)}"):
+            if one.reason:
+                st.markdown(plain(one.reason))
+            for some in one.evidence:
+                st.caption(plain(told.evidence_line(some, _)))
+
+
+def _downloads(found: AuditResult, _: Translate) -> None:
+    left, right = st.columns(2)
+    left.download_button(_("Document"), as_markdown(found, _), "audit.md", "text/markdown")
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    right.download_button(_("Workbook"), as_workbook(found, catalog().as_of, _), "audit.xlsx", kind)

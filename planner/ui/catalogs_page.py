@@ -1,0 +1,106 @@
+"""Facts: browse every row, follow each figure to its source, turn a config.json into an entry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from planner.errors import PlannerError
+from planner.schema import Sourced
+from planner.ui.session import Translate, catalog, plain, translate
+
+HIDDEN = ("source", "source_date", "confidence", "unverified", "notes")
+MOST_ROWS = 2000
+MAX_BYTES = 1_000_000
+
+
+def page() -> None:
+    """A kind of facts as a table, one row in full, an import."""
+    _ = translate()
+    st.markdown("# " + plain(_("Facts and where they come from")), anchors=False)
+    everything = catalog().everything()
+    kind = st.selectbox(_("Kind of facts"), list(everything), key="catalog_kind")
+    rows = _matching(everything[kind], st.text_input(_("Search"), key="catalog_search").strip().lower())
+    st.caption(_("{n} of {all} rows").format(n=f"{len(rows):,}", all=f"{len(everything[kind]):,}"))
+    st.dataframe(_table(rows), hide_index=True, width="stretch", height=360)
+    if rows:
+        id = st.selectbox(_("Row in full"), list(rows)[:MOST_ROWS], key=f"catalog_row_{kind}")
+        _row(id, rows[id], _)
+    _import(_)
+
+
+def _matching(rows: Mapping[str, Sourced], words: str) -> dict[str, Sourced]:
+    """Rows that hold every word somewhere."""
+    if not words:
+        return dict(rows)
+    texts = {id: f"{id} {row.model_dump_json()}".lower() for id, row in rows.items()}
+    return {id: row for id, row in rows.items() if all(word in texts[id] for word in words.split())}
+
+
+def _table(rows: Mapping[str, Sourced]) -> pd.DataFrame:
+    """One line a row, scalars only; what is blank in all of them is left out."""
+    lines = [{"row": id, **_scalars(row)} for id, row in list(rows.items())[:MOST_ROWS]]
+    return pd.DataFrame(lines).dropna(axis="columns", how="all")
+
+
+def _scalars(row: Sourced) -> dict[str, Any]:
+    kept = {name: value for name, value in row if name not in ("unverified", "notes", "id", "aliases")}
+    return {name: value for name, value in kept.items() if isinstance(value, str | int | float) and value != ""}
+
+
+def _row(id: str, row: Sourced, _: Translate) -> None:
+    """Each figure with unit and meaning from the schema, source, date and confidence."""
+    fields = type(row).model_fields
+    lines = [
+        (name, _spelled(value), fields[name].description or "", row.provenance(id, name).confidence)
+        for name, value in row
+        if name not in HIDDEN and value not in (None, "", (), {})
+    ]
+    heads = [_("Figure"), _("Value"), _("Meaning and unit"), _("Confidence")]
+    st.dataframe(pd.DataFrame(lines, columns=heads), hide_index=True, width="stretch")
+    st.caption(plain(_("Source: {source}").format(source=f"{row.source} ({row.source_date})")))
+    if row.notes:
+        st.caption(plain(_("Notes: {notes}").format(notes=row.notes)))
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return f"{value:,.6g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_spelled(one)}" for key, one in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _import(_: Translate) -> None:
+    """A Hugging Face config.json as a catalog entry, to be read before it is kept."""
+    with st.expander(_("Add an LLM from its config.json")):
+        file = st.file_uploader(_("config.json"), type=["json"], max_upload_size=1, key="catalog_config")
+        name = st.text_input(_("Name of the entry"), max_chars=64, key="catalog_name")
+        if file is None or not name.strip():
+            st.caption(_("The entry is shown here; add it to catalogs/llms.toml."))
+            return
+        try:
+            st.code(_entry(file.getvalue(), name), language="toml")
+        except PlannerError as error:
+            st.error(plain(str(error)), icon=":material/block:")
+
+
+def _entry(content: bytes, name: str) -> str:
+    """TOML of an LLM; raises PlannerError for whatever is no configuration."""
+    from planner.cli.facts import llm_slug
+    from planner.errors import WorkloadError
+    from planner.huggingface import llm_from_config, llm_to_toml
+
+    try:
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"larger than {MAX_BYTES:,} bytes")
+        config = json.loads(content)
+        if not isinstance(config, dict):
+            raise ValueError("a JSON object is expected")
+    except (ValueError, RecursionError) as error:
+        raise WorkloadError(f"config.json cannot be read: {error}.") from None
+    return llm_to_toml(llm_slug(name), llm_from_config(config, name, catalog().as_of))

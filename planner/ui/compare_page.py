@@ -1,0 +1,80 @@
+"""Saved questions side by side: what each costs and does, and where they differ."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from planner.errors import PlannerError
+from planner.report import compare as told
+from planner.schema import PlanResult
+from planner.ui import inputs
+from planner.ui.session import Refusal, Translate, catalog, plain, solve, translate
+from planner.ui.store import MOST_NAME, Saved, Store, store
+
+MOST_SHOWN = 6
+
+
+def page() -> None:
+    """Save the question at hand, choose some, compare."""
+    _ = translate()
+    st.markdown("# " + plain(_("Questions side by side")), anchors=False)
+    shelf = store()
+    try:
+        _save(shelf, _)
+    except PlannerError as error:
+        st.warning(plain(str(error)), icon=":material/block:")
+    saved = {one.name: one for one in shelf.all()}
+    if not saved:
+        st.info(_("Nothing is saved yet. Ask on the page Plan, then save the question here under a name."))
+        return
+    names = st.multiselect(
+        _("Compare"), list(saved), default=list(saved)[:MOST_SHOWN], max_selections=MOST_SHOWN, key="compared"
+    )
+    if names:
+        _show([saved[name] for name in names], _)
+    _manage(shelf, saved, _)
+
+
+def _save(shelf: Store, _: Translate) -> None:
+    workload = inputs.ask(catalog(), _)
+    with st.form("save", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input(_("Save this question as"), max_chars=MOST_NAME, key="save_as")
+        if st.form_submit_button(_("Save"), icon=":material/save:"):
+            shelf.save(name, workload)
+            st.toast(_("Saved: {name}").format(name=plain(name)))
+
+
+def _show(chosen: list[Saved], _: Translate) -> None:
+    answers = [solve(one.workload) for one in chosen]
+    table = told.side_by_side([one.name for one in chosen], [_answer(a) for a in answers], _)
+    st.markdown(f"**{plain(told.finding(table, _))}**")
+    frame = pd.DataFrame(table.rows, columns=list(table.headings))
+    style = frame.style.apply(lambda row: _marks(row, table.differs), axis=1)
+    st.dataframe(style, hide_index=True, width="stretch", height=38 * (len(frame) + 1))
+    for one, answer in zip(chosen, answers, strict=True):
+        if isinstance(answer, Refusal):
+            st.warning(plain(f"{one.name}: {answer.message.splitlines()[0]}"))
+
+
+def _answer(answer: PlanResult | Refusal) -> PlanResult | None:
+    return answer if isinstance(answer, PlanResult) else None
+
+
+def _marks(row: pd.Series[str], differs: frozenset[str]) -> list[str]:
+    """Rows that differ stand out by weight, and by colour for those who see it."""
+    style = "font-weight: 650; background-color: rgba(47, 111, 224, 0.14)" if row.iloc[0] in differs else ""
+    return [style] * len(row)
+
+
+def _manage(shelf: Store, saved: dict[str, Saved], _: Translate) -> None:
+    with st.expander(_("Open or delete a saved question")):
+        name = st.selectbox(_("Saved question"), list(saved), key="managed")
+        with st.container(horizontal=True):
+            st.button(
+                _("Open"),
+                on_click=inputs.open_question,
+                args=(saved[name].workload, catalog()),
+                icon=":material/open_in_new:",
+            )
+            st.button(_("Delete"), on_click=shelf.delete, args=(name,), icon=":material/delete:")

@@ -1,0 +1,108 @@
+"""Pages of capacity, comparison, catalogs and export as a program sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from planner.errors import PlannerError
+from planner.ui import catalogs_page
+
+TIMEOUT_S = 60
+
+
+def capacity() -> None:
+    from planner.ui import capacity_page
+
+    capacity_page.page()
+
+
+def catalogs() -> None:
+    from planner.ui import catalogs_page
+
+    catalogs_page.page()
+
+
+def compare() -> None:
+    from planner.ui import compare_page
+
+    compare_page.page()
+
+
+def export() -> None:
+    from planner.ui import export_page
+
+    export_page.page()
+
+
+@pytest.fixture(autouse=True)
+def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Scenarios of a test are its own."""
+    monkeypatch.setenv("PLANNER_STATE", str(tmp_path))
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+def opened(page: Callable[[], None], **parameters: str) -> AppTest:
+    app = AppTest.from_function(page, default_timeout=TIMEOUT_S)
+    app.query_params.update(parameters)
+    app.run()
+    assert not app.exception
+    return app
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(str(element.value) for element in (*app.markdown, *app.caption, *app.info, *app.success))
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "contexts up to"), ("zh", "上下文")])
+def test_capacity_tells_the_longest_context(lang: str, said: str) -> None:
+    assert said in words(opened(capacity, lang=lang))
+
+
+def test_catalogs_follow_a_figure_to_its_source() -> None:
+    app = opened(catalogs)
+    app.selectbox(key="catalog_kind").set_value("accelerators").run()
+    app.text_input(key="catalog_search").set_value("h200 sxm").run()
+    assert not app.exception
+    assert "h200-sxm-141gb" in app.dataframe[0].value["row"].tolist()
+    assert "Source" in words(app)
+
+
+def test_a_config_becomes_an_entry_or_a_reason() -> None:
+    config = b'{"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 896, "num_attention_heads": 14, "num_key_value_heads": 2, "num_hidden_layers": 24, "intermediate_size": 4864, "vocab_size": 151936, "tie_word_embeddings": true, "max_position_embeddings": 32768, "torch_dtype": "bfloat16"}'  # noqa: E501
+    assert "[tiny]" in catalogs_page._entry(config, "tiny")
+    for bad in (b"", b"[]", b"{}", b"\xff", b"1" * 2_000_000):
+        with pytest.raises(PlannerError):
+            catalogs_page._entry(bad, "tiny")
+
+
+def test_saved_questions_stand_side_by_side() -> None:
+    app = opened(compare)
+    assert "Nothing is saved yet" in words(app)
+    for name, rate in (("base", None), ("more", 20.0)):
+        if rate:
+            next(one for one in app.number_input if one.key.startswith("rate")).set_value(rate).run()
+        app.text_input(key="save_as").set_value(name)
+        app.button[0].click().run()
+        assert not app.exception
+    app = opened(compare)
+    table = app.dataframe[0].value
+    assert list(table.columns) == ["Figure", "base", "more"]
+    assert "costs least" in words(app)
+    load = table[table["Figure"] == "Load"].iloc[0]
+    assert (load["base"], load["more"]) == ("5/s", "20/s")
+
+
+def test_export_shows_files_and_verdicts() -> None:
+    app = opened(export)
+    assert "rules hold" in words(app)
+    names = app.selectbox(key="export_file").options
+    assert {"README.md", "engine/vllm.args", "MANIFEST.sha256"} <= set(names)
+    app.selectbox(key="export_file").set_value("engine/vllm.args").run()
+    assert "--tensor-parallel-size" in app.code[0].value
