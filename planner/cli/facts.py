@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,7 +110,7 @@ def catalog_check(folder: Path | None) -> None:
 def catalog_import(config: Path, id_: str | None, out: Path | None) -> None:
     """Turn a Hugging Face config.json into an LLM entry."""
     from planner.catalog import add_llm, load_catalog
-    from planner.huggingface import llm_from_config, llm_to_toml, read_config
+    from planner.huggingface import llm_from_config, llm_slug, llm_to_toml, read_config
 
     name = id_ or (config.parent.name if config.name == "config.json" else config.stem) or "imported"
     entry = llm_from_config(read_config(config), name, load_catalog().as_of)
@@ -125,17 +124,6 @@ def catalog_import(config: Path, id_: str | None, out: Path | None) -> None:
 
 catalog.add_command(refresh)
 catalog.add_command(price_history)
-
-
-def llm_slug(name: str) -> str:
-    """An id from any name: lower case, hyphens.
-
-    Examples
-    --------
-    >>> llm_slug("Qwen/Qwen3_Next 80B")
-    'qwen-qwen3-next-80b'
-    """
-    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")[:64] or "imported"
 
 
 _ANSWERS = {  # by name of the schema: module in planner.schema, class

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from planner.huggingface.convert import llm_from_config
-from planner.huggingface.files import MAX_CONFIG_BYTES, llm_to_toml, read_config
+from planner.huggingface.files import MAX_CONFIG_BYTES, llm_slug, llm_to_toml, read_config
 
-__all__ = ["MAX_CONFIG_BYTES", "llm_from_config", "llm_to_toml", "read_config"]
+__all__ = ["MAX_CONFIG_BYTES", "llm_from_config", "llm_slug", "llm_to_toml", "read_config"]

@@ -73,3 +73,14 @@ def _toml(value: object) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return repr(value)
+
+
+def llm_slug(name: str) -> str:
+    """An id from any name: lower case, hyphens.
+
+    Examples
+    --------
+    >>> llm_slug("Qwen/Qwen3_Next 80B")
+    'qwen-qwen3-next-80b'
+    """
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")[:64] or "imported"

@@ -91,9 +91,8 @@ def _import(_: Translate) -> None:
 
 def _entry(content: bytes, name: str) -> str:
     """TOML of an LLM; raises PlannerError for whatever is no configuration."""
-    from planner.cli.facts import llm_slug
     from planner.errors import WorkloadError
-    from planner.huggingface import llm_from_config, llm_to_toml
+    from planner.huggingface import llm_from_config, llm_slug, llm_to_toml
 
     try:
         if len(content) > MAX_BYTES:
