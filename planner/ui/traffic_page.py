@@ -60,7 +60,8 @@ def page() -> None:
 
 def _refused(message: str, _: Translate) -> None:
     first, *rest = message.splitlines()
-    lines = [f"**{_('This cannot be simulated.')}** {plain(first)}", "", *(f"- {plain(x.strip())}" for x in rest)]
+    title = _("This cannot be simulated.")
+    lines = [f"**{title}** {plain(first)}", "", *(f"- {plain(x.strip())}" for x in rest)]
     st.warning("\n".join(lines), icon=":material/block:")
 
 

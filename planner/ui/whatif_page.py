@@ -41,7 +41,8 @@ def page() -> None:
 def refuse(message: str, _: Translate) -> None:
     """An expected failure as a box: what was asked, what is allowed, what to do next."""
     first, *rest = message.splitlines()
-    lines = [f"**{_('This question cannot be answered.')}** {plain(first)}", ""]
+    title = _("This question cannot be answered.")
+    lines = [f"**{title}** {plain(first)}", ""]
     st.warning("\n".join([*lines, *(f"- {plain(line.strip())}" for line in rest)]), icon=":material/block:")
 
 

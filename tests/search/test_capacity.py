@@ -18,9 +18,10 @@ def best(catalog: Catalog) -> Plan:
 
 
 def test_hand_worked(best: Plan, catalog: Catalog) -> None:
-    """DeepSeek-R1 keeps 61 x 576 values a token; a latent is whole on every tensor-parallel rank."""
+    """DeepSeek-R1 keeps 61 x 576 values a token; a latent is whole on every tensor-parallel rank, layers are staged."""
     width = 1 if best.layout.kv == "fp8" else 2
-    per_rank = np.floor(best.memory.kv_room_bytes_per_gpu / (61 * 576 * width * 8192))
+    layers = -(-61 // best.layout.pp)  # of the fullest stage
+    per_rank = np.floor(best.memory.kv_room_bytes_per_gpu / (layers * 576 * width * 8192))
     assert held(best, catalog, [8192])[0] == per_rank * best.layout.dp * best.replicas
 
 
