@@ -216,7 +216,7 @@ def parse_yaml(content: bytes) -> list[Any] | str:
         return f"cannot be read: {type(error).__name__}"
 
 
-class _Strict(yaml.SafeLoader):
+class _Strict(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml where it is there
     """PyYAML keeps the last of two equal keys in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -226,7 +226,8 @@ class _Strict(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(
                 None, None, f"key given twice: {', '.join(sorted(twice))}", node.start_mark
             )
-        return super().construct_mapping(node, deep)
+        found: dict[Any, Any] = super().construct_mapping(node, deep)
+        return found
 
 
 Problems = Iterator[Finding]
