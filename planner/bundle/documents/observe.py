@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planner.bundle.documents import naming
+from planner.bundle.documents import monitoring, naming
 from planner.bundle.documents.draft import Draft, Files
 from planner.bundle.documents.metrics import ENGINE_METRICS
 from planner.bundle.documents.naming import Document, metadata
@@ -19,8 +19,19 @@ def write(draft: Draft) -> Files:
     objects = {"engines.yaml": _monitor(subject, "engines", roles, "http", _path(subject))}
     for name in ("gateway", "probe"):
         objects[f"{name}.yaml"] = _monitor(subject, name, [name], "metrics", "/metrics")
+    objects["rules.yaml"] = _rules(subject)
     files = {**objects, "kustomization.yaml": kustomization(list(objects))}
     return {f"{FOLDER}/{name}": to_yaml(body) for name, body in files.items()}
+
+
+def _rules(subject: Subject) -> Document:
+    """The alerts of monitoring/rules.yml as the operator reads them."""
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": metadata(subject, subject.name),
+        "spec": monitoring.rules(subject),
+    }
 
 
 def _path(subject: Subject) -> str:

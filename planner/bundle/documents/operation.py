@@ -27,6 +27,7 @@ class Operation:
     check_timeout_s : limit of a correctness check, below the promised time to first token. [s]
     answer_limit_s : longest time that an answer takes within the promise, the context filled to its end. [s]
     most_in_service : requests per replica beyond which the promise cannot hold. [-]
+    most_waiting : requests per replica whose wait alone uses up the promised time to first token. [-]
     hosts : address of each replica, spares included; of two pools their routers' one address
     backup_host : address of the degraded backup
     """
@@ -37,6 +38,7 @@ class Operation:
     check_timeout_s: float
     answer_limit_s: int
     most_in_service: int
+    most_waiting: int
     hosts: tuple[str, ...]
     backup_host: str
 
@@ -51,6 +53,7 @@ def operate(subject: Subject) -> Operation:
         check_timeout_s=CHECK_SHARE * slo.ttft_p99_s,
         answer_limit_s=math.ceil(slo.ttft_p99_s + layout.max_context_tokens * slo.tpot_p99_s),
         most_in_service=most_in_service(subject),
+        most_waiting=most_waiting(subject),
         hosts=naming.answering_hosts(subject),
         backup_host=f"{subject.name}-backup",
     )
@@ -64,12 +67,26 @@ def served_name(subject: Subject) -> str:
 
 
 def most_in_service(subject: Subject) -> int:
-    """Requests of a replica at the largest load that keeps the promise, each as slow as the promise allows. [-]
+    """Requests at one address, at the largest load that keeps the promise, each as slow as the promise allows. [-]
 
     Little's law: arrivals per second at that load times the longest time that an answer of mean length may take.
     """
-    plan, workload = subject.plan, subject.result.workload
-    slo, traffic = workload.slo, workload.traffic
-    rate_per_s = plan.serving.requests_per_s / max(plan.serving.utilisation, 1e-9)
+    slo, traffic = subject.result.workload.slo, subject.result.workload.traffic
     longest_s = slo.ttft_p99_s + traffic.output_tokens * slo.tpot_p99_s
-    return max(1, min(math.ceil(rate_per_s * longest_s), plan.layout.max_sequences))
+    each = min(math.ceil(largest_rate_per_s(subject) * longest_s), subject.plan.layout.max_sequences)
+    return max(1, each) * (subject.pods if subject.apart else 1)
+
+
+def most_waiting(subject: Subject) -> int:
+    """Requests that wait in a replica when the last of them can only just begin in time; at least one. [-]
+
+    Little's law again: at the largest rate that keeps the promise, a queue of n takes n / rate to drain, and what the
+    promise leaves for it is the promised time less the mean time to first token.
+    """
+    spare_s = subject.result.workload.slo.ttft_p99_s - subject.plan.serving.ttft_s
+    return max(1, math.floor(largest_rate_per_s(subject) * spare_s))
+
+
+def largest_rate_per_s(subject: Subject) -> float:
+    """Requests per second of a replica at the largest load that keeps the promise. [1/s]"""
+    return subject.plan.serving.requests_per_s / max(subject.plan.serving.utilisation, 1e-9)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner.bundle.documents import naming, overlays, pods, scaling, variants
+from planner.bundle.documents import naming, operation, overlays, pods, scaling, variants
 from planner.bundle.documents.draft import Draft, Family
 from planner.bundle.documents.engine import image
 from planner.bundle.documents.subject import MODEL_VARIABLE, Pool, Subject
@@ -93,7 +93,7 @@ def figures(draft: Draft, language: str = "en") -> dict[str, str]:
         "ready": "\n".join(_ready(subject, pool) for pool in subject.pools),
         "user": _user(subject, language),
         "least": str(scaling.least(subject)),
-        "waiting": str(scaling.most_waiting(subject)),
+        "waiting": str(operation.most_waiting(subject)),
         "running": str(scaling.most_running(subject)),
         "spot_drain": str(overlays.spot_drain_s(subject)),
         "served": _served_name(subject),

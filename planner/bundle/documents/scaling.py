@@ -14,6 +14,7 @@ import math
 from planner.bundle.documents.draft import Draft, Files
 from planner.bundle.documents.metrics import ENGINE_METRICS
 from planner.bundle.documents.naming import MONITORING, Document, metadata, workload_api, workload_kind, workload_name
+from planner.bundle.documents.operation import most_waiting
 from planner.bundle.documents.subject import Subject
 from planner.bundle.documents.yaml import kustomization, to_yaml
 
@@ -27,7 +28,7 @@ LEAST_CALM_S = 300  # Kubernetes' own default
 def write(draft: Draft) -> Files:
     """A ScaledObject, or nothing where nothing can be scaled: two pools, no gauge of the queue, a fleet of one."""
     subject = draft.subject
-    if subject.apart or waiting_metric(subject) is None or least(subject) >= subject.pods:
+    if not scales(subject):
         return {}
     return {
         f"{FOLDER}/scaled-object.yaml": to_yaml(scaled_object(subject)),
@@ -35,17 +36,14 @@ def write(draft: Draft) -> Files:
     }
 
 
+def scales(subject: Subject) -> bool:
+    """Is there something to scale, and a gauge to scale it by?"""
+    return not subject.apart and waiting_metric(subject) is not None and least(subject) < subject.pods
+
+
 def least(subject: Subject) -> int:
     """Replicas that always stay: one serves and the spares, at least one, stand by."""
     return min(1 + max(subject.plan.spares, 1), subject.pods)
-
-
-def most_waiting(subject: Subject) -> int:
-    """Requests that may wait at each replica."""
-    plan = subject.plan
-    rate_per_s = plan.serving.requests_per_s / max(plan.serving.utilisation, 1e-9)
-    left_s = subject.result.workload.slo.ttft_p99_s - plan.serving.ttft_s
-    return max(math.floor(rate_per_s * left_s), 1)
 
 
 def most_running(subject: Subject) -> int:

@@ -4,7 +4,7 @@ A rule reads the files alone. What needs a program or a package of its own is in
 """
 
 from planner.bundle.finding import Rule
-from planner.bundle.rules import engine, folder, planned, pods, scaling
+from planner.bundle.rules import engine, folder, host, operation, planned, pods, scaling
 
 # One module a line, each with its own RULES: name of the rule -> rule, whose docstring begins with what holds.
 RULES: dict[str, Rule] = {
@@ -13,4 +13,6 @@ RULES: dict[str, Rule] = {
     **engine.RULES,
     **planned.RULES,
     **scaling.RULES,
+    **operation.RULES,
+    **host.RULES,
 }

@@ -20,7 +20,7 @@ import threading
 import time
 import urllib.parse
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -203,8 +203,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--settings", type=Path, default=Path(__file__).with_name("probe.json"))
     parser.add_argument("--once", action="store_true", help="ask once, print, exit 1 if an answer fails")
     parser.add_argument("--listen", metavar="HOST:PORT", default="0.0.0.0:9401", help="where metrics are read")
+    parser.add_argument("--every", type=float, metavar="SECONDS", help="in place of the interval in the settings")
     given = parser.parse_args(arguments)
     settings = Settings(**json.loads(given.settings.read_text("utf-8")))
+    if given.every:
+        settings = replace(settings, interval_s=given.every)
     if given.once:
         results = {url: ask(url, settings) for url in given.urls}
         for url, result in results.items():

@@ -1,0 +1,107 @@
+"""The degraded backup: a smaller LLM of the same publisher on one accelerator, and how much of the load it carries."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from planner.bundle.documents.draft import Draft
+from planner.errors import PlannerError
+from planner.schema import Estimate, Llm
+from planner.search.estimate import estimate
+from planner.search.question import Question
+
+SMALLER = 4  # at least so many times fewer parameters, or it saves too little to be worth its errors
+CONCURRENCIES = tuple(2**power for power in range(11))
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What answers while no replica is up.
+
+    Attributes
+    ----------
+    llm, hf_id : catalog id and repository
+    concurrency : largest number of requests in service whose means keep the promise on one accelerator. [-]
+    requests_per_s : what one accelerator then serves. [1/s]
+    ttft_s, tpot_s : means at that concurrency. [s]
+    gpus_for_all : accelerators for the whole load of the plan. [-]
+    """
+
+    llm: str
+    hf_id: str
+    concurrency: int
+    requests_per_s: float
+    ttft_s: float
+    tpot_s: float
+    gpus_for_all: int
+
+
+def backup(draft: Draft) -> Backup | None:
+    """Largest smaller LLM of the same publisher that one accelerator of the plan serves; None where there is none."""
+    for llm_id, row in _candidates(draft):
+        found = _on_one(draft, llm_id, row)
+        if found is not None:
+            return found
+    return None
+
+
+def _candidates(draft: Draft) -> list[tuple[str, Llm]]:
+    """Smaller LLMs of the publisher, the largest first; equal sizes by name, so that the order never changes."""
+    own = draft.subject.llm
+    rows = [
+        (llm_id, row)
+        for llm_id, row in draft.catalog.llms.items()
+        if _publisher(row) == _publisher(own) and _size(own) and 0 < _size(row) <= _size(own) / SMALLER
+    ]
+    return sorted(rows, key=lambda found: (-_size(found[1]), found[0]))
+
+
+def _on_one(draft: Draft, llm_id: str, row: Llm) -> Backup | None:
+    """Figures on one accelerator; None if it does not fit there, or the engine cannot run it."""
+    slo = draft.subject.result.workload.slo
+    kept: tuple[int, Estimate] | None = None
+    for concurrency in CONCURRENCIES:
+        try:
+            found = estimate(draft.catalog, _question(draft, llm_id, concurrency))
+        except PlannerError:
+            break
+        if found.serving.ttft_s > slo.ttft_p99_s or found.serving.tpot_s > slo.tpot_p99_s:
+            break
+        kept = (concurrency, found)
+    if kept is None:
+        return None
+    concurrency, found = kept
+    plan = draft.subject.plan
+    load_per_s = plan.serving.requests_per_s * plan.replicas
+    return Backup(
+        llm=llm_id,
+        hf_id=row.hf_id,
+        concurrency=concurrency,
+        requests_per_s=found.serving.requests_per_s,
+        ttft_s=found.serving.ttft_s,
+        tpot_s=found.serving.tpot_s,
+        gpus_for_all=math.ceil(load_per_s / found.serving.requests_per_s),
+    )
+
+
+def _question(draft: Draft, llm_id: str, concurrency: int) -> Question:
+    plan, traffic = draft.subject.plan, draft.subject.result.workload.traffic
+    return Question(
+        llm=llm_id,
+        accelerator=plan.accelerator,
+        gpus=1,
+        tp=1,
+        engine=plan.engine,
+        input_tokens=traffic.input_tokens,
+        output_tokens=traffic.output_tokens,
+        concurrency=concurrency,
+    )
+
+
+def _publisher(row: Llm) -> str:
+    return row.hf_id.partition("/")[0]
+
+
+def _size(row: Llm) -> float:
+    return row.params_total or 0.0
