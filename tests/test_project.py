@@ -84,7 +84,7 @@ def test_every_import_is_declared() -> None:
         f"{path.relative_to(ROOT)}:{line}: {package} is in no requirements"
         for path in SOURCES
         for line, package in third_party_imports(path)
-        if not declared & ({package} | {name.lower() for name in packages_distributions().get(package, [])})
+        if not declared & ({package} | {distribution_name(name) for name in packages_distributions().get(package, [])})
     ]
     assert not offenders, "\n".join(offenders)
 
