@@ -11,6 +11,7 @@ from planner import __version__
 from planner.cli import (
     answers,
     auditing,
+    capacity,
     facts,
     learning,
     measuring,
@@ -60,6 +61,7 @@ for command in (
     answers.plan,
     answers.estimate,
     simulating.simulate,
+    capacity.capacity,
     money.cost,
     answers.export,
     answers.lint,

@@ -127,9 +127,11 @@ def plan_of(
 
 def _print_plan(result: PlanResult) -> None:
     from planner.report import tables
+    from planner.report.sizing import sizing_sentence
 
     _ = translator(language_from_environment())
     click.echo(wrapped(tables.sentence(result, _)))
+    click.echo(wrapped(sizing_sentence(result.plans[0], _)))
     print_table(tables.plan_table(result, _))
     print_table(tables.rejection_table(result, _))
     note = _(

@@ -139,6 +139,7 @@ _ANSWERS = {  # by name of the schema: module in planner.schema, class
     "simulated": "simulated.Simulated",
     "audit": "claims.AuditResult",
     "fleet": "fleet.FleetOptions",
+    "capacity": "capacity.Capacity",
     "calibrate": "learning.Calibrated",
     "workload": "workload.Workload",
     "validate": "results.Validation",

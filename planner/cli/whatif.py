@@ -10,6 +10,7 @@ import click
 from planner.cli.horizon_options import horizon_options, outlook_of, tell
 from planner.cli.learning import calibration_option, catalog_under
 from planner.cli.output import print_table, wrapped
+from planner.cli.workers import progress_bar, worker_options
 from planner.errors import WorkloadError
 from planner.i18n import language_from_environment, translator
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--keep", is_flag=True, help="Keep accelerator, layout and supply of the plan before; resize it only.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the changes as a scenario file.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
+@worker_options
 @calibration_option
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def whatif(
@@ -44,6 +46,8 @@ def whatif(
     keep: bool,
     save: Path | None,
     force: bool,
+    workers: int | None,
+    cluster: str | None,
     calibration: tuple[Path, ...],
     as_json: bool,
     **ahead: Any,
@@ -55,6 +59,7 @@ def whatif(
     from planner.search.change import Question, apply, parse_change
     from planner.search.horizon import horizon
     from planner.search.scenarios import write_scenario
+    from planner.search.spread import Workers
     from planner.search.whatif import sweep
     from planner.search.whatif import whatif as run
     from planner.workloads import load_workload
@@ -70,8 +75,13 @@ def whatif(
         raise WorkloadError("--sweep and --compare: give one of them.")
     elif keep and (sweeps or files):
         raise WorkloadError("--keep goes with --set alone; pin with --set layout.tp=8 and others instead.")
+    elif (workers or cluster) and not sweeps:
+        raise WorkloadError("--workers and --cluster go with --sweep: one plan is not worth them.")
     elif sweeps:
-        _tell_cases(sweep(question, _fields(sweeps), changes), as_json)
+        who = Workers(1 if workers is None else workers, cluster)
+        with progress_bar(translator(language_from_environment())("Planning")) as progress:
+            found = sweep(question, _fields(sweeps), changes, who, progress)
+        _tell_cases(found, as_json)
     elif files:
         _tell_cases(_compared(question, changes, files), as_json)
     else:

@@ -134,6 +134,7 @@ class Replica:
         self._waiting: deque[Request] = deque()
         self._queued = 0  # their prompt tokens
         self._running: dict[int, Request] = {}  # in order of entering
+        self._ended: list[Request] = []  # the last ones, which ended together
         self._partial: Request | None = None  # its prompt goes on in the next step
         self._ends: list[tuple[int, int, Request]] = []
         self._steps = 0  # decode steps so far
@@ -218,11 +219,20 @@ class Replica:
         self._cache = PrefixCache(self._cache.block_tokens) if self._cache else None
         return lost
 
-    def load(self) -> Load:
-        """What is in the replica now."""
+    def outstanding(self, at_s: float = inf) -> int:
+        """Requests that are not answered at a time within the last step, else at its end. [-]"""
+        return len(self._waiting) + len(self._running) + len(self._ending(at_s))
+
+    def load(self, at_s: float = inf) -> Load:
+        """What is in the replica at a time within the last step, else at its end."""
+        ending = self._ending(at_s)
         prompts = self._queued + (self._partial.left if self._partial else 0)
-        held = self._whole - self._room
-        return Load(len(self._waiting), len(self._running), prompts, held, held / self.limits.kv_tokens)
+        held = self._whole - self._room + sum(r.taken for r in ending)
+        return Load(len(self._waiting), len(self._running) + len(ending), prompts, held, held / self.limits.kv_tokens)
+
+    def _ending(self, at_s: float) -> list[Request]:
+        """Requests that end with the last step, after a time in it."""
+        return [r for r in self._ended if r.finish_s > at_s]
 
     def hit_tokens(self, blocks: Sequence[int]) -> int:
         """Tokens of these leading blocks that the prefix cache holds. [token]"""
@@ -273,8 +283,10 @@ class Replica:
             return None
         request = self._waiting[0]
         tokens, shared = request.prompt_tokens, self._cache.held_tokens(request.blocks) if self._cache else 0
-        need = tokens - shared if self._recompute else request.input_tokens + request.output_tokens - shared
-        if need + (self._growth + request.rate if self._recompute else 0) > self._room + TIE:
+        need, step = request.input_tokens + request.output_tokens - shared, 0.0
+        if self._recompute:  # room for a step of all, beside its prompt; it may have no step left
+            need, step = tokens - shared, self._growth + (request.rate if request.done < request.steps else 0)
+        if need + step > self._room + TIE:
             return None
         self._waiting.popleft()
         self._queued -= tokens
@@ -354,6 +366,9 @@ class Replica:
         self._leave(request, request.steps)
         request.finish_s = self.time_s
         self.finished.append(request)
+        if self._ended and self._ended[0].finish_s < self.time_s:
+            self._ended = []
+        self._ended.append(request)
 
     def _leave(self, request: Request, steps: int) -> None:
         """Stop decoding after so many steps in all, and let go of the cache."""

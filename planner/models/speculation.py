@@ -75,6 +75,38 @@ def expected_tokens(draft_tokens: ArrayLike, acceptance: ArrayLike) -> Array:
     return np.where(certain, k + 1, (1 - a ** (k + 1)) / np.where(certain, 1.0, 1 - a))
 
 
+def steps_for(output_tokens: ArrayLike, draft_tokens: int, acceptance: float, seed: int) -> NDArray[np.int64]:
+    """Decode steps after the first token of each answer, every draft accepted or not by chance.
+
+    Parameters
+    ----------
+    output_tokens : lengths of the answers, shape (n,) [token]
+    draft_tokens, acceptance : see `Speculation` [-]
+    seed : of the generator
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Between ⌈(output − 1) / (drafts + 1)⌉ and output − 1. [-]
+
+    Examples
+    --------
+    >>> steps_for([9, 9, 1], draft_tokens=3, acceptance=1.0, seed=1).tolist()
+    [2, 2, 0]
+    >>> steps_for([9, 1], draft_tokens=3, acceptance=0.0, seed=1).tolist()
+    [8, 0]
+    """
+    left = np.atleast_1d(np.asarray(output_tokens, np.int64)) - 1
+    random, steps = np.random.default_rng(seed), np.zeros(len(left), np.int64)
+    open_ = np.flatnonzero(left > 0)
+    while len(open_):
+        tried = random.geometric(max(1 - acceptance, 1e-12), len(open_))  # drafts up to the first that does not hold
+        left[open_] -= np.minimum(tried, draft_tokens + 1)
+        steps[open_] += 1
+        open_ = open_[left[open_] > 0]
+    return steps
+
+
 def mtp_shape(shape: LlmShape) -> LlmShape:
     """The MTP module as an LLM of one layer: two embeddings joined by a projection, a layer, the shared head.
 

@@ -154,6 +154,37 @@ class Trace:
             span_s=end_s - begin_s,
         )
 
+    def resampled(self, part_s: float, seed: int) -> Trace:
+        """Another trace of the same kind and span: parts of its time, drawn with replacement, one after the other.
+
+        Bursts within a part stay as they were recorded; how parts follow one another is left to chance.
+
+        Parameters
+        ----------
+        part_s : length of a part; longer than the bursts to keep [s]
+
+        References
+        ----------
+        .. [1] Künsch, "The jackknife and the bootstrap for general stationary observations", Annals of Statistics
+           17 (1989): the block bootstrap.
+        """
+        parts = max(round(self.duration_s / part_s), 1)
+        edges = np.searchsorted(self.arrivals_s, np.linspace(0, self.duration_s, parts + 1)[:-1]).tolist()
+        edges.append(len(self))
+        step_s = self.duration_s / parts
+        drawn = np.random.default_rng(seed).integers(0, parts, parts).tolist()
+        rows = np.concatenate([np.arange(edges[n], edges[n + 1]) for n in drawn])
+        shift_s = np.repeat([(at - n) * step_s for at, n in enumerate(drawn)], [edges[n + 1] - edges[n] for n in drawn])
+        return replace(
+            self,
+            arrivals_s=np.maximum(self.arrivals_s[rows] + shift_s, 0.0),
+            input_tokens=self.input_tokens[rows],
+            output_tokens=self.output_tokens[rows],
+            blocks=self.blocks.rows(rows) if self.blocks else None,
+            notes=(*self.notes, f"parts of {step_s:.3g} s in another order, seed {seed}"),
+            span_s=self.duration_s,
+        )
+
     def blocks_of_time(self, parts: int) -> list[Trace]:
         """Windows of equal length that together are the trace; some may be empty."""
         if parts < 1:

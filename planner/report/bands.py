@@ -31,7 +31,8 @@ def cost_usd_per_million(plan: Plan, workload: Workload, catalog: Catalog) -> Ra
     serving = plan.serving
     low, high = plan.band.output_tokens_per_s
     used = serving.utilisation * _busy_over_mean(workload, catalog) / catalog.parameter("headroom").value
-    best, worst = (_fleet(plan, used * serving.output_tokens_per_s / throughput) for throughput in (high, low))
+    added = plan.replicas + plan.spares - _fleet(plan, used)  # by a simulation, which the band does not change
+    best, worst = (_fleet(plan, used * serving.output_tokens_per_s / t) + added for t in (high, low))
     unit = plan.cost.usd_per_million_output_tokens / (plan.replicas + plan.spares)
     return unit * min(best, plan.replicas + plan.spares), unit * max(worst, plan.replicas + plan.spares)
 

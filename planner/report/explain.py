@@ -62,7 +62,8 @@ def _ttft(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator, _:
     return Explanation(
         name="P99 TTFT",
         value=si(plan.slo.ttft_p99_s, "s"),
-        formula=_(
+        formula=_simulated(plan, _)
+        or _(
             "ingest + first-token steps × TPOT + half a step + queue of prompts (M/G/1 at the busy rate, exponential "
             "tail) + overhead × prompt time of the longest percentile; excesses over the means add in quadrature"
         ),
@@ -76,11 +77,22 @@ def _ttft(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator, _:
     )
 
 
+def _simulated(plan: Plan, _: Translate) -> str:
+    """How a simulated percentile comes about; empty for one of closed forms."""
+    if plan.sizing is None:
+        return ""
+    return _(
+        "99th percentile of {n:,} requests, simulated step by step of the engine under the trace {trace}; "
+        "a step takes what the inputs below make of it"
+    ).format(n=plan.sizing.requests, trace=plan.sizing.trace)
+
+
 def _tpot(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator, _: Translate) -> Explanation:
     return Explanation(
         name="P99 TPOT",
         value=si(plan.slo.tpot_p99_s, "s"),
-        formula=_(
+        formula=_simulated(plan, _)
+        or _(
             "step time at the 99th percentile of running sequences, B + 2.33 √B; a step is, per operator, "
             "cube-norm(bytes / bandwidth reached, FLOP / peak reached) + collectives + host time, "
             "plus the prompts that interrupt it"
@@ -111,7 +123,8 @@ def _replicas(result: PlanResult, catalog: Catalog, plan: Plan, _: Translate) ->
         value=f"{plan.replicas} + {plan.spares}",
         formula=_(
             "⌈ load × burst factor ÷ (headroom × largest load that one replica holds within the promise) ⌉, "
-            "plus the fewest spares that reach the availability"
+            "plus the fewest spares that reach the availability; more where a simulation at the load over the headroom "
+            "breaks the promise"
         ),
         inputs=(
             _given(_("load of the fleet"), _, load or 0, unit),

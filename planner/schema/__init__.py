@@ -1,6 +1,7 @@
 """Every record that crosses an edge of the program: catalog rows, questions, answers."""
 
 from planner.schema.base import CatalogInfo, Confidence, Provenance, Sourced, Strict
+from planner.schema.capacity import Capacity, PlanCapacity, ReplicaRate
 from planner.schema.claims import (
     ArithmeticClaim,
     Audited,
@@ -89,6 +90,7 @@ from planner.schema.money import (
     Term,
 )
 from planner.schema.options import DisaggregationAnswer, OffloadAnswer, SparsityAnswer, SpeculationAnswer
+from planner.schema.percentiles import Percentiles, Spread
 from planner.schema.results import (
     Assumption,
     Band,
@@ -113,14 +115,13 @@ from planner.schema.results import (
 from planner.schema.simulated import (
     LengthSpread,
     Margin,
-    Percentiles,
     Remark,
     Simulated,
     SimulatedFleet,
     SimulatedTraffic,
     SimulatedWindow,
-    Spread,
 )
+from planner.schema.sizing import Sizing
 from planner.schema.traces import HeldRate, TraceFile
 from planner.schema.whatif import Applied, Case, Comparison, Difference, Driver, Outcome, WhatIf
 from planner.schema.workload import Arrivals, Limits, Slo, Supply, SupplyOption, Traffic, Workload
@@ -141,6 +142,7 @@ __all__ = [
     "Basis",
     "BenchmarkSource",
     "Calibrated",
+    "Capacity",
     "Case",
     "CatalogInfo",
     "Check",
@@ -200,6 +202,7 @@ __all__ = [
     "Parameter",
     "Percentiles",
     "Plan",
+    "PlanCapacity",
     "PlanResult",
     "PolicyResult",
     "Pool",
@@ -214,6 +217,7 @@ __all__ = [
     "RefusedClaim",
     "Rejection",
     "Remark",
+    "ReplicaRate",
     "Rule",
     "SavingClaim",
     "ScoredPoint",
@@ -225,6 +229,7 @@ __all__ = [
     "SimulatedWindow",
     "Site",
     "SiteMetric",
+    "Sizing",
     "SlidingShape",
     "Slo",
     "SloResult",

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from planner.schema.base import Strict
 from planner.schema.options import DisaggregationAnswer, OffloadAnswer, SparsityAnswer, SpeculationAnswer
+from planner.schema.sizing import Sizing
 from planner.schema.workload import SupplyOption, Workload
 
 Basis = Literal["measured", "calibrated", "roofline"]
@@ -137,7 +138,7 @@ class SupplyUnit(Strict):
 
 
 class SloResult(Strict):
-    """The promise against the prediction."""
+    """The promise against the prediction: simulated where the plan has a sizing, else by closed forms when busy."""
 
     ttft_p99_s: float
     tpot_p99_s: float
@@ -172,6 +173,9 @@ class Plan(Strict):
     memory: Memory
     serving: Serving
     slo: SloResult
+    sizing: Sizing | None = Field(
+        None, description="what a simulation under a trace confirmed; null where closed forms alone were asked"
+    )
     power: Power
     cost: Cost
     availability: float

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from planner.models import serving
 from planner.models.placements import as_columns, take
-from planner.schema import Cost, CurvePoint, Layout, Plan, SloResult, SupplyUnit
+from planner.schema import Cost, CurvePoint, Layout, Plan, Sizing, SloResult, SupplyUnit
 from planner.search import metrics
 from planner.search.choose import Choice
 from planner.search.columns import KV, WEIGHTS
@@ -53,12 +54,14 @@ SOURCES = (
 )
 
 
-def plans(study: Study, choices: list[Choice]) -> tuple[Plan, ...]:
-    """Spell out ranked choices."""
-    return tuple(_plan(study, choice, rank) for rank, choice in enumerate(choices, 1))
+def plans(study: Study, choices: list[Choice], sizings: Mapping[tuple[int, int], Sizing]) -> tuple[Plan, ...]:
+    """Spell out ranked choices, with what a simulation found of them by (row, replicas)."""
+    return tuple(
+        _plan(study, choice, rank, sizings.get((choice.row, choice.replicas))) for rank, choice in enumerate(choices, 1)
+    )
 
 
-def _plan(study: Study, choice: Choice, rank: int) -> Plan:
+def _plan(study: Study, choice: Choice, rank: int, sizing: Sizing | None) -> Plan:
     c, i, catalog = study.candidates, choice.row, study.catalog
     accelerator_id = c.accelerator_ids[c.accelerator[i]]
     accelerator = catalog.accelerators[accelerator_id]
@@ -85,7 +88,8 @@ def _plan(study: Study, choice: Choice, rank: int) -> Plan:
         supply=(_supply(study, choice.offer, choice.units),),
         memory=metrics.memory_answer(study.shape, c, study.fit, i),
         serving=served,
-        slo=_promise(study, choice),
+        slo=_promise(study, choice) if sizing is None else _simulated(study, choice, sizing),
+        sizing=sizing,
         power=watts,
         cost=_cost(study, choice, served.output_tokens_per_s * needed),
         availability=choice.availability,
@@ -118,10 +122,11 @@ def _layout(study: Study, i: int, sizes: tuple[int, int, int, int]) -> Layout:
 
 
 def _utilisation(study: Study, choice: Choice) -> float:
+    """Load over the largest load that keeps the promise, as far as it is known."""
     if study.workload.traffic.concurrency is not None:
         most = float(study.capacity.sequences[choice.row])
-        return float(choice.load.point.sequences[choice.at]) / most
-    return float(choice.load.point.rate_per_s[choice.at]) / float(study.capacity.rate_per_s[choice.row])
+        return choice.factor * float(choice.load.point.sequences[choice.at]) / most
+    return choice.factor * float(choice.load.point.rate_per_s[choice.at]) / float(study.capacity.rate_per_s[choice.row])
 
 
 def _promise(study: Study, choice: Choice) -> SloResult:
@@ -140,6 +145,12 @@ def _promise(study: Study, choice: Choice) -> SloResult:
     whole = ttft + float(study.lengths.output_tokens) * tpot
     kept = ttft <= slo.ttft_p99_s and tpot <= slo.tpot_p99_s and whole <= (slo.e2e_p99_s or math.inf)
     return SloResult(ttft_p99_s=ttft, tpot_p99_s=tpot, met=kept)
+
+
+def _simulated(study: Study, choice: Choice, sizing: Sizing) -> SloResult:
+    """Percentiles at the asked load, as simulated."""
+    tpot_s = sizing.tpot_s.p99 if sizing.tpot_s else _promise(study, choice).tpot_p99_s
+    return SloResult(ttft_p99_s=sizing.ttft_s.p99, tpot_p99_s=tpot_s, met=True)
 
 
 def _supply(study: Study, offer: Offer, units: int) -> SupplyUnit:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from planner.models import cash, serving
 from planner.models.placements import take
-from planner.schema import Rejection
+from planner.schema import Rejection, SupplyOption
 from planner.search import metrics
-from planner.search.columns import Array, Index
+from planner.search.columns import WEIGHTS, Array, Index
 from planner.search.evaluate import running_sequences
 from planner.search.learned import take_eff
 from planner.search.metrics import Load
@@ -20,6 +21,8 @@ from planner.search.price import PARTS, Priced, price
 from planner.search.spot import firm_replicas
 from planner.search.study import Study, busy_rate, replicas_needed
 from planner.units import percent, usd
+
+OPTIONS = get_args(SupplyOption)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Choice:
     load: Load
     busy: Load
     pareto: bool = False
+    factor: float = 1.0  # see Market
 
     @property
     def usd_per_month(self) -> float:
@@ -53,25 +57,82 @@ class Choice:
         return sum(self.parts_usd_per_month.values())
 
 
-def choose(study: Study) -> tuple[list[Choice], tuple[Rejection, ...]]:
-    """Price every feasible candidate with every offer; keep the best of each kind and the Pareto set.
+@dataclass(frozen=True)
+class Market:
+    """Candidates with so many replicas each, under every offer.
 
-    Returns
-    -------
-    (choices, rejections)
-        Choices in order of cost; rejections of offers whose availability misses the target.
+    Attributes
+    ----------
+    rows : positions in the study's candidates, shape (n,)
+    replicas : of each, shape (n,)
+    load : what they do at the mean rate
+    priced : one entry per offer
+    factor : what closed forms say that they hold, over what they are known to hold [-]
     """
+
+    rows: Index
+    replicas: Index
+    load: Load
+    priced: tuple[Priced, ...]
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One candidate under one offer, in its place of the ranking."""
+
+    market: Market
+    priced: Priced
+    i: int  # position in the offer's columns
+    pareto: bool
+
+    @property
+    def at(self) -> int:
+        """Position among the rows of the market."""
+        return int(self.priced.at[self.i])
+
+    @property
+    def row(self) -> int:
+        """Position in the study's candidates."""
+        return int(self.market.rows[self.at])
+
+    @property
+    def replicas(self) -> int:
+        """Replicas in service, without spares."""
+        return int(self.priced.replicas[self.i])
+
+
+def screen(study: Study) -> Market | None:
+    """Every candidate that closed forms find able to keep the promise, with the replicas that they say."""
     rows = np.flatnonzero(study.capacity.rate_per_s > 0)
-    if not len(rows):
-        return [], ()
-    replicas = replicas_needed(study, rows)
+    return offered(study, rows) if len(rows) else None
+
+
+def offered(study: Study, rows: Index, factor: float = 1.0) -> Market:
+    """Price candidates under every offer, with the replicas that hold the load.
+
+    Parameters
+    ----------
+    factor : what closed forms say that they hold, over what they do hold [-]
+    """
+    replicas = replicas_needed(study, rows, factor)
     load = at_rate(study, rows, replicas, study.workload.traffic.rate_per_s or 0.0)
-    priced = _priced(study, rows, replicas, load)
-    kept = _kept(study, rows, priced, load)
-    at = np.array([p.at[i] for p, i, _ in kept], np.int64)
-    busy = at_rate(study, rows[at], replicas[at], busy_rate(study))
-    choices = [_choice(study, rows, p, i, load, busy, n, front) for n, (p, i, front) in enumerate(kept)]
-    return choices, _unavailable(study, rows, priced)
+    return Market(rows, replicas, load, tuple(_priced(study, rows, replicas, load)), factor)
+
+
+def choose(study: Study) -> list[Choice]:
+    """Choices in order of cost, as closed forms have them; `planner.search.confirm` simulates the first."""
+    market = screen(study)
+    return choices(study, ranking(study, [market])) if market else []
+
+
+def choices(study: Study, entries: list[Entry]) -> list[Choice]:
+    """Ranked entries with all that a plan tells of them."""
+    if not entries:
+        return []
+    rows, replicas = np.array([e.row for e in entries]), np.array([e.market.replicas[e.at] for e in entries])
+    busy = at_rate(study, rows, replicas, busy_rate(study))
+    return [_choice(study, entry, busy, n) for n, entry in enumerate(entries)]
 
 
 def at_rate(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> Load:
@@ -100,40 +161,42 @@ def _priced(study: Study, rows: Index, replicas: Index, load: Load) -> list[Pric
     return found
 
 
-def _kept(study: Study, rows: Index, priced: list[Priced], load: Load) -> list[tuple[Priced, int, bool]]:
-    """(offer's columns, position, on the Pareto front), cheapest first, then fastest."""
-    good = [(p, np.flatnonzero(p.reached)) for p in priced]
-    cost = _join([p.usd_per_month[i] for p, i in good])
-    speed = _join([load.point.tpot_s[p.at[i]] for p, i in good])
-    owner = _join([np.full(len(i), n) for n, (_, i) in enumerate(good)]).astype(int)
-    inside = _join([i for _, i in good]).astype(int)
+def ranking(study: Study, markets: Sequence[Market], of: Index | None = None) -> list[Entry]:
+    """The best of each kind and the Pareto set, cheapest first, then fastest.
+
+    Parameters
+    ----------
+    of : for each of the study's candidates the market that counts, -1: none; absent: the only one
+    """
+    good = [
+        (m, p, np.flatnonzero(p.reached if of is None else p.reached & (of[m.rows[p.at]] == number)))
+        for number, m in enumerate(markets)
+        for p in m.priced
+    ]
+    cost = _join([p.usd_per_month[i] for _, p, i in good])
+    speed = _join([m.load.point.tpot_s[p.at[i]] for m, p, i in good])
+    owner = _join([np.full(len(i), n) for n, (_, _, i) in enumerate(good)]).astype(int)
+    inside = _join([i for _, _, i in good]).astype(int)
+    row = _join([m.rows[p.at[i]] for m, p, i in good]).astype(int)
+    option = _join([np.full(len(i), OPTIONS.index(p.offer.option)) for _, p, i in good]).astype(int)
     order = np.lexsort((np.arange(len(cost)), speed, np.round(cost, 2)))
-    best_speed = np.minimum.accumulate(np.r_[np.inf, speed[order]])
-    kinds: set[tuple[str, int, str]] = set()
-    kept = []
-    for rank, k in enumerate(order):
-        p, i = priced[owner[k]], int(inside[k])
-        front = speed[k] < 0.99 * best_speed[rank]
-        row = rows[p.at[i]]
-        kind = (
-            study.candidates.accelerator_ids[study.candidates.accelerator[row]],
-            int(study.candidates.weights[row]),
-            p.offer.option,
-        )
-        if front or kind not in kinds:
-            kept.append((p, i, bool(front)))
-        kinds.add(kind)
-    return kept
+    best_speed = np.minimum.accumulate(np.r_[np.inf, speed[order]])[:-1]
+    front = speed[order] < 0.99 * best_speed
+    kind = (study.candidates.accelerator[row] * len(WEIGHTS) + study.candidates.weights[row]) * len(OPTIONS) + option
+    kept = front.copy()
+    kept[np.unique(kind[order], return_index=True)[1]] = True
+    return [
+        Entry(good[owner[k]][0], good[owner[k]][1], int(inside[k]), bool(front[rank]))
+        for rank, k in zip(np.flatnonzero(kept).tolist(), order[kept].tolist(), strict=True)
+    ]
 
 
 def _join(parts: list[Any]) -> Array:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _choice(
-    study: Study, rows: Index, priced: Priced, i: int, load: Load, busy: Load, busy_at: int, front: bool
-) -> Choice:
-    at, offer = int(priced.at[i]), priced.offer
+def _choice(study: Study, entry: Entry, busy: Load, busy_at: int) -> Choice:
+    priced, i, offer = entry.priced, entry.i, entry.priced.offer
     parts = {name: float(v) for name, v in zip(PARTS, priced.parts[:, i], strict=True) if v}
     running = sum(v for name, v in parts.items() if name != "capital")
     workload, units = study.workload, int(priced.units[i])
@@ -141,30 +204,31 @@ def _choice(
     left = workload.ownership.residual_share * capital
     npv = cash.present_usd(cash.payments_usd(capital, left, running, workload.horizon_years), workload.discount_rate)
     return Choice(
-        int(rows[at]),
-        at,
+        entry.row,
+        entry.at,
         busy_at,
         offer,
-        int(priced.replicas[i]),
+        entry.replicas,
         int(priced.spares[i]),
         units,
         float(priced.ready[i]),
         parts,
         float(npv),
-        load,
+        entry.market.load,
         busy,
-        front,
+        entry.pareto,
+        entry.market.factor,
     )
 
 
-def _unavailable(study: Study, rows: Index, priced: list[Priced]) -> tuple[Rejection, ...]:
+def unavailable(study: Study, market: Market) -> tuple[Rejection, ...]:
     """Offers that reach the availability target with no candidate."""
     target = study.workload.slo.availability
     found: dict[tuple[str, str], Rejection] = {}
-    for p in priced:
+    for p in market.priced:
         if p.reached.any():
             continue
-        id = study.candidates.accelerator_ids[study.candidates.accelerator[rows[p.at[0]]]]
+        id = study.candidates.accelerator_ids[study.candidates.accelerator[market.rows[p.at[0]]]]
         name, way = study.catalog.accelerators[id].name, p.offer.option.replace("_", "-")
         best, cheapest = float(p.ready.max()), usd(float(p.usd_per_month.min()))
         found.setdefault(

@@ -32,7 +32,7 @@ def margin(
     rest = at_ratio(AT_REST)
     if rest.ratio > 1:
         return Margin(rate_per_s=0.0, rate_ratio=0.0, limit=rest.metric, replicas_needed=None, at_rest_s=rest.p99_s)
-    ratio, limit = _largest(at_ratio)
+    ratio, limit = largest(at_ratio)
     needed = math.ceil(replicas / ratio)
     return Margin(
         rate_per_s=trace.rate_per_s * ratio / share,
@@ -43,20 +43,38 @@ def margin(
     )
 
 
-def _largest(at_ratio: Callable[[float], Tail]) -> tuple[float, str]:
-    """Largest ratio that keeps the promise, and which percentile breaks above it."""
-    low, high, tail = 1.0, 1.0, at_ratio(1.0)
+def largest(
+    at_ratio: Callable[[float], Tail],
+    begin: float = 1.0,
+    bracket: float = BRACKET,
+    halvings: int = HALVINGS,
+    most: float = MOST_RATIO,
+    least: float = AT_REST,
+) -> tuple[float, str]:
+    """Largest ratio that keeps the promise, and which percentile breaks above it.
+
+    Parameters
+    ----------
+    begin : where the search starts; near the answer, few runs are needed
+    bracket, halvings : first step, and how often it is halved: exact to bracket ** (1 / 2 ** halvings)
+    least, most : where it ends; below `least` the answer is 0
+    """
+    low, high, tail = begin, begin, at_ratio(begin)
     if tail.ratio <= 1:
-        while tail.ratio <= 1 and high < MOST_RATIO:
-            low, high = high, high * BRACKET
+        while tail.ratio <= 1 and high < most:
+            low, high = high, min(high * bracket, most)
             tail = at_ratio(high)
+        if tail.ratio <= 1:
+            return most, tail.metric
     else:
-        low, above = low / BRACKET, tail
-        while (tail := at_ratio(low)).ratio > 1 and low > AT_REST:
-            low, high, above = low / BRACKET, low, tail
+        low, above = low / bracket, tail
+        while (tail := at_ratio(low)).ratio > 1 and low > least:
+            low, high, above = low / bracket, low, tail
+        if tail.ratio > 1:
+            return 0.0, tail.metric
         tail = above
     limit = tail.metric
-    for _ in range(HALVINGS):
+    for _ in range(halvings):
         middle = math.sqrt(low * high)
         tail = at_ratio(middle)
         low, high, limit = (middle, high, limit) if tail.ratio <= 1 else (low, middle, tail.metric)

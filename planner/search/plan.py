@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from planner.catalog import Catalog
 from planner.errors import NoPlan
 from planner.schema import PlanResult, Rejection, Workload
 from planner.search import answer, metrics, reject
-from planner.search.choose import choose
+from planner.search.choose import Market, choices, screen, unavailable
+from planner.search.confirm import confirm
 from planner.search.learned import own_names
 from planner.search.study import Study, evaluate
 
 
-def plan(workload: Workload, catalog: Catalog, most: int = 12) -> PlanResult:
+@dataclass(frozen=True)
+class Screening:
+    """What closed forms say: every candidate, and the market of those that keep the promise."""
+
+    study: Study
+    market: Market | None
+    wall_s: float
+
+
+def plan(workload: Workload, catalog: Catalog, most: int = 12, confirmed: int = 3) -> PlanResult:
     """Rank everything that serves a workload within its promise.
 
     Parameters
     ----------
     most : plans to return at most; the cheapest of each kind and the Pareto set come first.
+    confirmed : plans at the head of the ranking that a simulation under a trace must confirm.
 
     Raises
     ------
@@ -27,23 +39,37 @@ def plan(workload: Workload, catalog: Catalog, most: int = 12) -> PlanResult:
     NoPlan
         When nothing satisfies it; the message names the nearest candidates.
     """
+    return answered(screened(workload, catalog), most, confirmed)
+
+
+def screened(workload: Workload, catalog: Catalog) -> Screening:
+    """The first part of `plan`: candidates, closed forms, prices."""
     start = time.perf_counter()
     study = evaluate(workload, catalog)
-    choices, unavailable = choose(study)
-    rejections = reject.rejections(study, choices) + unavailable
-    if not choices:
+    market = screen(study)
+    return Screening(study, market, time.perf_counter() - start)
+
+
+def answered(screening: Screening, most: int = 12, confirmed: int = 3) -> PlanResult:
+    """The second part of `plan`: simulations and the answer."""
+    start = time.perf_counter()
+    study, market = screening.study, screening.market
+    entries, sizings = confirm(study, market, min(confirmed, most)) if market else ([], {})
+    rejections = reject.rejections(study, entries) + (unavailable(study, market) if market else ())
+    if not entries:
         raise NoPlan(_no_plan(study, rejections))
-    plans = answer.plans(study, choices[:most])
+    chosen = choices(study, entries[:most])
+    plans = answer.plans(study, chosen, sizings)
     setups = ((p.accelerator, p.llm, p.engine) for p in plans)
     return PlanResult(
-        workload=workload,
-        catalog_sha256=catalog.sha256,
-        catalog_as_of=catalog.as_of.isoformat(),
+        workload=study.workload,
+        catalog_sha256=study.catalog.sha256,
+        catalog_as_of=study.catalog.as_of.isoformat(),
         plans=plans,
         rejections=tuple(sorted(rejections, key=reject.nearness)),
-        curves=answer.curves(study, choices[:most]),
-        assumptions=metrics.assumptions(catalog, answer.SOURCES + own_names(catalog, setups)),
-        wall_s=time.perf_counter() - start,
+        curves=answer.curves(study, chosen),
+        assumptions=metrics.assumptions(study.catalog, answer.SOURCES + own_names(study.catalog, setups)),
+        wall_s=screening.wall_s + time.perf_counter() - start,
         candidates_evaluated=len(study.space.candidates) + study.capacity.points,
     )
 

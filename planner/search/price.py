@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.models import availability, finance, power, spot
 from planner.schema import SupplyOption
@@ -38,7 +39,7 @@ class Priced:
     spares: Index
     units: Index
     ready: Array
-    reached: Array
+    reached: NDArray[np.bool_]
     parts: Array
 
     @property
@@ -56,7 +57,7 @@ class Sized:
     spares: Index
     units: Index
     ready: Array
-    reached: Array
+    reached: NDArray[np.bool_]
 
 
 def price(study: Study, rows: Index, at: Index, offer: Offer, replicas: Index, load: Load) -> Priced | None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from planner.models.precision import compute_dtype
 from planner.schema import Accelerator, Rejection
-from planner.search.choose import Choice
+from planner.search.choose import Entry
 from planner.search.columns import KV, WEIGHTS, Index, reach
 from planner.search.metrics import describe
 from planner.search.space import FACTS, possible_weights, runs_on
@@ -35,9 +35,9 @@ def nearness(rejection: Rejection) -> tuple[int, float, str]:
     return NEAREST_FIRST.index(rejection.limit), ratio, rejection.candidate
 
 
-def rejections(study: Study, choices: list[Choice]) -> tuple[Rejection, ...]:
+def rejections(study: Study, entries: list[Entry]) -> tuple[Rejection, ...]:
     """One rejection per accelerator and weight precision that has no plan."""
-    served = {(int(study.candidates.accelerator[c.row]), int(study.candidates.weights[c.row])) for c in choices}
+    served = {(int(study.candidates.accelerator[c.row]), int(study.candidates.weights[c.row])) for c in entries}
     every = study.space.candidates
     found = []
     for accelerator in range(len(every.accelerator_ids)):

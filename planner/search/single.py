@@ -17,7 +17,7 @@ from planner.search.columns import KV, WEIGHTS, Array, Index
 from planner.search.evaluate import running_sequences
 from planner.search.learned import take_eff
 from planner.search.metrics import Load
-from planner.search.study import Study, evaluate, replicas_needed
+from planner.search.study import Study, evaluate
 from planner.traces import load_profile
 
 GRID = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5, 3.0, 4.0])
@@ -74,7 +74,7 @@ def single(workload: Workload, catalog: Catalog, plan: Plan) -> Single:
     )
     study = evaluate(workload.model_copy(update={"limits": limits}), catalog)
     row = _row(study, plan)
-    replicas = replicas_needed(study, np.array([row]))
+    replicas = np.array([plan.replicas])
     load = at_rate(study, np.array([row]), replicas, workload.traffic.rate_per_s or 0.0)
     return Single(study, plan, row, int(replicas[0]), load)
 

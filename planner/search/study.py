@@ -14,7 +14,7 @@ from planner.models.serving import Lengths
 from planner.models.shape import LlmShape
 from planner.schema import Llm, Workload
 from planner.search import metrics
-from planner.search.columns import Candidates, Index, efficiency, place
+from planner.search.columns import Array, Candidates, Index, efficiency, place
 from planner.search.evaluate import CAPACITY_COLUMNS, Capacity, find_capacity
 from planner.search.fit import Fit, fit_memory, take_fit
 from planner.search.learned import own, take_eff, tune
@@ -114,14 +114,23 @@ def _lengths(catalog: Catalog, workload: Workload, llm: Llm, llm_id: str) -> Len
     )
 
 
-def replicas_needed(study: Study, rows: Index) -> Index:
-    """Replicas of each candidate that hold the busy load with headroom."""
-    traffic, headroom = study.workload.traffic, study.catalog.parameter("headroom").value
-    if traffic.concurrency is not None:
-        demand, each = float(traffic.concurrency), study.capacity.sequences[rows]
-    else:
-        demand, each = busy_rate(study), study.capacity.rate_per_s[rows]
-    return np.ceil(demand / (headroom * each)).astype(np.int64)
+def replicas_needed(study: Study, rows: Index, factor: float = 1.0) -> Index:
+    """Replicas of each candidate that hold the busy load with headroom.
+
+    Parameters
+    ----------
+    factor : what closed forms say that a candidate holds, over what it does hold [-]
+    """
+    headroom = study.catalog.parameter("headroom").value
+    return np.ceil(factor / (headroom * held_by_one(study, rows))).astype(np.int64)
+
+
+def held_by_one(study: Study, rows: Index) -> Array:
+    """Share of the busy load, or of the users, that one replica of each candidate holds by closed forms. [-]"""
+    users = study.workload.traffic.concurrency
+    if users is not None:
+        return np.asarray(study.capacity.sequences[rows] / users)
+    return np.asarray(study.capacity.rate_per_s[rows] / busy_rate(study))
 
 
 def busy_rate(study: Study) -> float:

@@ -187,7 +187,7 @@ def _step(one: Single, workload: Workload, metric: str, limit: float) -> SloStep
         study = evaluate(question, catalog)
     except PlannerError:
         return blank
-    choices, _ = choose(study)
+    choices = choose(study)
     if not choices:
         return blank
     best = choices[0]

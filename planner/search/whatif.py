@@ -11,6 +11,7 @@ from planner.schema import Plan, Workload
 from planner.schema.whatif import Applied, Case, Comparison, Difference, Driver, Outcome, WhatIf
 from planner.search.change import LIKE, Change, Question, apply
 from planner.search.plan import plan
+from planner.search.spread import HERE, Progress, Workers, spread
 
 MOST_CASES = 100
 FIGURES = (
@@ -35,13 +36,27 @@ class Outcomes:
 
     def of(self, question: Question) -> Outcome | str:
         """The best plan, or why there is none."""
-        key = (question.workload.model_dump_json(), question.catalog.sha256)
+        key = _key(question)
         if key not in self._known:
-            try:
-                self._known[key] = outcome(plan(question.workload, question.catalog, 1).plans[0])
-            except NoPlan as none:
-                self._known[key] = str(none)
+            self._known[key] = answer_to(question)
         return self._known[key]
+
+    def fill(self, questions: Sequence[Question], workers: Workers, progress: Progress | None = None) -> None:
+        """Plan many questions at once, by several workers."""
+        new = {_key(one): one for one in questions if _key(one) not in self._known}
+        self._known |= zip(new, spread(answer_to, list(new.values()), workers, progress), strict=True)
+
+
+def _key(question: Question) -> tuple[str, str]:
+    return question.workload.model_dump_json(), question.catalog.sha256
+
+
+def answer_to(question: Question) -> Outcome | str:
+    """The best plan, or why there is none."""
+    try:
+        return outcome(plan(question.workload, question.catalog, 1).plans[0])
+    except NoPlan as none:
+        return str(none)
 
 
 def outcome(best: Plan) -> Outcome:
@@ -165,13 +180,20 @@ def _by_change(question: Question, changes: Sequence[Change], outcomes: Outcomes
     return tuple(Driver(name=f"{c.field}={c.asked}", usd_per_month=float(part)) for c, part in named)
 
 
-def sweep(question: Question, fields: Mapping[str, Sequence[str]], changes: Sequence[Change] = ()) -> Comparison:
+def sweep(
+    question: Question,
+    fields: Mapping[str, Sequence[str]],
+    changes: Sequence[Change] = (),
+    workers: Workers = HERE,
+    progress: Progress | None = None,
+) -> Comparison:
     """The best plan at every combination of values of one or two fields.
 
     Parameters
     ----------
     fields : values as written, by field.
     changes : made before.
+    workers, progress : see `spread`
 
     Raises
     ------
@@ -181,10 +203,12 @@ def sweep(question: Question, fields: Mapping[str, Sequence[str]], changes: Sequ
     combinations = _combinations(fields)
     start, outcomes = time.perf_counter(), Outcomes()
     base, _ = apply(question, changes)
-    cases = []
-    for swept in combinations:
-        changed, applied = apply(base, swept)
-        cases.append(_case(", ".join(c.asked for c in swept), applied, outcomes.of(changed)))
+    changed = [apply(base, swept) for swept in combinations]
+    outcomes.fill([one for one, _ in changed], workers, progress)
+    cases = [
+        _case(", ".join(c.asked for c in swept), applied, outcomes.of(one))
+        for swept, (one, applied) in zip(combinations, changed, strict=True)
+    ]
     return _comparison(question, tuple(fields), cases, base, start)
 
 

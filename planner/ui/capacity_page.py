@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from planner.errors import PlannerError
-from planner.report import capacity as told
 from planner.report import charts, findings, frames
+from planner.report import holding as told
 from planner.schema import Plan, PlanResult
 from planner.ui import inputs
 from planner.ui.session import Refusal, Translate, catalog, dark, plain, solve, translate

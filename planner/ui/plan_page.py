@@ -12,6 +12,7 @@ from planner.errors import PlannerError
 from planner.report import charts, findings, frames
 from planner.report.explain import Explanation, explain
 from planner.report.numbers import numbers
+from planner.report.sizing import sizing_sentence
 from planner.report.words import basis_words, explanation_words
 from planner.schema import Plan, PlanResult
 from planner.ui import inputs
@@ -35,12 +36,18 @@ def page() -> None:
     except PlannerError as error:
         _box(_("This question cannot be answered."), str(error))
         return
-    answer = solve(workload)
+    question = workload.model_dump_json()
+    simulated = st.session_state.setdefault("simulated", question) == question
+    answer = solve(workload) if simulated else solve(workload, confirmed=0)
     if isinstance(answer, Refusal):
         unanswered = _("This question cannot be answered.")
         _box(_("Nothing keeps this promise.") if answer.nothing_serves else unanswered, answer.message)
     else:
         _show(answer, _)
+        if not simulated:  # the reader sees what closed forms say while simulations run
+            solve(workload)
+            st.session_state["simulated"] = question
+            st.rerun()
 
 
 def _box(title: str, message: str) -> None:
@@ -54,6 +61,7 @@ def _show(result: PlanResult, _: Translate) -> None:
     plan = _shown_plan(result)
     st.markdown(f"# {findings.headline(plan, _, blue)}", anchors=False)
     st.markdown(f":gray[{plain(findings.reasons(result, plan, _))}]")
+    st.caption(plain(sizing_sentence(plan, _)))
     _numbers(result, plan, _)
     _charts(result, plan, _)
     _alternatives(result, plan, _)

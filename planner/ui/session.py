@@ -12,10 +12,11 @@ from planner.catalog import Catalog, load_catalog
 from planner.errors import NoPlan, PlannerError
 from planner.i18n import LANGUAGES, language_code, translator
 from planner.schema import PlanResult, Workload
-from planner.search.plan import plan
+from planner.search.plan import Screening, answered, screened
 
 Translate = Callable[[str], str]
-ANSWERS_KEPT = 64
+ANSWERS_KEPT, SCREENINGS_KEPT = 128, 4
+CONFIRMED = 3  # plans that simulations confirm, as `planner plan` does
 
 
 @dataclass(frozen=True)
@@ -32,21 +33,32 @@ def catalog() -> Catalog:
     return load_catalog()
 
 
-def solve(workload: Workload) -> PlanResult | Refusal:
-    """Answer a question; the same question on the same catalogs is answered from memory."""
-    return _solve(workload.model_dump_json(), catalog().sha256)
+def solve(workload: Workload, confirmed: int = CONFIRMED) -> PlanResult | Refusal:
+    """Answer a question; the same question on the same catalogs is answered from memory.
+
+    Parameters
+    ----------
+    confirmed : plans that simulations must confirm; 0: closed forms alone, which take half the time
+    """
+    return _solve(workload.model_dump_json(), catalog().sha256, confirmed)
 
 
 @st.cache_resource(max_entries=ANSWERS_KEPT, show_spinner=False)
-def _solve(workload_json: str, catalog_sha256: str) -> PlanResult | Refusal:
+def _solve(workload_json: str, catalog_sha256: str, confirmed: int) -> PlanResult | Refusal:
     """Cached on the workload's JSON and the catalogs' hash; expected failures are answers, too.
 
     Answers are frozen, so visitors share them; a copy for each would take longer than the page.
     """
     try:
-        return plan(Workload.model_validate_json(workload_json), catalog())
+        return answered(_screen(workload_json, catalog_sha256), confirmed=confirmed)
     except PlannerError as error:
         return Refusal(str(error), isinstance(error, NoPlan))
+
+
+@st.cache_resource(max_entries=SCREENINGS_KEPT, show_spinner=False)
+def _screen(workload_json: str, catalog_sha256: str) -> Screening:
+    """Candidates of a question, for the moment between its two answers: they take more memory than an answer."""
+    return screened(Workload.model_validate_json(workload_json), catalog())
 
 
 def language() -> str:

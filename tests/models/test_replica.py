@@ -6,13 +6,11 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.errors import WorkloadError
 from planner.models.engine import Limits, StepFunction, StepTimes
-from planner.models.prefix_cache import PrefixCache
+from planner.models.pools import Pool, Transfer, simulate_pools
 from planner.models.replica import Replica, Request
 from planner.models.simulate import simulate_open
 
@@ -117,7 +115,8 @@ class SlowReplica:
         shared = BLOCK * sum(b in blocks for b in request.asked.blocks)
         need = request.reserved(self.recompute) - shared
         if self.recompute:
-            need += sum(r.asked.rate for r in self.decoding) + request.asked.rate
+            need += sum(r.asked.rate for r in self.decoding)
+            need += request.asked.rate if request.behind < request.asked.steps else 0
         seat = len(self.running) < self.limits.seats
         return request.asked.arrival_s <= self.time_s and seat and need <= self.room + 1e-9
 
@@ -313,6 +312,32 @@ def test_the_killed_are_those_without_an_answer(case: Case, at_s: float) -> None
     assert replica.load().requests == 0
 
 
+@given(cases(), st.integers(1, 3), st.integers(1, 3))
+def test_pools_equal_step_by_step(case: Case, prefillers: int, decoders: int) -> None:
+    """Prompts alone, then the transfer, then answers whose prompts lack one token, each in turn."""
+    limits = Limits(case.limits.max_sequences, case.limits.budget_tokens, case.limits.kv_tokens, case.limits.policy)
+    prompts = [Asked(a.arrival_s, a.input, 1, 0, cached=a.cached) for a in case.asked]
+    ready_s = [s.first_s + 0.003 + 1e-4 * s.asked.input for s in _in_turn(case.times, limits, prompts, prefillers)]
+    order = np.argsort(ready_s, kind="stable").tolist()
+    sent = [(ready_s[n], case.asked[n]) for n in order]
+    answers = [Asked(at_s, a.input, a.output, a.output - 1, cached=a.input - 1) for at_s, a in sent]
+    slow = dict(zip(order, _in_turn(case.times, limits, answers, decoders), strict=True))
+    columns = ([getattr(a, name) for a in case.asked] for name in ("arrival_s", "input", "output", "cached"))
+    pools = (Pool(case.times, limits, prefillers), Pool(case.times, limits, decoders))
+    result = simulate_pools(*pools, Transfer(0.003, 1e-4), *columns)
+    first_s, finish_s = ([getattr(slow[n], name) for n in range(len(slow))] for name in ("first_s", "finish_s"))
+    np.testing.assert_allclose(result.start_s + result.ttft_s, first_s, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(result.finish_s, finish_s, rtol=0, atol=1e-9)
+
+
+def _in_turn(times: StepFunction, limits: Limits, asked: list[Asked], replicas: int) -> list[Slow]:
+    found: dict[int, Slow] = {}
+    for number in range(min(replicas, len(asked))):
+        requests, _ = slowly(times, limits, asked[number::replicas], cached=False)
+        found |= dict(zip(range(number, len(asked), replicas), requests, strict=True))
+    return [found[n] for n in range(len(asked))]
+
+
 # ---- By hand. PLAIN: 10 s a step and 1 s more for each prompt token.
 
 
@@ -388,36 +413,3 @@ def test_ready_later() -> None:
     request = replica.offer(0.0, 2, 1)
     replica.drain()
     assert request.finish_s == 62
-
-
-# ---- What is refused.
-
-
-@pytest.mark.parametrize(
-    ("asked", "message"),
-    [
-        ((-1.0, 1, 1), "Sort by time"),
-        ((0.0, 0, 1), "one token of prompt"),
-        ((0.0, 1, 0), "one of answer"),
-        ((0.0, 50, 51), "101 tokens of KV cache; the replica has 100"),
-        ((0.0, 4, 1, (), 4), "must be computed"),
-        ((0.0, 4, 3, (), 0, 3), "cannot take 3 steps"),
-        ((0.0, 4, 3, (), 0, 0), "cannot take 0 steps"),
-        ((0.0, 8, 1, (1, 1)), "same prefix block twice"),
-    ],
-)
-def test_bad_requests_are_refused(asked: tuple[object, ...], message: str) -> None:
-    replica = Replica(PLAIN, Limits(8, 4, 100), block_tokens=4)
-    replica.offer(0.0, 1, 1)
-    with pytest.raises(WorkloadError, match=message):
-        replica.offer(*asked)
-    assert replica.load().waiting == 1
-
-
-def test_impossible_limits_are_refused() -> None:
-    with pytest.raises(WorkloadError, match="4 tokens per sequence and step, of a budget of 3"):
-        Limits(8, 3, 100, queries=4)
-    with pytest.raises(ValueError, match="admission 'hope'"):
-        Limits(8, 3, 100, admission="hope")
-    with pytest.raises(ValueError, match="blocks of 0"):
-        PrefixCache(0)

@@ -14,7 +14,7 @@ from planner.models import operators, serving
 from planner.models.operators import Efficiency, Placement
 from planner.models.serving import Lengths
 from planner.models.shape import LlmShape
-from planner.models.speculation import Speculation, expected_tokens, mtp_shape
+from planner.models.speculation import Speculation, expected_tokens, mtp_shape, steps_for
 from planner.models.step import draft_s, step_s
 
 Placed = Callable[..., Placement]
@@ -36,6 +36,15 @@ def test_a_step_yields_its_own_token_and_at_most_every_draft(drafts: int, accept
     tokens = float(expected_tokens(drafts, acceptance))
     assert 1 <= tokens <= (drafts + 1) * (1 + 1e-9)
     assert tokens <= float(expected_tokens(drafts + 1, acceptance)) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(("drafts", "acceptance"), [(1, 0.8), (3, 0.5), (4, 0.95)])
+def test_steps_by_chance_yield_what_is_expected(drafts: int, acceptance: float) -> None:
+    """Mean over 300 answers of 4,000 tokens; their last step may be cut, which 1 % allows for."""
+    steps = steps_for(np.full(300, 4001), drafts, acceptance, seed=7)
+    assert 4000 / steps.mean() == pytest.approx(float(expected_tokens(drafts, acceptance)), rel=0.01)
+    assert (steps >= 4000 / (drafts + 1)).all() and (steps <= 4000).all()
+    assert steps_for([50], drafts, acceptance, 7).tolist() == steps_for([50], drafts, acceptance, 7).tolist()
 
 
 def test_the_module_of_deepseek_r1(shape_of: Callable[[str], LlmShape]) -> None:

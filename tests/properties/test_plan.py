@@ -66,10 +66,13 @@ def powers(low: float, high: float) -> st.SearchStrategy[float]:
     return st.floats(low, high).map(lambda exponent: 10**exponent)
 
 
-def answer(asked: dict[str, Any]) -> PlanResult:
-    """The plans; a question without an answer is no example."""
+def answer(asked: dict[str, Any], confirmed: int = 0) -> PlanResult:
+    """The plans of closed forms, which obey these laws exactly; a question without an answer is no example.
+
+    Simulations add what a finite trace adds: a little more load can spread a little better.
+    """
     try:
-        return plan(Workload.model_validate(asked), CATALOG, 50)
+        return plan(Workload.model_validate(asked), CATALOG, 50, confirmed)
     except PlannerError:
         assume(False)
         raise
@@ -86,7 +89,7 @@ def cheapest(result: PlanResult) -> float:
 def cost_at_most(asked: dict[str, Any], usd_per_month: float) -> bool:
     """Has the question a plan, at no higher cost?"""
     try:
-        return cheapest(plan(Workload.model_validate(asked), CATALOG, 1)) <= usd_per_month + CENT
+        return cheapest(plan(Workload.model_validate(asked), CATALOG, 1, 0)) <= usd_per_month + CENT
     except NoPlan:
         return False
 
@@ -273,10 +276,10 @@ def test_owned_servers_gain_from_a_laxer_promise_but_for_energy(asked: dict[str,
     assert cost_at_most(changed(asked, "slo", **{field: 2 * value}), 1.01 * usd)
 
 
-@settings(max_examples=20, **SEARCH)
+@settings(max_examples=10, **SEARCH)
 @given(asked=workloads())
 def test_the_same_question_has_the_same_answer(asked: dict[str, Any]) -> None:
-    first, second = answer(asked), answer(asked)
+    first, second = answer(asked, confirmed=3), answer(asked, confirmed=3)
     assert first.model_dump_json(exclude={"wall_s"}) == second.model_dump_json(exclude={"wall_s"})
 
 
@@ -287,5 +290,5 @@ def test_slower_twins_are_never_cheaper_hardware(llm: str) -> None:
     total = {}
     for id in prices:
         changes = {"llm": llm, "limits.accelerators": [id], "limits.weights": [], "supply.options": ["on_demand"]}
-        total[id] = cheapest(plan(load_workload("default", changes | {"prices": prices}), CATALOG, 1))
+        total[id] = cheapest(plan(load_workload("default", changes | {"prices": prices}), CATALOG, 1, 0))
     assert total["h200-sxm-141gb"] <= total["h100-sxm-80gb"] + CENT

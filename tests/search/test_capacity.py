@@ -1,37 +1,74 @@
-"""Requests at once by context: hand-worked, falling with context, and the inverse."""
+"""Largest rates of one replica, by trace and seed, however many workers search."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from planner.catalog import Catalog
-from planner.schema import Plan
-from planner.search.capacity import held, longest_context
-from planner.search.plan import plan
+from planner.errors import WorkloadError
+from planner.models.traffic import Trace
+from planner.search import capacity as module
+from planner.search.capacity import capacity
+from planner.search.spread import Workers
 from planner.workloads import load_workload
 
-
-@pytest.fixture(scope="module")
-def best(catalog: Catalog) -> Plan:
-    return plan(load_workload(changes={"limits.accelerators": ["h200-sxm-141gb"]}), catalog, 1).plans[0]
-
-
-def test_hand_worked(best: Plan, catalog: Catalog) -> None:
-    """DeepSeek-R1 keeps 61 x 576 values a token; a latent is whole on every tensor-parallel rank, layers are staged."""
-    width = 1 if best.layout.kv == "fp8" else 2
-    layers = -(-61 // best.layout.pp)  # of the fullest stage
-    per_rank = np.floor(best.memory.kv_room_bytes_per_gpu / (layers * 576 * width * 8192))
-    assert held(best, catalog, [8192])[0] == per_rank * best.layout.dp * best.replicas
+FEW = {
+    "llm": "llama-3.1-8b",
+    "limits.accelerators": ["h100-sxm-80gb"],
+    "limits.engines": ["vllm"],
+    "limits.weights": ["bf16"],
+    "limits.max_gpus_per_replica": 1,
+}
 
 
-def test_longer_contexts_never_hold_more(best: Plan, catalog: Catalog) -> None:
-    found = held(best, catalog, [2.0**n for n in range(8, 18)])
-    assert (np.diff(found) <= 0).all()
+def test_drawn_minutes_are_those_of_the_trace() -> None:
+    times_s, tokens = np.sort(np.random.default_rng(1).uniform(0, 100, 400)), np.arange(1, 401)
+    trace = Trace("made", times_s, tokens, tokens, span_s=100.0)
+    drawn = trace.resampled(10.0, seed=5)
+    assert drawn.duration_s == pytest.approx(100.0)
+    assert (np.diff(drawn.arrivals_s) >= 0).all() and (drawn.input_tokens == drawn.output_tokens).all()
+    parts = {tuple(part.input_tokens.tolist()) for part in trace.blocks_of_time(10)}
+    assert {tuple(part.input_tokens.tolist()) for part in drawn.blocks_of_time(10)} < parts
+    again, other = trace.resampled(10.0, seed=5), trace.resampled(10.0, seed=6)
+    assert (again.input_tokens == drawn.input_tokens).all()
+    assert len(other) != len(drawn) or (other.input_tokens != drawn.input_tokens).any()
 
 
-def test_the_longest_context_is_the_last_that_fits(best: Plan, catalog: Catalog) -> None:
-    most = longest_context(best, catalog, 500)
-    assert held(best, catalog, [most])[0] >= 500 > held(best, catalog, [most + 1])[0]
-    assert longest_context(best, catalog, 1e9) == 0
-    assert longest_context(best, catalog, 1) == catalog.llms["deepseek-r1"].max_context_tokens
+def test_any_number_of_workers_finds_the_same(catalog: Catalog) -> None:
+    asked = load_workload("default", FEW)
+    alone = capacity(asked, catalog, seeds=2, top=1, requests=300)
+    spread = capacity(asked, catalog, seeds=2, top=1, requests=300, workers=Workers(2))
+    assert alone.plans == spread.plans
+    (one,) = alone.plans
+    assert 0 < one.rate_per_s.low <= one.rate_per_s.median <= one.rate_per_s.high
+    assert one.replicas == np.ceil(asked.traffic.rate_per_s / 0.8 / one.rate_per_s.low)
+
+
+def test_bursts_cost_capacity(catalog: Catalog) -> None:
+    """Code completions come in bursts: at independent times one replica would hold several times as many."""
+    found = capacity(load_workload("default", FEW), catalog, ["azure-code"], top=1, requests=2000)
+    (one,) = found.plans
+    assert one.trace == "azure-code" and found.simulations == 2
+    assert one.poisson_ratio is not None and one.poisson_ratio > 2
+
+
+def test_the_command_prints_a_row_per_trace(run_cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.capacity, "__defaults__", (*module.capacity.__defaults__[:-1], 300))
+    options = [part for field, value in FEW.items() for part in ("--set", f"{field}={json.dumps(value)}")]
+    names = ("--trace", "azure-conv", "--trace", "azure-code")
+    told = run_cli("capacity", *names, "--top", "1", *options)
+    assert told.exit_code == 0
+    assert all(text in told.stdout for text in ("azure-conv", "azure-code", "4 searches"))
+    assert len(json.loads(run_cli("capacity", "--top", "1", *options, "--json").stdout)["plans"]) == 1
+
+
+def test_questions_without_an_answer_are_refused(catalog: Catalog) -> None:
+    with pytest.raises(WorkloadError, match="no rate to search for"):
+        capacity(load_workload("2000-concurrent"), catalog)
+    with pytest.raises(WorkloadError, match="at most 100,000"):
+        capacity(load_workload("default", FEW), catalog, seeds=200_000)

@@ -261,7 +261,7 @@ def test_prefix_blocks_are_cached(catalog: Catalog) -> None:
     kinds = {one.kind for one in found.remarks}
     assert {"synthetic_trace", "blocks", "context", "refused"} <= kinds
     assert found.requests + found.refused == 3993
-    assert 0.1 < found.prefix_hit_share < 0.65  # an unbounded cache of all replicas would find 65 %
+    assert 0.05 < found.prefix_hit_share < 0.65  # an unbounded cache of all replicas would find 65 %
     scaled = simulate(question(traffic__trace="mooncake", traffic__lengths="scaled"), catalog)
     assert "blocks_unused" in {one.kind for one in scaled.remarks} and scaled.prefix_hit_share == 0
 

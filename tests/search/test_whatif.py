@@ -13,6 +13,7 @@ from planner.schema import Accelerator
 from planner.search.change import Change, Question, apply, parse_change
 from planner.search.plan import plan
 from planner.search.scenarios import read_scenario, write_scenario
+from planner.search.spread import Workers
 from planner.search.whatif import compare, sweep, whatif
 from planner.workloads import load_workload
 
@@ -217,3 +218,9 @@ def test_a_broken_scenario_is_refused(question: Question, tmp_path: Path, text: 
 def test_an_unknown_row_names_the_nearest(question: Question) -> None:
     with pytest.raises(UnknownName, match="us-new-york"):
         changed(question, "sites.us-new-yorck.pue=1.2")
+
+
+def test_a_sweep_by_two_workers_is_the_same(question: Question) -> None:
+    fields = {"traffic.rate_per_s": ["2", "4", "8"]}
+    alone, spread = sweep(question, fields), sweep(question, fields, workers=Workers(2))
+    assert alone.cases == spread.cases

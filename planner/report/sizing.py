@@ -1,0 +1,61 @@
+"""What the size of a plan rests on, in words."""
+
+from __future__ import annotations
+
+from planner.report.numbers import span
+from planner.report.tables import Translate
+from planner.schema import Plan, Sizing
+from planner.units import percent, si
+
+MOST_MARGIN = 4.0  # margins are not looked for beyond it
+
+
+def sizing_sentence(plan: Plan, _: Translate) -> str:
+    """Trace, requests, spread and margin; or that nobody simulated this plan."""
+    sizing = plan.sizing
+    if sizing is None:
+        return _("Sized by closed forms, not confirmed by simulation.")
+    text = _(
+        "Sized on {source}: {n:,} requests simulated, whose P99 TTFT over parts of the time is {ttft} and P99 TPOT "
+        "{tpot}. It holds {margin} the asked load."
+    )
+    parts = [
+        text.format(
+            source=_source(sizing, _),
+            n=sizing.requests,
+            ttft=_span(sizing.spread.ttft_p99_s),
+            tpot=_span(sizing.spread.tpot_p99_s),
+            margin=_margin(sizing, _),
+        )
+    ]
+    if sizing.replicas > sizing.replicas_screened:
+        more = _("Closed forms had said {n} replicas.")
+        parts.append(more.format(n=sizing.replicas_screened))
+    if sizing.left_out:
+        parts.append(_("{share} of the requests exceed the context and were left out.").format(share=_share(sizing)))
+    return " ".join(parts)
+
+
+def _source(sizing: Sizing, _: Translate) -> str:
+    texts = {
+        "trace": _("the trace {name} at the asked rate, with lengths {lengths}"),
+        "mmpp": _("arrivals as bursty as the trace {name}, with lengths {lengths}"),
+        "poisson": _("Poisson arrivals, which recorded traffic exceeds, with lengths {lengths}"),
+        "users": _("users who send when answered, with lengths of the trace {name} {lengths}"),
+    }
+    words = {"recorded": _("as recorded"), "scaled": _("scaled to those asked")}
+    lengths = words.get(sizing.lengths) or _("of {source}").format(source=sizing.lengths)
+    return texts[sizing.arrivals].format(name=sizing.trace, lengths=lengths)
+
+
+def _span(range_s: tuple[float, float] | None) -> str:
+    return "–" if range_s is None else span(si(range_s[0], "s"), si(range_s[1], "s"))
+
+
+def _margin(sizing: Sizing, _: Translate) -> str:
+    text = _("more than {times:.2g} ×") if sizing.margin >= MOST_MARGIN else _("{times:.3g} ×")
+    return text.format(times=sizing.margin)
+
+
+def _share(sizing: Sizing) -> str:
+    return percent(sizing.left_out, 1)

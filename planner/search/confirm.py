@@ -1,0 +1,155 @@
+"""Closed forms screen, simulation confirms: the first of the ranking must keep the promise under a trace.
+
+What a candidate holds in simulation says how far closed forms are off on its accelerator under this traffic. Its
+other layouts are taken to be off alike: they get more replicas, and go where their new cost puts them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from planner.schema import Sizing
+from planner.search import observed
+from planner.search.choose import Entry, Market, offered, ranking
+from planner.search.columns import WEIGHTS, Index
+from planner.search.demand import Demand, demand
+from planner.search.margins import largest
+from planner.search.metrics import basis_of
+from planner.search.observed import Tail, worst_tail
+from planner.search.replay import Server
+from planner.search.replica import BRACKET, REQUESTS, Fleet, held_ratio, server_for
+from planner.search.study import Study, held_by_one, replicas_needed
+
+ENOUGH = 60_000  # requests simulated in search of candidates that keep the promise; the rest stays screened
+ROUGH = 1000  # requests that tell how many more replicas a candidate needs, before it is checked again
+LEAST_RATIO = 0.1  # a candidate that breaks the promise at a tenth of the load is left out
+
+Sized = tuple[int, int]  # position in the study's candidates, replicas
+
+
+@dataclass
+class Confirmation:
+    """The ranking so far, and what was found by simulation.
+
+    Attributes
+    ----------
+    markets : candidates as screened, and again with more replicas
+    of : for each of the study's candidates the market that counts, -1: none
+    kept : candidates with so many replicas that keep the promise
+    """
+
+    study: Study
+    markets: list[Market]
+    of: Index
+    headroom: float
+    traffic: Demand
+    kept: set[Sized] = field(default_factory=set)
+    requests: int = 0  # simulated so far
+    _servers: dict[int, Server] = field(default_factory=dict)
+    _tails: dict[tuple[Sized, float, int], Tail] = field(default_factory=dict)
+
+    def ranking(self) -> list[Entry]:
+        """Candidates with the replicas that they are known to need."""
+        return ranking(self.study, self.markets, self.of)
+
+    def check(self, sized: Sized) -> bool:
+        """Whether a candidate keeps the promise at the asked load over the headroom; if not, it is sized anew."""
+        if self.tail(sized, 1 / self.headroom).ratio <= 1:
+            self.kept.add(sized)
+            return True
+        row, replicas = sized
+        begin = 1 / self.headroom / BRACKET
+        held, _ = largest(lambda at: self.tail(sized, at, ROUGH), begin, BRACKET, 1, begin, LEAST_RATIO)
+        if held <= LEAST_RATIO:
+            self.of[self._variants(row)] = -1
+        else:
+            self._enlarge(row, replicas * float(held_by_one(self.study, np.array([row]))[0]) / held)
+        return False
+
+    def tail(self, sized: Sized, ratio: float, requests: int = REQUESTS) -> Tail:
+        """The percentile that stands worst at `ratio` times the asked load; simulated once."""
+        key = sized, ratio, requests
+        if key not in self._tails:
+            run = self.fleet(sized).at(ratio, requests)
+            self.requests += len(run.start_s)
+            self._tails[key] = worst_tail(run, self.study.workload.slo)
+        return self._tails[key]
+
+    def fleet(self, sized: Sized) -> Fleet:
+        """The replicas of a candidate under the traffic."""
+        row, replicas = sized
+        if row not in self._servers:
+            self._servers[row] = server_for(self.study, row)
+        slo, lengths = self.study.workload.slo, self.study.lengths
+        answer_s = slo.ttft_p99_s + float(lengths.output_tokens) * slo.tpot_p99_s
+        return Fleet(self._servers[row], replicas, self.traffic, answer_s)
+
+    def _enlarge(self, row: int, factor: float) -> None:
+        """More replicas for all candidates of an accelerator and precision that are not confirmed."""
+        c = self.study.candidates
+        mine = (c.accelerator == c.accelerator[row]) & (c.weights == c.weights[row]) & (self.of >= 0)
+        mine[[known for known, _ in self.kept]] = False
+        rows = np.flatnonzero(mine)
+        self.markets.append(offered(self.study, rows, factor))
+        self.of[rows] = len(self.markets) - 1
+
+    def _variants(self, row: int) -> Index:
+        """Candidates of one layout: only engine or cache format tell them apart."""
+        c = self.study.candidates
+        same = [column == column[row] for column in (c.accelerator, c.weights, c.tp, c.dp, c.pp, c.ep)]
+        return np.flatnonzero(np.logical_and.reduce(same))
+
+    def sizing(self, sized: Sized) -> Sizing:
+        """What a confirmed candidate shows at the asked load, and how much more it holds."""
+        row, replicas = sized
+        traffic, run = self.study.workload.traffic, self.fleet(sized).at()
+        ratio, limit = held_ratio(lambda at: self.tail(sized, at), 1 / self.headroom)
+        ttft, e2e = observed.percentiles(run.ttft_s), observed.percentiles(run.e2e_s)
+        assert ttft is not None and e2e is not None
+        c = self.study.candidates
+        id, engine = c.accelerator_ids[c.accelerator[row]], c.engine_ids[c.engine[row]]
+        return Sizing(
+            trace=self.traffic.name,
+            arrivals="users" if self.traffic.users else traffic.arrivals or ("mmpp" if traffic.profile else "trace"),
+            lengths=traffic.lengths or ("recorded" if traffic.trace else "scaled"),
+            router="round_robin",
+            requests=len(run.start_s),
+            replicas=replicas,
+            replicas_screened=int(replicas_needed(self.study, np.array([row]))[0]),
+            headroom=self.headroom,
+            ttft_s=ttft,
+            tpot_s=observed.percentiles(run.tpot_s),
+            e2e_s=e2e,
+            spread=observed.spread_over_blocks(run, float(run.start_s.max())),
+            margin=ratio,
+            limit=limit,
+            left_out=self.traffic.left_out,
+            basis=basis_of(self.study.catalog, id, WEIGHTS[c.weights[row]], self.study.llm_id, engine),
+        )
+
+
+def confirm(study: Study, market: Market, most: int) -> tuple[list[Entry], dict[Sized, Sizing]]:
+    """The ranking once its first `most` entries keep the promise in simulation, and what they show there.
+
+    Entries further down stay as closed forms have them; so do those that `ENOUGH` requests do not reach.
+    """
+    if not most:
+        return ranking(study, [market]), {}
+    of = np.full(len(study.candidates), -1)
+    of[market.rows] = 0
+    traffic = demand(study.workload, study.catalog, study.llm.max_context_tokens)
+    state = Confirmation(study, [market], of, study.catalog.parameter("headroom").value, traffic)
+    entries = state.ranking()
+    while state.requests < ENOUGH:
+        unknown = next((s for s in map(_sized, entries[:most]) if s not in state.kept), None)
+        if unknown is None:
+            break
+        if not state.check(unknown):
+            entries = state.ranking()
+    return entries, {s: state.sizing(s) for s in map(_sized, entries[:most]) if s in state.kept}
+
+
+def _sized(entry: Entry) -> Sized:
+    return entry.row, entry.replicas

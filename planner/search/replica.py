@@ -1,0 +1,156 @@
+"""What a fleet of replicas shows its users under a trace, told from a few of its ranks; and how much more it holds.
+
+Requests go to the ranks of all replicas in turn (round robin), so all ranks see traffic of one kind, and a few
+stand for the rest. The number of requests is bounded, whatever the rate of the fleet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.models.engine import Policy
+from planner.models.placements import take
+from planner.models.simulate import Result, simulate_closed, simulate_open
+from planner.models.tables import step_times
+from planner.models.traffic import Tokens, Trace
+from planner.schema import Slo
+from planner.search.columns import Array
+from planner.search.demand import Demand
+from planner.search.learned import take_eff
+from planner.search.margins import largest
+from planner.search.observed import Tail, worst_tail
+from planner.search.replay import Server
+from planner.search.study import Study
+
+REQUESTS = 3000  # simulated per run: thirty beyond the 99th percentile
+SPAN_ANSWERS = 30  # a trace that is over in fewer mean answers is replayed again and again
+ROUNDS = (3, 8)  # fewest and most requests of each user in a closed loop, the first of which is not counted
+BRACKET, HALVINGS = 1.3, 3  # the margin is exact to 1.3 ** (1 / 2 ** 3): 3 %
+MOST_RATIO = 4.0  # margins beyond it are not looked for
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Replicas of one kind and what arrives at them.
+
+    Attributes
+    ----------
+    server : one attention rank of a replica
+    replicas : that serve, without spares [-]
+    demand : what arrives at all of them; requests beyond what a rank caches are left out
+    answer_s : about how long a mean answer takes, for how long a rank is watched [s]
+    """
+
+    server: Server
+    replicas: int
+    demand: Demand
+    answer_s: float
+
+    @property
+    def ranks(self) -> int:
+        """Schedulers that share the traffic. [-]"""
+        return self.replicas * self.server.ranks
+
+    def at(self, ratio: float = 1.0, requests: int = REQUESTS) -> Result:
+        """What users see when the load is `ratio` times the asked one, in order of sending."""
+        trace = _fitting(self.demand.trace, self.server.kv_tokens)
+        parts = self._closed(trace, ratio, requests) if self.demand.users else self._open(trace, ratio, requests)
+        columns = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]
+        order = np.argsort(columns[0], kind="stable")
+        return felt(self.server, Result(*(column[order] for column in columns)))
+
+    def _open(self, trace: Trace, ratio: float, requests: int) -> list[Result]:
+        span_s = max(trace.duration_s / ratio, SPAN_ANSWERS * self.answer_s)
+        each = max(min(round(trace.rate_per_s * ratio * span_s / self.ranks), requests), 1)
+        shown = max(min(self.ranks, requests // each), 1)
+        first = _busiest(trace.arrivals_s, each * self.ranks)
+        parts = []
+        for number in range(shown):
+            at = first + number * self.ranks // shown + self.ranks * np.arange(each)
+            again, row = np.divmod(at, len(trace))
+            arrivals_s = (again * trace.duration_s + trace.arrivals_s[row] - trace.arrivals_s[first]) / ratio
+            inputs, outputs = trace.input_tokens[row], trace.output_tokens[row]
+            limits = _limits(self.server, inputs)
+            parts.append(simulate_open(self.server.times, arrivals_s, inputs, outputs, *limits))
+        return parts
+
+    def _closed(self, trace: Trace, ratio: float, requests: int) -> list[Result]:
+        users = max(math.ceil((self.demand.users or 1) * ratio / self.ranks), 1)
+        rounds = min(max(requests // users, ROUNDS[0]), ROUNDS[1])
+        shown = max(min(self.ranks, requests // (users * rounds)), 1)
+        parts = []
+        for number in range(shown):
+            row = (number + self.ranks * np.arange(users * rounds)) % len(trace)
+            inputs, outputs = trace.input_tokens[row], trace.output_tokens[row]
+            run = simulate_closed(self.server.times, inputs, outputs, users, *_limits(self.server, inputs))
+            parts.append(Result(*(getattr(run, name)[users:] for name in _COLUMNS)))  # less the burst of the start
+        return parts
+
+
+_COLUMNS = ("start_s", "finish_s", "ttft_s", "tpot_s", "e2e_s")
+
+
+def server_for(study: Study, row: int) -> Server:
+    """One attention rank of a candidate; its step times are exact around the load that closed forms find it to hold."""
+    rows = np.array([row])
+    eff, fit, c = take_eff(study.eff, rows), study.fit, study.candidates
+    engine = study.catalog.engines[c.engine_ids[c.engine[row]]]
+    policy: Policy = "prompt_first" if engine.schedule == "prompt_first" else "mixed"
+    running = np.maximum(study.capacity.sequences[rows], 1.0)
+    ranks = int(c.dp[row])
+    return Server(
+        times=step_times(study.shape, take(study.place, rows), eff, study.lengths, running)[0],
+        ranks=ranks,
+        max_sequences=max(math.floor(fit.max_sequences[row] / ranks), 1),
+        budget_tokens=int(fit.budget_tokens[row]),
+        kv_tokens=float(fit.capacity_tokens[row]) / ranks,
+        policy=policy,
+        ingest_s=float(np.ravel(eff.ingest_s)[0]),
+        first_token_steps=eff.first_token_steps,
+        hit_rate=study.workload.traffic.prefix_hit_rate,
+    )
+
+
+def held_ratio(tail_at: Callable[[float], Tail], kept: float) -> tuple[float, str]:
+    """Largest load that keeps the promise over the asked one, and the percentile that stands worst there or beyond.
+
+    Parameters
+    ----------
+    tail_at : worst percentile at a ratio
+    kept : a ratio that is known to keep it: the search goes upwards from there, to MOST_RATIO
+    """
+    return largest(tail_at, kept, BRACKET, HALVINGS, MOST_RATIO)
+
+
+def replica_rate_per_s(server: Server, demand: Demand, slo: Slo, guess_per_s: float, answer_s: float) -> float:
+    """Largest rate at which one replica alone keeps the promise under the trace; 0 where none does. [1/s]"""
+    alone = Fleet(server, 1, demand, answer_s)
+    asked = demand.trace.rate_per_s
+    return asked * largest(lambda ratio: worst_tail(alone.at(ratio), slo), begin=guess_per_s / asked)[0]
+
+
+def _limits(server: Server, inputs: Tokens) -> tuple[int, int, float, Policy, Tokens]:
+    """What the scheduler of a rank allows, and the prompt tokens that it knows."""
+    known = np.minimum(np.floor(inputs * server.hit_rate), inputs - 1).astype(np.int64)
+    return server.max_sequences, server.budget_tokens, server.kv_tokens, server.policy, known
+
+
+def felt(server: Server, run: Result) -> Result:
+    """Times of the scheduler as users feel them: ingestion and steps around the first token added."""
+    known = run.tpot_s[~np.isnan(run.tpot_s)]
+    around_s = server.ingest_s + server.first_token_steps * (float(known.mean()) if len(known) else 0.0)
+    return Result(run.start_s, run.finish_s + around_s, run.ttft_s + around_s, run.tpot_s, run.e2e_s + around_s)
+
+
+def _fitting(trace: Trace, most_tokens: float) -> Trace:
+    fits = trace.input_tokens + trace.output_tokens <= most_tokens
+    return trace if fits.all() else trace.keep(fits)
+
+
+def _busiest(arrivals_s: Array, most: int) -> int:
+    """Where the densest `most` requests in a row begin."""
+    return int((arrivals_s[most:] - arrivals_s[:-most]).argmin()) if len(arrivals_s) > most else 0
