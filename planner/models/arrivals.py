@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from planner.errors import WorkloadError
 from planner.models.burstiness import dispersion
@@ -98,6 +97,8 @@ def fit_modulation(trace: Trace) -> Modulation:
     WorkloadError
         If the trace is too short to show any dispersion.
     """
+    from scipy.optimize import nnls  # takes half a second to load
+
     longest_s = trace.duration_s * LONGEST_SHARE
     if len(trace) < 100 or longest_s <= 2 * SHORTEST_WINDOW_S:
         raise WorkloadError(
