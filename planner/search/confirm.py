@@ -38,6 +38,7 @@ class Confirmation:
     markets : candidates as screened, and again with more replicas
     of : for each of the study's candidates the market that counts, -1: none
     kept : candidates with so many replicas that keep the promise
+    enough : for candidates that lost replicas again, the factor that was enough
     """
 
     study: Study
@@ -46,6 +47,7 @@ class Confirmation:
     headroom: float
     traffic: Demand
     kept: set[Sized] = field(default_factory=set)
+    enough: dict[int, float] = field(default_factory=dict)
     requests: int = 0  # simulated so far
     _servers: dict[int, Server] = field(default_factory=dict)
     _tails: dict[tuple[Sized, float, int], Tail] = field(default_factory=dict)
@@ -56,17 +58,46 @@ class Confirmation:
 
     def check(self, sized: Sized) -> bool:
         """Whether a candidate keeps the promise at the asked load over the headroom; if not, it is sized anew."""
+        row, _ = sized
         if self.tail(sized, 1 / self.headroom).ratio <= 1:
             self.kept.add(sized)
-            return True
-        row, replicas = sized
+            return self._fewest(sized)
+        if row in self.enough:  # one that a search took off was one too many
+            self._size(np.array([row]), self.enough.pop(row))
+            return False
         begin = 1 / self.headroom / BRACKET
         held, _ = largest(lambda at: self.tail(sized, at, ROUGH), begin, BRACKET, 1, begin, LEAST_RATIO)
         if held <= LEAST_RATIO:
             self.of[self._variants(row)] = -1
         else:
-            self._enlarge(row, replicas * float(held_by_one(self.study, np.array([row]))[0]) / held)
+            self._enlarge(row, self._factor(sized, held))
         return False
+
+    def _fewest(self, sized: Sized) -> bool:
+        """Whether an enlarged candidate has no replica too many by the load that it holds; if not, it loses them."""
+        row, replicas = sized
+        factor = self.markets[self.of[row]].factor
+        if factor <= 1 or row in self.enough:
+            return True
+        held, _ = held_ratio(lambda at: self.tail(sized, at), 1 / self.headroom)
+        fewer = self._factor(sized, held)
+        if int(replicas_needed(self.study, np.array([row]), fewer)[0]) >= replicas:
+            return True
+        self.enough[row] = factor
+        self._size(np.array([row]), fewer)
+        return False
+
+    def settle(self) -> None:
+        """Give back replicas that were taken off and never checked."""
+        for row, factor in self.enough.items():
+            market = self.markets[self.of[row]]
+            if (row, int(market.replicas[market.rows == row][0])) not in self.kept:
+                self._size(np.array([row]), factor)
+
+    def _factor(self, sized: Sized, held: float) -> float:
+        """What closed forms say that a candidate holds, over what it does hold. [-]"""
+        row, replicas = sized
+        return replicas * float(held_by_one(self.study, np.array([row]))[0]) / held
 
     def tail(self, sized: Sized, ratio: float, requests: int = REQUESTS) -> Tail:
         """The percentile that stands worst at `ratio` times the asked load; simulated once."""
@@ -91,7 +122,9 @@ class Confirmation:
         c = self.study.candidates
         mine = (c.accelerator == c.accelerator[row]) & (c.weights == c.weights[row]) & (self.of >= 0)
         mine[[known for known, _ in self.kept]] = False
-        rows = np.flatnonzero(mine)
+        self._size(np.flatnonzero(mine), factor)
+
+    def _size(self, rows: Index, factor: float) -> None:
         self.markets.append(offered(self.study, rows, factor))
         self.of[rows] = len(self.markets) - 1
 
@@ -148,6 +181,8 @@ def confirm(study: Study, market: Market, most: int) -> tuple[list[Entry], dict[
             break
         if not state.check(unknown):
             entries = state.ranking()
+    state.settle()
+    entries = state.ranking()
     return entries, {s: state.sizing(s) for s in map(_sized, entries[:most]) if s in state.kept}
 
 

@@ -223,6 +223,8 @@ def test_a_plan_that_breaks_the_promise_gets_replicas(result: PlanResult, catalo
     best = result.plans[0]
     assert first.replicas < best.replicas
     assert best.sizing is not None and best.sizing.replicas_screened <= first.replicas
+    one_less = best.sizing.margin * (best.replicas - 1) / best.replicas
+    assert one_less < 1.1 / best.sizing.headroom  # and none too many, as far as 3 % of margin tell
 
 
 def test_costs_stay_in_order(result: PlanResult) -> None:
