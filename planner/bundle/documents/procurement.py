@@ -34,15 +34,9 @@ def write(draft: Draft) -> Mapping[str, str | bytes]:
     for language, suffix in (("en", ""), ("zh", ".zh")):
         _ = translator(language)
         found[f"{PLACE}/bom{suffix}.csv"] = bill_csv(bought, _)
-        found[f"{PLACE}/bom{suffix}.xlsx"] = workbook(bought, _title(draft), draft.catalog.as_of, _)
+        found[f"{PLACE}/bom{suffix}.xlsx"] = workbook(bought, draft.subject.plan.title, draft.catalog.as_of, _)
         found[f"{PLACE}/rfq{suffix}.md"] = quotation(subject, bought, language)
     return found
-
-
-def _title(draft: Draft) -> str:
-    """The user's name of the workload, and the plan."""
-    name = draft.subject.result.workload.name
-    return f"{name}: {draft.subject.plan.title}" if name else draft.subject.plan.title
 
 
 def bill_csv(bought: Purchase, _: Translate) -> bytes:
