@@ -53,8 +53,8 @@ def together(parts: Iterable[Finding]) -> Finding:
     return Finding(
         worst(part.verdict for part in found),
         " ".join(dict.fromkeys(part.reason for part in found if part.reason)),
-        "; ".join(dict.fromkeys(part.stated for part in found if part.stated)),
-        "; ".join(dict.fromkeys(part.computed for part in found if part.computed)),
+        "; ".join(part.stated for part in found if part.stated),
+        "; ".join(part.computed for part in found if part.computed),
         found[0].unit,
         tuple(dict.fromkeys(one for part in found for one in part.evidence)),
     )

@@ -8,10 +8,12 @@ from planner.audit.finding import Context, Finding, formula
 from planner.bundle.documents.operation import BREAKER_ERRORS, CHECK_EVERY_S
 from planner.bundle.finding import Bundle
 from planner.bundle.rules import RULES
+from planner.bundle.tools import TOOLS
 from planner.errors import WorkloadError
-from planner.schema import Evidence, ManifestClaim, PracticeClaim
+from planner.schema import Evidence, ManifestClaim, PracticeClaim, Verdict
 
 MAX_BYTES = 1_000_000
+SCHEMA = "kubernetes-schema"
 # Rules that look at the whole folder or at its plan say nothing about a single manifest.
 OF_A_FOLDER = {
     "record",
@@ -25,21 +27,17 @@ OF_A_FOLDER = {
 
 
 def manifest(claim: ManifestClaim, context: Context) -> Finding:
-    """Every rule of `planner lint` that a manifest alone can break."""
-    bundle = Bundle({"k8s/claim.yaml": _content(claim, context)})
+    """Every rule of `planner lint` that a manifest alone can break, and the published schemas where they are there."""
+    bundle, _ = Bundle({"k8s/claim.yaml": _content(claim, context)}), context._
     problems = [found for name, rule in RULES.items() if name not in OF_A_FOLDER for found in rule(bundle)]
-    problems += _schema(bundle)
+    problems += TOOLS[SCHEMA].check(bundle, Path())
     errors = [found for found in problems if found.severity == "error"]
-    reason = " ".join(f"{found.rule}: {found.message}." for found in errors)
-    computed = context._("{n} rules broken").format(n=len({found.rule for found in errors}))
+    skipped = [_("Not checked: {what}.").format(what=one.message) for one in problems if one.severity == "not_checked"]
+    reason = " ".join([*(f"{found.rule}: {found.message}." for found in errors), *skipped])
+    computed = _("{n} rules broken").format(n=len({found.rule for found in errors}))
     seen = tuple(Evidence(row=f"planner lint, {found.rule}", value=found.message) for found in errors)
-    return Finding("refuted" if errors else "holds", reason, claim.file, computed, "", seen)
-
-
-def _schema(bundle: Bundle):  # type: ignore[no-untyped-def]
-    from planner.bundle.tools.kubernetes import _kubernetes_schema
-
-    return list(_kubernetes_schema(bundle, Path()))
+    verdict: Verdict = "refuted" if errors else "conditional" if skipped else "holds"
+    return Finding(verdict, reason, claim.file, computed, "", seen)
 
 
 def _content(claim: ManifestClaim, context: Context) -> bytes:

@@ -8,9 +8,10 @@ from planner.audit.expressions import evaluate
 from planner.audit.finding import Context, Finding, evidence, formula, together, worst
 from planner.audit.quantity import close, measures, of_field, to_si, written
 from planner.errors import MissingFact, WorkloadError
-from planner.schema import Figure, RatioClaim, RatioTerm, Sourced, SpecClaim
+from planner.schema import Figure, RatioClaim, RatioTerm, Sourced, SpecClaim, Verdict
 
 ONE_WAY = ("scaleup_bytes_per_s", "pcie_bytes_per_s", "port_bytes_per_s")
+NEARLY = 0.1  # relative difference within which a comparison of limits counts as what the text may mean
 LIMITS = ("tdp_w",)  # what a board may draw, not what it draws
 
 
@@ -44,7 +45,9 @@ def _figure(figure: Figure, tolerance: float, context: Context) -> Finding:
     return Finding(verdict, reason, said, right, figure.unit, seen)
 
 
-def _judged(figure: Figure, stated: float, value: float, tolerance: float, row: Sourced, context: Context):  # type: ignore[no-untyped-def]
+def _judged(
+    figure: Figure, stated: float, value: float, tolerance: float, row: Sourced, context: Context
+) -> tuple[Verdict, str]:
     _, name, right = context._, row_name(row), written(value, figure.unit)
     if close(stated, value, tolerance):
         return "holds", ""
@@ -175,7 +178,9 @@ def ratio(claim: RatioClaim, context: Context) -> Finding:
     found, stated = evaluate(claim.expression, values), to_si(claim.stated, claim.unit)
     said, right = written(stated, claim.unit), written(found, claim.unit, 3)
     terms = [one for _value, some in parts for one in some]
-    verdict, reason = _compared(claim, close(stated, found, claim.tolerance), close(stated, found, 0.1), right, context)
+    verdict, reason = _compared(
+        claim, close(stated, found, claim.tolerance), close(stated, found, NEARLY), right, context
+    )
     _ = context._
     wrong = [one for one in terms if one.verdict == "refuted"]
     if wrong and verdict != "refuted":
@@ -185,7 +190,7 @@ def ratio(claim: RatioClaim, context: Context) -> Finding:
     return Finding(worst([verdict, *(one.verdict for one in terms)]), text, said, right, claim.unit, seen)
 
 
-def _compared(claim: RatioClaim, right: bool, nearly: bool, value: str, context: Context):  # type: ignore[no-untyped-def]
+def _compared(claim: RatioClaim, right: bool, nearly: bool, value: str, context: Context) -> tuple[Verdict, str]:
     _ = context._
     limits = any(limit in term.value for limit in LIMITS for term in (claim.a, claim.b))
     if limits and nearly:

@@ -38,7 +38,7 @@ def _parts(claim: StorageClaim, drive: Drive, cpu: Cpu | None, context: Context)
             yield _rate(claim, to_si(stated, claim.unit), field, drive, cpu, context)
     if claim.stated_random_reads is not None:
         rated = _known(drive, "random_reads_per_s") * claim.drives
-        yield _against(claim.stated_random_reads, rated, "", "random_reads_per_s", drive, context)
+        yield _against(claim, claim.stated_random_reads, rated, "", "random_reads_per_s", drive, context)
 
 
 def _known(drive: Drive, field: str) -> float:
@@ -57,7 +57,7 @@ def _rate(claim: StorageClaim, stated: float, field: str, drive: Drive, cpu: Cpu
     reached = striped_bytes_per_s(rated, claim.drives, drive.pcie_lanes, lane)
     if claim.raid == "10":
         reached = reached if field.startswith("read") else reached / 2
-    found = _against(stated, reached, claim.unit, field, drive, context)
+    found = _against(claim, stated, reached, claim.unit, field, drive, context)
     if reached >= claim.drives * rated or found.verdict == "refuted":
         return found
     words = _("Holds only because {cpu} has PCIe {gen}.0: {each} a drive. In PCIe {own}.0 the drives read {full}.")
@@ -72,12 +72,14 @@ def _rate(claim: StorageClaim, stated: float, field: str, drive: Drive, cpu: Cpu
     return Finding(found.verdict, reason, found.stated, found.computed, found.unit, seen)
 
 
-def _against(stated: float, rated: float, unit: str, field: str, drive: Drive, context: Context) -> Finding:
+def _against(
+    claim: StorageClaim, stated: float, rated: float, unit: str, field: str, drive: Drive, context: Context
+) -> Finding:
     """A stated figure against what the array can do: reached, far below, or out of reach."""
     _ = context._
     said, right = written(stated, unit), written(rated, unit, 3)
     seen = (evidence(context, drive.id, field, f"{getattr(drive, field):,.4g}"),)
-    if stated > rated * 1.1:
+    if stated > rated * (1 + claim.tolerance):
         return Finding("refuted", _("The drives reach {right} at most.").format(right=right), said, right, unit, seen)
     if stated < rated * FAR_BELOW:
         reason = _("Far below the {right} that the drives are rated for: something else limits it.").format(right=right)

@@ -127,6 +127,11 @@ BAD: list[tuple[str, str, Edit]] = [
         "a share",
         engine(lambda c: c.update(resources={key: {"nvidia.com/gpu": 0.5} for key in ("requests", "limits")})),
     ),
+    (
+        "resource-keys",
+        "scaling beside the limits",
+        engine(lambda c: c["resources"].update(autoscaling={"minReplicas": 2})),
+    ),
     ("gpu-requests", "none", engine(lambda c: c.update(resources={}))),
     ("gpu-total", "a replica more", body(FLEET, lambda o: o["spec"].update(replicas=o["spec"]["replicas"] + 1))),
     ("gpu-total", "another plan", plan(gpus_total=128)),

@@ -33,6 +33,8 @@ SIZES = {
 }
 
 
+# ResourceRequirements of core/v1.
+RESOURCE_KEYS = {"claims", "limits", "requests"}
 # Files in engine/ by the engine that reads them.
 STEMS = {"vllm": "vllm", "sglang": "sglang", "trtllm": "tensorrt-llm"}
 
@@ -51,6 +53,15 @@ def gpu_requests(bundle: Bundle) -> Problems:
                     yield Finding("gpu-requests", found.file, "error", text)
     if not asked:
         yield Finding("gpu-requests", "k8s", "error", "no container requests an accelerator")
+
+
+def resource_keys(bundle: Bundle) -> Problems:
+    """Resources hold requests, limits and claims; scaling is an object of its own."""
+    for found in bundle.pods:
+        for container in containers(found) + containers(found, initial=True):
+            for name in sorted(map(str, set(mapping(container.get("resources"))) - RESOURCE_KEYS)):
+                text = f"{name} under resources: the API server knows {', '.join(sorted(RESOURCE_KEYS))} only"
+                yield Finding("resource-keys", found.file, "error", text)
 
 
 def gpu_total(bundle: Bundle) -> Problems:
@@ -165,6 +176,7 @@ def _option_keys(bundle: Bundle, file: str) -> set[str]:
 
 RULES: dict[str, Rule] = {
     "gpu-requests": gpu_requests,
+    "resource-keys": resource_keys,
     "gpu-total": gpu_total,
     "parallel-sizes": parallel_sizes,
     "batch-limits": batch_limits,
