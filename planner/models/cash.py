@@ -102,24 +102,3 @@ def yearly_energy_j(facility_w: Array, step_hours: Array) -> float:
     """
     mean_w = float(np.sum(facility_w * step_hours) / np.sum(step_hours))
     return mean_w * HOURS_PER_YEAR * 3600
-
-
-def served_hour_usd(
-    spot_usd_per_hour: float, start_hours: float, up_hours: float, fallback_share: float, on_demand_usd_per_hour: float
-) -> float:
-    """Price of an hour that is really served on Spot: start-up after each interruption, on-demand while it is away.
-
-    Parameters
-    ----------
-    start_hours : from a machine until it serves. [h]
-    up_hours : mean time between interruptions. [h]
-    fallback_share : share of time in which no Spot is there. [-]
-
-    Examples
-    --------
-    2 USD x (1 + 0.5 h / 10 h) + 0.2 x 6 USD
-
-    >>> round(served_hour_usd(2.0, 0.5, 10.0, 0.2, 6.0), 6)
-    3.3
-    """
-    return spot_usd_per_hour * (1 + start_hours / up_hours) + fallback_share * on_demand_usd_per_hour

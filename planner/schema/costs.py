@@ -64,8 +64,8 @@ class HostDesign(Strict):
     stored_bytes: float = Field(description="weights of a server with room to replace them [B]")
     array_bytes: float = Field(description="usable capacity [B]")
     array_read_bytes_per_s: float = Field(description="behind the host's PCIe generation [B/s]")
-    load_time_s: float = Field(description="weights through the slowest of drives and links, then engine start [s]")
-    load_bound: Literal["drives", "links"] = Field(description="what the weights wait for")
+    load_time_s: float = Field(description="weights through the slowest stage, then engine start [s]")
+    load_bound: Literal["storage", "loader", "staging", "pcie"] = Field(description="what the weights wait for")
     survives_a_drive: bool = Field(description="the array still reads after one drive failed")
 
 

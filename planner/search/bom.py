@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from planner.catalog import Catalog
 from planner.errors import MissingFact, UnknownName
 from planner.models import bill as counts
+from planner.models.host import Stage
 from planner.models.memory import weight_bytes
 from planner.schema import Accelerator, Cpu, Drive, Plan, Server, Sourced, Workload
 from planner.schema.costs import Bill, BillItem, HostDesign, Unpriced
 from planner.search.bom_prices import Pricing
+from planner.search.loading import Storage, start_of
 from planner.shapes import llm_shape
 
 SOCKETS = 2
@@ -117,7 +119,7 @@ def design_host(plan: Plan, workload: Workload, catalog: Catalog, count: int) ->
     read = counts.array_read_bytes_per_s(
         drives, drive.read_bytes_per_s, drive.pcie_gen, drive.pcie_lanes, gen, own.raid
     )
-    seconds, bound = _load_time(plan, catalog, count, replicas, read)
+    seconds, bound = _load_time(plan, catalog, count, read)
     return (
         HostDesign(
             cpu=cpu.id if cpu else None,
@@ -168,15 +170,13 @@ def _cores_needed(plan: Plan, catalog: Catalog, count: int, replicas: int) -> in
     return math.ceil(processes * threads / 2 + tokenising)
 
 
-def _load_time(plan: Plan, catalog: Catalog, count: int, replicas: int, read: float) -> tuple[float, str]:
-    """Weights of all accelerators of a server, once from its drives, then over each one's own link; engine start."""
+def _load_time(plan: Plan, catalog: Catalog, count: int, read_bytes_per_s: float) -> tuple[float, Stage]:
+    """Weights of a server's accelerators from its array, as a plan computes it from the reference drive. [s]"""
     gpus = min(plan.gpus_per_replica, count)
     on_disk = checkpoint_bytes(plan, catalog) * gpus / plan.gpus_per_replica
-    accelerator = catalog.accelerators[plan.accelerator]
-    link = accelerator.pcie_bytes_per_s * catalog.parameter("pcie_copy_efficiency").value
-    drives_s, links_s = on_disk / read, plan.memory.weights_bytes_per_gpu / link
-    bound = "drives" if drives_s >= links_s else "links"
-    return max(drives_s, links_s) + catalog.parameter("engine_start_s").value, bound
+    array = Storage(array_bytes_per_s=read_bytes_per_s)
+    started = start_of(catalog, plan.accelerator, on_disk, gpus, array, warm_node=True)
+    return started.start.seconds, started.loading.bound
 
 
 def _host_cpu(plan: Plan, workload: Workload, catalog: Catalog, count: int) -> tuple[Cpu | None, int]:

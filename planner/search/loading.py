@@ -24,6 +24,7 @@ class Storage:
     source : drives in the node, a shared file system over the node's network, or an object store
     drive : id in drives.csv, for `nvme`; empty: the catalogs' reference drive
     drives : striped together [-]
+    array_bytes_per_s : read rate of a whole array, where it is known; 0: by `drive` and `drives` [B/s]
     loader : the engine's own one, a tensor at a time, or one that streams
     cpu : host processor, whose memory stages the weights; empty: staging is not a limit
     """
@@ -31,6 +32,7 @@ class Storage:
     source: Source = "nvme"
     drive: str = ""
     drives: int = 1
+    array_bytes_per_s: float = 0.0
     loader: Loader = "streamed"
     cpu: str = ""
 
@@ -96,6 +98,8 @@ def _storage_rate(
         return _told(catalog, told, "object_read_bytes_per_s", "", "B/s")
     if storage.source == "network":
         return accelerators * _told(catalog, told, "internode_bytes_per_s", "", "B/s")
+    if storage.array_bytes_per_s:
+        return storage.array_bytes_per_s
     if not storage.drive:
         return storage.drives * _told(catalog, told, "drive_read_bytes_per_s", "", "B/s")
     return _drives_rate(catalog, storage, accelerator, told)

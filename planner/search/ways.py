@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.models import cash, finance, power
+from planner.models.spot import served_hour_usd
 from planner.schema import Sourced
 from planner.schema.costs import Bill, CostLine, Unpriced, WayCost
 from planner.search.bom import Fleet, bill_of, checkpoint_bytes, provisioned_w
@@ -230,7 +231,7 @@ def _fallback(one: Single, offer: Offer, units: int, on_demand_usd_per_gpu_hour:
     up_hours = sum((r.mean_up_hours or 0.0) * r.days for r in up) / sum(r.days for r in up)
     start_hours = (one.plan.load_time_s or 0.0) / SECONDS_PER_HOUR
     firm = on_demand_usd_per_gpu_hour * offer.accelerators
-    hour = cash.served_hour_usd(offer.usd_per_hour, start_hours, up_hours, away, firm)
+    hour = served_hour_usd(offer.usd_per_hour, firm, start_hours, up_hours, away)
     return (hour - offer.usd_per_hour) * HOURS_PER_MONTH * units
 
 

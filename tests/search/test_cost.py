@@ -206,7 +206,7 @@ def test_the_host_holds_what_it_must(catalog: Catalog, owned: CostAnswer) -> Non
     assert host.cores is not None and host.cores >= host.cores_needed > 8
     assert host.array_bytes >= host.stored_bytes
     # 673 GB through 14 GB/s of one side of the mirror: 48 s, and the engine's 100 s
-    assert host.load_time_s == pytest.approx(148, abs=2) and host.load_bound == "drives"
+    assert host.load_time_s == pytest.approx(148, abs=2) and host.load_bound == "storage"
     slow = answer_of(catalog, ownership__host="epyc-7742").bill.host
     assert slow.array_read_bytes_per_s < 8e9 and slow.load_time_s > host.load_time_s + 30
 
