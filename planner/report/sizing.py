@@ -5,7 +5,7 @@ from __future__ import annotations
 from planner.report.numbers import span
 from planner.report.tables import Translate
 from planner.schema import Plan, Sizing
-from planner.units import percent, si
+from planner.units import si
 
 MOST_MARGIN = 4.0  # margins are not looked for beyond it
 
@@ -58,4 +58,4 @@ def _margin(sizing: Sizing, _: Translate) -> str:
 
 
 def _share(sizing: Sizing) -> str:
-    return percent(sizing.left_out, 1)
+    return f"{sizing.left_out * 100:.2g} %"  # one in ten thousand is not none

@@ -15,10 +15,9 @@ from planner.calibration.held_out import held_out_file
 from planner.calibration.points import NEEDED
 from planner.errors import PlannerError
 from planner.report import accuracy as told
-from planner.report import charts
 from planner.report.scatter import domain, scatter_chart
 from planner.schema import Validation
-from planner.ui.session import Translate, catalog, dark, plain, translate
+from planner.ui.session import Translate, catalog, palette, plain, translate
 
 FILTERS = ("engine", "accelerator", "llm", "source")
 SHOWN_ROWS = 2000
@@ -191,8 +190,8 @@ def _scatter(rows: list[Judged], _: Translate) -> None:
             with st.container(border=True):
                 st.markdown(f"**{plain(str(engine))}** · {len(part):,}")
                 shown = [{str(k): v for k, v in row.items()} for row in part.to_dict("records")]
-                palette = charts.DARK if dark() else charts.LIGHT
-                spec = scatter_chart(shown, generations, ends, str(part["unit"].iloc[0]), palette, _)
+                colours = palette()
+                spec = scatter_chart(shown, generations, ends, str(part["unit"].iloc[0]), colours, _)
                 st.vega_lite_chart(spec, alt=f"{title}, {engine}")
     with st.expander(_("The tables behind these charts")):
         shown_table = table.drop(columns="generation")[:SHOWN_ROWS]

@@ -12,7 +12,7 @@ from planner.report import charts, findings, frames
 from planner.report import holding as told
 from planner.schema import Plan, PlanResult
 from planner.ui import inputs
-from planner.ui.session import Refusal, Translate, catalog, dark, plain, solve, translate
+from planner.ui.session import Refusal, Translate, catalog, palette, plain, solve, translate
 
 
 def page() -> None:
@@ -38,15 +38,15 @@ def _chosen(answer: PlanResult, _: Translate) -> Plan:
 
 
 def _show(answer: PlanResult, plan: Plan, _: Translate) -> None:
-    palette = charts.DARK if dark() else charts.LIGHT
+    colours = palette()
     users = plan.serving.running_sequences * plan.replicas
     rows, title = told.rows(plan, catalog()), told.finding(plan, catalog(), users, _)
     parts, memory_title = frames.memory(plan, _), findings.memory_finding(plan, _)
     st.markdown(f"**{plain(title)}**")
-    st.vega_lite_chart(told.chart(rows, users, palette, _), alt=title)
+    st.vega_lite_chart(told.chart(rows, users, colours, _), alt=title)
     st.markdown(f"**{plain(memory_title)}**")
     refused: list[dict[str, Any]] = []
-    st.vega_lite_chart(charts.memory_chart(_rows(parts), refused, palette, _), alt=memory_title)
+    st.vega_lite_chart(charts.memory_chart(_rows(parts), refused, colours, _), alt=memory_title)
     with st.expander(_("The tables behind these charts")):
         left, right = st.columns(2)
         table = pd.DataFrame(rows).rename(columns={"context": _("context [token]"), "users": _("requests at once")})

@@ -8,14 +8,14 @@ from typing import Any
 import streamlit as st
 
 from planner.errors import PlannerError
-from planner.report import charts, cost_charts, cost_findings, cost_frames, costs
+from planner.report import cost_charts, cost_findings, cost_frames, costs
 from planner.report.findings import plan_name
 from planner.report.tables import TextTable
 from planner.schema import PlanResult, Workload
 from planner.schema.costs import CostAnswer
 from planner.search.cost import cost
 from planner.ui import inputs
-from planner.ui.session import Refusal, Translate, blue, catalog, dark, plain, solve, translate
+from planner.ui.session import Refusal, Translate, blue, catalog, palette, plain, solve, translate
 from planner.units import percent, usd
 from planner.workloads import parse_workload
 
@@ -127,16 +127,16 @@ def _show(answer: CostAnswer, workload: Workload, _: Translate) -> None:
     st.markdown(f":gray[{plain(costs.owning_sentence(answer, _))}]")
     _cards(answer, _)
     _unpriced(answer, _)
-    palette = charts.DARK if dark() else charts.LIGHT
+    colours = palette()
     months, paid, load = (f(answer, _) for f in (cost_frames.months, cost_frames.cash_so_far, cost_frames.by_load))
-    _chart(cost_findings.months_finding(answer, _), lambda: cost_charts.months_chart(months, palette, _))
+    _chart(cost_findings.months_finding(answer, _), lambda: cost_charts.months_chart(months, colours, _))
     left, right = st.columns(2)
     crossed = cost_frames.crossings(answer, _)
     with left:
-        _chart(cost_findings.cash_finding(answer, _), lambda: cost_charts.cash_chart(paid, crossed, palette, _))
+        _chart(cost_findings.cash_finding(answer, _), lambda: cost_charts.cash_chart(paid, crossed, colours, _))
     with right:
         now = answer.unit.utilisation
-        _chart(cost_findings.load_finding(answer, _), lambda: cost_charts.load_chart(load, now, palette, _))
+        _chart(cost_findings.load_finding(answer, _), lambda: cost_charts.load_chart(load, now, colours, _))
     for sentence in costs.slo_sentences(answer, workload.slo.ttft_p99_s, _):
         st.caption(plain(sentence))
     _tables(answer, _)

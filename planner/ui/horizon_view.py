@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from planner.report import charts
 from planner.report import horizon as told
 from planner.report.charts_whatif import fleet_chart
 from planner.schema import Workload
 from planner.schema.horizon import HorizonResult, Outlook
 from planner.search.change import Question
 from planner.search.horizon import horizon
-from planner.ui.session import Translate, catalog, dark, plain
+from planner.ui.session import Translate, catalog, palette, plain
 
 
 def show(workload: Workload, _: Translate) -> None:
@@ -24,7 +23,7 @@ def show(workload: Workload, _: Translate) -> None:
     with left.container(border=True, height="stretch"):
         title = _("Servers in service at the end of each year")
         st.markdown(f"**{plain(title)}**")
-        st.vega_lite_chart(fleet_chart(_rows(answer, _), charts.DARK if dark() else charts.LIGHT, _), alt=title)
+        st.vega_lite_chart(fleet_chart(_rows(answer, _), palette(), _), alt=title)
     with right.container(border=True, height="stretch"):
         table(told.policy_table(answer, _))
     table(told.order_table(answer, _))

@@ -16,7 +16,7 @@ from planner.report.sizing import sizing_sentence
 from planner.report.words import basis_words, explanation_words
 from planner.schema import Plan, PlanResult
 from planner.ui import inputs
-from planner.ui.session import Refusal, Translate, blue, catalog, dark, language, plain, solve, translate
+from planner.ui.session import Refusal, Translate, blue, catalog, language, palette, plain, solve, translate
 from planner.units import floored, si, usd
 
 BADGES: dict[str, Literal["green", "orange", "gray"]] = {
@@ -116,7 +116,7 @@ def _memory(result: PlanResult, plan: Plan, _: Translate) -> pd.DataFrame:
     parts, refused = frames.memory(plan, _), frames.refused_memory(result)
     title, rejection = findings.memory_finding(plan, _), findings.nearest_memory_rejection(result)
     st.markdown(f"**{plain(title)}**")
-    st.vega_lite_chart(charts.memory_chart(_rows(parts), _rows(refused), _palette(), _), alt=title)
+    st.vega_lite_chart(charts.memory_chart(_rows(parts), _rows(refused), palette(), _), alt=title)
     if rejection is not None:
         st.caption(plain(findings.memory_rejection_finding(rejection, _)))
     return parts
@@ -128,12 +128,8 @@ def _curves(result: PlanResult, plan: Plan, _: Translate) -> pd.DataFrame:
     shown = frames.shown_point(plan, label.format(plan=findings.plan_name(plan)))
     least = 1 / result.workload.slo.tpot_p99_s
     st.markdown(f"**{plain(title)}**")
-    st.vega_lite_chart(charts.curve_chart(_rows(curves), shown, least, _palette(), _), alt=title)
+    st.vega_lite_chart(charts.curve_chart(_rows(curves), shown, least, palette(), _), alt=title)
     return curves
-
-
-def _palette() -> charts.Palette:
-    return charts.DARK if dark() else charts.LIGHT
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from planner.report import charts
 from planner.report import risk as told
 from planner.report.charts_whatif import chance_chart, tornado_chart
 from planner.report.tables import TextTable
@@ -13,7 +12,7 @@ from planner.schema.risk import PlanRisk, RiskResult
 from planner.search.change import Question
 from planner.search.risk import METRICS, Setting, risk
 from planner.search.uncertain import parse
-from planner.ui.session import Translate, catalog, dark, plain
+from planner.ui.session import Translate, catalog, palette, plain
 from planner.units import percent, usd
 
 FORMS = {"usd_per_month": "$,.0f", "usd_per_million_output_tokens": "$,.2f", "ttft_p99_s": ".2f", "tpot_p99_s": ".3f"}
@@ -94,7 +93,7 @@ def _money(value: float | None) -> str:
 
 
 def _charts(answer: RiskResult, _: Translate) -> None:
-    palette = charts.DARK if dark() else charts.LIGHT
+    colours = palette()
     left, right = st.columns([6, 5])
     axis = told.metric_words(_)[answer.metric]
     bars = [{"name": told.input_name(bar.input, _), **bar.model_dump()} for bar in answer.tornado]
@@ -104,7 +103,7 @@ def _charts(answer: RiskResult, _: Translate) -> None:
         if answer.at_mid is None:
             st.caption(_("Out of reach with every input at mid."))
         else:
-            chart = tornado_chart(bars, answer.at_mid, axis, FORMS[answer.metric], palette, _)
+            chart = tornado_chart(bars, answer.at_mid, axis, FORMS[answer.metric], colours, _)
             st.vega_lite_chart(chart, alt=title)
         with st.expander(_("The table behind this chart")):
             _table(told.tornado_table(answer, _))
@@ -116,7 +115,7 @@ def _charts(answer: RiskResult, _: Translate) -> None:
     with right.container(border=True, height="stretch"):
         title = _("Chance that a fleet sized to the draw costs no more")
         st.markdown(f"**{plain(title)}**")
-        st.vega_lite_chart(chance_chart(points, answer.budget_usd_per_month, palette, _), alt=title)
+        st.vega_lite_chart(chance_chart(points, answer.budget_usd_per_month, colours, _), alt=title)
 
 
 def _table(found: TextTable) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 from planner.catalog import Catalog, load_catalog
 from planner.errors import NoPlan, PlannerError
 from planner.i18n import LANGUAGES, language_code, translator
+from planner.report.charts import DARK, LIGHT, Palette
 from planner.schema import PlanResult, Workload
 from planner.search.plan import Screening, answered, screened
 
@@ -104,3 +105,8 @@ def blue(text: str) -> str:
 def dark() -> bool:
     """Whether the reader looks at a dark page."""
     return st.context.theme.type == "dark"
+
+
+def palette() -> Palette:
+    """Colours of charts on the page as the reader has it."""
+    return DARK if dark() else LIGHT

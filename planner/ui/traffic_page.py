@@ -11,14 +11,14 @@ import pandas as pd
 import streamlit as st
 
 from planner.errors import PlannerError
-from planner.report import charts, traffic_charts
 from planner.report import simulated as told
+from planner.report import traffic_charts
 from planner.schema import FleetOptions, Simulated, Workload
 from planner.search.offered import DEFAULT_TRACE
 from planner.search.remarks import spelled
 from planner.search.simulated import simulate
 from planner.ui import fleet_panel, inputs
-from planner.ui.session import Refusal, Translate, catalog, dark, plain, solve, translate
+from planner.ui.session import Refusal, Translate, catalog, palette, plain, solve, translate
 from planner.units import percent, si
 
 UPLOAD_MB = 5  # .streamlit/config.toml has the server's own limit
@@ -193,7 +193,7 @@ def _show(found: Simulated, _: Translate) -> None:
             st.warning(plain(spelled(remark, _)), icon=":material/warning:")
     _arrivals(found, _)
     _latency(found, _)
-    fleet_panel.show(found, charts.DARK if dark() else charts.LIGHT, _)
+    fleet_panel.show(found, palette(), _)
     with st.expander(_("What was done to the traffic")):
         st.markdown("\n".join(f"- {plain(spelled(one, _))}" for one in found.remarks) or "–")
     with st.expander(_("The table behind these charts")):
@@ -227,11 +227,11 @@ def _card(label: str, value: str, below: str) -> None:
 
 
 def _arrivals(found: Simulated, _: Translate) -> None:
-    palette = charts.DARK if dark() else charts.LIGHT
+    colours = palette()
     left, right = st.columns(2)
     for place, title, spec in (
-        (left, traffic_charts.arrivals_finding(found, _), traffic_charts.arrivals_chart(found, palette, _)),
-        (right, traffic_charts.attainment_finding(found, _), traffic_charts.attainment_chart(found, palette, _)),
+        (left, traffic_charts.arrivals_finding(found, _), traffic_charts.arrivals_chart(found, colours, _)),
+        (right, traffic_charts.attainment_finding(found, _), traffic_charts.attainment_chart(found, colours, _)),
     ):
         with place.container(border=True, height="stretch"):
             st.markdown(f"**{plain(title)}**")
@@ -248,5 +248,5 @@ def _latency(found: Simulated, _: Translate) -> None:
         )  # fmt: skip
         title = traffic_charts.latency_finding(found, metric or "ttft", _)
         st.markdown(f"**{plain(title)}**")
-        palette = charts.DARK if dark() else charts.LIGHT
-        st.vega_lite_chart(traffic_charts.latency_chart(found, metric or "ttft", palette, _), alt=title)
+        colours = palette()
+        st.vega_lite_chart(traffic_charts.latency_chart(found, metric or "ttft", colours, _), alt=title)

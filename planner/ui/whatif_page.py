@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 
 from planner.errors import PlannerError
-from planner.report import charts
 from planner.report import whatif as told
 from planner.report.charts_whatif import parts_chart
 from planner.report.tables import TextTable
@@ -15,7 +14,7 @@ from planner.schema import WhatIf, Workload
 from planner.search.change import Question, parse_change
 from planner.search.whatif import whatif
 from planner.ui import horizon_view, inputs, risk_view
-from planner.ui.session import Translate, catalog, dark, plain, translate
+from planner.ui.session import Translate, catalog, palette, plain, translate
 
 
 def page() -> None:
@@ -103,14 +102,14 @@ def _show(answer: WhatIf, _: Translate) -> None:
 
 def _drivers(answer: WhatIf, _: Translate) -> None:
     """The difference in monthly cost by factor and, where several things change, by change."""
-    words, palette = told.driver_words(_), charts.DARK if dark() else charts.LIGHT
+    words, colours = told.driver_words(_), palette()
     lists = [(_("What the difference consists of, by factor"), answer.drivers)]
     if len(answer.by_change) > 1:
         lists.insert(0, (_("What the difference consists of, by change"), answer.by_change))
     for title, parts in lists:
         st.markdown(f"**{plain(title)}**")
         rows = [{"name": words.get(p.name, p.name), "usd": p.usd_per_month} for p in parts]
-        st.vega_lite_chart(parts_chart(rows, palette, _), alt=title)
+        st.vega_lite_chart(parts_chart(rows, colours, _), alt=title)
 
 
 def table(found: TextTable, **options: Any) -> None:
