@@ -17,7 +17,7 @@ run: $(VENV)/.installed ## Plan DeepSeek-R1 with the default workload, then star
 	$(PYTHON_IN) -m planner app
 
 test: check ## Every check, then the tests
-	$(PYTHON_IN) -m pytest
+	$(PYTHON_IN) -m pytest --numprocesses auto --dist worksteal
 
 check: $(VENV)/.installed-dev ## Lint, format, types, catalogs, and the wheel outside the checkout
 	$(PYTHON_IN) -m ruff check .

@@ -157,7 +157,7 @@ LIMITS = {"limits.accelerators": ["h200-sxm-141gb", "b200-sxm-180gb"], "limits.m
 
 def asked(catalog: Catalog, **more: object) -> PlanResult:
     fields = {**LIMITS, "limits.engines": ["vllm"], **{k.replace("__", "."): v for k, v in more.items()}}
-    return plan(load_workload("default", fields), catalog, 50)
+    return plan(load_workload("default", fields), catalog, 50, confirmed=0)
 
 
 def of(result: PlanResult, accelerator: str) -> list[Plan]:

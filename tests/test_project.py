@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOT_OURS = {
     ".git",
     ".venv",
+    ".venv-aiperf",
     ".hypothesis",
     ".mypy_cache",
     ".pytest_cache",
@@ -80,11 +81,12 @@ def test_every_import_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = [line for lines in project["optional-dependencies"].values() for line in lines]
     declared = {distribution_name(line) for line in [*requirement_lines(), *extras]}
+    installed = packages_distributions()
     offenders = [
         f"{path.relative_to(ROOT)}:{line}: {package} is in no requirements"
         for path in SOURCES
         for line, package in third_party_imports(path)
-        if not declared & ({package} | {distribution_name(name) for name in packages_distributions().get(package, [])})
+        if not declared & ({package} | {distribution_name(name) for name in installed.get(package, [])})
     ]
     assert not offenders, "\n".join(offenders)
 

@@ -19,6 +19,8 @@ from planner.models.speculation import Speculation
 
 Array = NDArray[np.float64]
 
+ROUNDING = 1e-9  # rows of sequences and drafts, added up and multiplied, differ by less [-]
+
 
 @dataclass(frozen=True)
 class Efficiency:
@@ -287,7 +289,8 @@ def step_s(
     traffic = eff.elementwise_passes * 4 * shape.hidden_size * shape.layers * micro_rows / place.dp
     busy = layers_host_s(shape, place, eff) + eff.host_step_s + eff.host_sequence_s * sequences / place.dp
     time = time + traffic / place.bandwidth_bytes_per_s + busy
-    time = np.where(rows > sequences * queries, np.maximum(time, prompt_launch_s(shape, eff)), time)
+    prompts = rows > sequences * queries * (1 + ROUNDING)
+    time = np.where(prompts, np.maximum(time, prompt_launch_s(shape, eff)), time)
     return np.maximum(time * place.time_factor, sequences * place.stream_sequence_s)
 
 

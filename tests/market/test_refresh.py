@@ -44,7 +44,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
 def folder(catalog: Catalog, tmp_path: Path) -> Path:
     """A copy of the catalogs that may be changed."""
     copied = tmp_path / "catalogs"
-    shutil.copytree(catalog.folder, copied, ignore=shutil.ignore_patterns("measured", "traces"))
+    shutil.copytree(catalog.folder, copied, ignore=shutil.ignore_patterns("measured"))
     return copied
 
 

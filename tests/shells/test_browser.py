@@ -147,6 +147,7 @@ def test_a_change_is_answered_and_kept_in_the_link(browser: Browser, address: st
     rate.fill("200")
     rate.press("Enter")
     expect(page.locator("h1")).not_to_have_text(before, timeout=PAINT_MS)
+    expect(page.get_by_text("requests simulated")).to_be_visible(timeout=PAINT_MS)  # closed forms answer first
     after = page.locator("h1").inner_text()
     assert "traffic.rate_per_s=200" in page.url
     page.goto(page.url)

@@ -40,7 +40,7 @@ def test_json_fits_the_printed_schema(run_cli: Run) -> None:
     result = run_cli("calibrate", *RESULTS, *SETUP, "--json")
     found = json.loads(result.stdout)
     jsonschema.validate(found, json.loads(run_cli("schema", "calibrate").stdout))
-    assert found.keys() == {"catalog_sha256", "setup", "files", "points", "scalars", "scores", "out"}
+    assert found.keys() == {"catalog_sha256", "setup", "files", "points", "scalars", "scores", "doubts", "out"}
     assert [file["name"] for file in found["files"]] == [Path(name).name for name in RESULTS]
     assert len(found["points"]) == 9
     assert {score["metric"]: score["n"] for score in found["scores"]} == {"tpot": 3, "ttft": 3, "output": 3}

@@ -1,0 +1,1 @@
+"""Tests; a package, since one of the packages they need installs a `tests` of its own."""
