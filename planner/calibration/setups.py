@@ -14,7 +14,7 @@ from planner.models.operators import Efficiency, Placement
 from planner.models.serving import Lengths
 from planner.models.shape import LlmShape
 from planner.search.columns import KV, WEIGHTS, Candidates, place
-from planner.search.fit import Fit, fit_memory
+from planner.search.fit import Fit, engine_limits, fit_memory
 from planner.search.learned import tune
 from planner.shapes import llm_shape
 
@@ -113,7 +113,7 @@ def _room(catalog: Catalog, fit: Fit, candidates: Candidates, users: Array, leng
     A run with more users than the engine's default limit is taken to have raised the limit.
     """
     engines = [catalog.engines[id] for id in candidates.engine_ids]
-    limit = np.array([float(e.max_sequences) for e in engines])[candidates.engine] * candidates.dp
+    limit = engine_limits(catalog, candidates)[1] * candidates.dp
     reserve = np.array([e.admission == "reserve" for e in engines])[candidates.engine]
     context = np.where(reserve, lengths.final_context_tokens, lengths.mean_context_tokens)
     raised = np.where((users > limit) & (users < 1e5), users, limit)

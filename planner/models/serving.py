@@ -122,7 +122,8 @@ def operate(
     prompts = sequences * others / (lengths.steps * place.dp)  # per step and rank
     needed = prompts * lengths.new_tokens
     chunk = np.clip(needed, np.minimum(lengths.new_tokens, room), room)
-    mixed_s = step_s(shape, place, eff, active + chunk * place.dp, active + place.dp, context)
+    entering = np.where(lengths.new_tokens > 1, 1.0, chunk)  # a prompt of one token is computed as decoding is
+    mixed_s = step_s(shape, place, eff, active + chunk * place.dp, active + entering * place.dp, context)
     attention_s = prompt_attention_s(shape, place, eff, lengths.new_tokens, lengths.cached_tokens)
     tpot_s = _mean_step_s(decode_s, mixed_s, needed / chunk, eff.interference_share)
     tpot_s = (tpot_s + prompts * attention_s) / lengths.tokens_per_step

@@ -135,6 +135,21 @@ class Server(Sourced):
     typical_power_w: Positive | None = Field(None, description="typical power of the whole server [W]")
 
 
+class SmallerDefaults(Strict):
+    """Limits that a server starts with on accelerators with little memory, or of a family that it names."""
+
+    below_memory_bytes: Positive = Field(description="for accelerators with less memory than this [B]")
+    families: tuple[Text, ...] = Field((), description="and for names that begin so, whatever their memory")
+    max_batched_tokens: Count = Field(description="token budget of one step")
+    max_sequences: Count = Field(description="limit of running sequences")
+
+    def hold_for(self, accelerator: Accelerator) -> bool:
+        """Whether a server on this accelerator starts with them."""
+        visible = accelerator.memory_visible_bytes or accelerator.memory_marketed_bytes
+        named = accelerator.name.split()
+        return visible < self.below_memory_bytes or any(family in named for family in self.families)
+
+
 class Engine(Sourced):
     """A serving engine at a pinned version."""
 
@@ -162,6 +177,7 @@ class Engine(Sourced):
     )
     max_batched_tokens: Count = Field(description="default token budget of one step")
     max_sequences: Count = Field(description="default limit of running sequences")
+    smaller: SmallerDefaults | None = Field(None, description="defaults on smaller accelerators")
     start_s: Positive | None = Field(None, description="start-up without reading weights [s]")
     vendors: tuple[Text, ...] = Field(description="accelerator vendors that it supports")
     weights: dict[WeightPrecision, tuple[str, ...]] = Field(
@@ -173,6 +189,11 @@ class Engine(Sourced):
     )
     expert_parallel: bool = Field(description="can place whole experts on ranks")
     pipeline_parallel: bool = Field(description="can split layers over stages")
+
+    def defaults_on(self, accelerator: Accelerator) -> tuple[int, int]:
+        """Token budget of a step and limit of running sequences that a server starts with. [token], [-]"""
+        found = self.smaller if self.smaller is not None and self.smaller.hold_for(accelerator) else self
+        return found.max_batched_tokens, found.max_sequences
 
 
 class Harness(Sourced):

@@ -51,6 +51,15 @@ class Change:
 PLAIN = Change()
 
 
+def engine_limits(catalog: Catalog, candidates: Candidates) -> tuple[Array, Array]:
+    """Token budget of a step and limit of running sequences, each per attention rank, that servers start with."""
+    engines = [catalog.engines[id] for id in candidates.engine_ids]
+    rows = [catalog.accelerators[id] for id in candidates.accelerator_ids]
+    pairs = np.array([[engine.defaults_on(row) for row in rows] for engine in engines], float)
+    budget, limit = np.moveaxis(pairs[candidates.engine, candidates.accelerator], -1, 0)
+    return budget, limit
+
+
 def take_fit(fit: Fit, rows: NDArray[Any]) -> Fit:
     """The memory of some candidates."""
     return Fit(**{f.name: getattr(fit, f.name)[rows] for f in fields(Fit)})
@@ -79,8 +88,7 @@ def fit_memory(
     engines = [catalog.engines[id] for id in candidates.engine_ids]
     rows = [catalog.accelerators[id] for id in candidates.accelerator_ids]
     share = np.array([utilisation or e.memory_utilisation for e in engines])[candidates.engine]
-    budget = np.array([float(e.max_batched_tokens) for e in engines])[candidates.engine]
-    limit = np.array([float(e.max_sequences) for e in engines])[candidates.engine] * candidates.dp
+    budget, limit = engine_limits(catalog, candidates)
     visible = np.array([r.memory_visible_bytes or np.nan for r in rows])[candidates.accelerator]
     hidden = catalog.parameter("driver_reserve_bytes").value
     width: dict[str, ArrayLike] = dict(part_widths(shape, llm, candidates.weights))
@@ -118,6 +126,6 @@ def fit_memory(
         shards=shards,
         sequence_bytes=sequence,
         capacity_tokens=np.maximum(room, 0) * shards * candidates.dp / (sequence / context_tokens),
-        max_sequences=np.minimum(sequences, limit),
+        max_sequences=np.minimum(sequences, limit * candidates.dp),
         budget_tokens=budget,
     )

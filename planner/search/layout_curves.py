@@ -14,6 +14,7 @@ from planner.models.response import Blend, Curves, Limits, rising
 from planner.models.serving import Lengths
 from planner.schema import Plan, Workload
 from planner.search.columns import Array, Index
+from planner.search.fit import engine_limits
 from planner.search.learned import take_eff, wide_eff
 from planner.search.study import Study, evaluate
 
@@ -123,6 +124,6 @@ def _stretched(point: serving.Point, eff: Efficiency, lengths: Lengths) -> Array
 
 def _most(study: Study, catalog: Catalog, plan: Plan, row: int, lengths: Lengths) -> Array:
     """Sequences that the caches hold at each pair of lengths, within the engine's own limit. [-]"""
-    limit = catalog.engines[plan.engine].max_sequences * plan.layout.dp
+    limit = engine_limits(catalog, study.candidates)[1][row] * plan.layout.dp
     held = float(study.fit.capacity_tokens[row]) / lengths.final_context_tokens[:, 0]
     return np.minimum(np.floor(held), limit)
