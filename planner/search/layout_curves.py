@@ -126,4 +126,4 @@ def _most(study: Study, catalog: Catalog, plan: Plan, row: int, lengths: Lengths
     """Sequences that the caches hold at each pair of lengths, within the engine's own limit. [-]"""
     limit = engine_limits(catalog, study.candidates)[1][row] * plan.layout.dp
     held = float(study.fit.capacity_tokens[row]) / lengths.final_context_tokens[:, 0]
-    return np.minimum(np.floor(held), limit)
+    return np.asarray(np.minimum(np.floor(held), limit))
