@@ -16,7 +16,9 @@ from planner.ui import (
     export_page,
     inputs,
     plan_page,
+    question,
     session,
+    share,
     traffic_page,
     whatif_page,
 )
@@ -24,7 +26,9 @@ from planner.ui import (
 beside = Path(session.__file__).parent
 st.set_page_config(page_title="Planner", page_icon=beside / "icon.svg", layout="wide", initial_sidebar_state=200)
 st.html(beside / "page.css")
-_, catalog = session.translate(), session.catalog()
+catalog = session.catalog()
+question.start(catalog)
+_ = session.translate()
 plan = st.Page(plan_page.page, title=_("Plan"), icon=":material/calculate:", default=True)
 capacity = st.Page(capacity_page.page, title=_("Capacity"), icon=":material/memory:", url_path="capacity")
 traffic = st.Page(traffic_page.page, title=_("Traffic"), icon=":material/timeline:", url_path="traffic")
@@ -35,15 +39,20 @@ audit = st.Page(audit_page.page, title=_("Audit"), icon=":material/fact_check:",
 accuracy = st.Page(accuracy_page.page, title=_("Accuracy"), icon=":material/scatter_plot:", url_path="accuracy")
 catalogs = st.Page(catalogs_page.page, title=_("Catalogs"), icon=":material/menu_book:", url_path="catalogs")
 export = st.Page(export_page.page, title=_("Export"), icon=":material/deployed_code:", url_path="export")
-page = st.navigation([plan, capacity, traffic, cost, whatif, compare, audit, accuracy, catalogs, export])
+pages = [plan, capacity, traffic, cost, whatif, compare, audit, accuracy, catalogs, export]
+page = st.navigation(pages)
+share.follow({one.url_path: one for one in pages}, page.url_path)
 inputs.on_page(page.url_path)
 with st.sidebar:
     st.markdown("### Planner", anchors=False)
     if page not in (audit, accuracy, catalogs):  # nothing is asked there
         inputs.choose_preset(catalog, _)
-    undo = st.container()
+    below = st.container()
     session.language_switch()
     st.caption(_("Prices and facts as of {day}, catalogs {hash}").format(day=catalog.as_of, hash=catalog.sha256[:8]))
+    share.say_older(catalog, _)
 page.run()
-with undo:
+question.write_link(catalog)
+with below:
     inputs.offer_undo(catalog, _)
+    share.offer(catalog, page.url_path, _)

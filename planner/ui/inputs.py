@@ -1,75 +1,25 @@
-"""The question as one row of widgets: widgets -> table -> Workload. Percent and ms exist only here.
-
-The table of the question lives in the session, so pages share it and fields without a widget survive.
-Each widget has a key and takes its value from there; a preset or a link overwrites the keys. The keys of a
-new filling are new, too: the browser keeps, and sends, what a widget in a closed popover held before.
-"""
+"""The question as one row of widgets, a list of presets and ways back; what they hold lies in `question`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from planner.catalog import Catalog
-from planner.errors import PlannerError, WorkloadError
+from planner.errors import WorkloadError
 from planner.report.words import preset_words, supply_words
 from planner.schema import Workload
 from planner.traces import is_shipped
-from planner.ui import link
-from planner.ui.session import Translate, language
-from planner.workloads import load_workload, parse_workload, presets, set_field
+from planner.ui import link, question
+from planner.ui.question import BOUNDS, LOADS, key, open_question, value
+from planner.ui.session import Translate
+from planner.workloads import presets
 
+__all__ = ["ask", "choose_preset", "offer_undo", "on_page", "open_question"]
 WEIGHTS = ("bf16", "fp8", "int8", "int4", "nvfp4", "mxfp4")
 CACHES = ("bf16", "fp8")
-PERCENT, PER_THOUSAND = 100.0, 1000.0
-
-
-@dataclass(frozen=True)
-class Field:
-    """A widget's name, the workload field that it sets, and the widget's units in one SI unit."""
-
-    name: str
-    path: str
-    scale: float = 1.0
-
-
-FIELDS = (
-    Field("llm", "llm"),
-    Field("rate", "traffic.rate_per_s"),
-    Field("users", "traffic.concurrency"),
-    Field("tokens_in", "traffic.input_tokens"),
-    Field("tokens_out", "traffic.output_tokens"),
-    Field("ttft", "slo.ttft_p99_s"),
-    Field("tpot", "slo.tpot_p99_s", PER_THOUSAND),
-    Field("availability", "slo.availability", PERCENT),
-    Field("supply", "supply.options"),
-    Field("site", "site"),
-    Field("horizon", "horizon_years"),
-    Field("weights", "limits.weights"),
-    Field("kv", "limits.kv"),
-    Field("accelerators", "limits.accelerators"),
-    Field("max_gpus", "limits.max_gpus_per_replica"),
-    Field("prefix_hits", "traffic.prefix_hit_rate", PERCENT),
-    Field("discount", "discount_rate", PERCENT),
-)
-LOADS = ("rate", "users")
-# What the number fields can hold, in their own units.
-BOUNDS: dict[str, tuple[Any, Any]] = {
-    "rate": (1e-6, 1e6),
-    "users": (1, 10_000_000),
-    "tokens_in": (1, 10_000_000),
-    "tokens_out": (1, 10_000_000),
-    "ttft": (1e-3, 3600.0),
-    "tpot": (0.01, 60_000.0),
-    "availability": (0.1, 99.999999),
-    "horizon": (0.25, 15.0),
-    "discount": (0.0, 99.0),
-    "max_gpus": (1, 512),
-    "prefix_hits": (0.0, 99.0),
-}
 
 
 def ask(catalog: Catalog, _: Translate) -> Workload:
@@ -80,17 +30,19 @@ def ask(catalog: Catalog, _: Translate) -> Workload:
     WorkloadError
         For numbers that contradict each other.
     """
-    _start(catalog)
+    question.start(catalog)
     _row(catalog, _)
+    _say_unread(_)
+    workload = question.read(_("the form"))
+    _refuse_files(workload, catalog)
+    question.write_link(catalog)
+    return workload
+
+
+def _say_unread(_: Translate) -> None:
     if message := st.session_state.pop("unread_link", ""):
         st.error(_("The link cannot be read, so this is the default question."), icon=":material/link_off:")
         st.code(message, language=None, wrap_lines=True)
-    table = _table()
-    st.session_state["question"] = table
-    workload = parse_workload(table, _("the form"))
-    _refuse_files(workload, catalog)
-    _write_link(table)
-    return workload
 
 
 def _refuse_files(workload: Workload, catalog: Catalog) -> None:
@@ -113,7 +65,7 @@ def on_page(name: str) -> None:
 
 def choose_preset(catalog: Catalog, _: Translate) -> None:
     """List of ready questions; choosing one fills the form."""
-    _start(catalog)
+    question.start(catalog)
     names = list(presets())
     words = preset_words(_)
     st.radio(
@@ -126,110 +78,22 @@ def choose_preset(catalog: Catalog, _: Translate) -> None:
     )
 
 
-def open_question(workload: Workload, catalog: Catalog) -> None:
-    """Put a saved question in place of the one at hand."""
-    _start(catalog)
-    _fill(workload.model_dump(mode="json"), catalog)
-
-
 def offer_undo(catalog: Catalog, _: Translate) -> None:
-    """A way back to the preset as it was, once something differs from it."""
-    if set(st.query_params) - {link.PRESET, link.LANGUAGE}:
-        st.button(_("Undo my changes"), on_click=_load_preset, args=(catalog,), icon=":material/undo:", type="tertiary")
-
-
-def _start(catalog: Catalog) -> None:
-    """Fill the session from the link, or from the default; widgets that went away get their values back."""
-    if "question" not in st.session_state:
-        try:
-            preset, table = link.question_of(st.query_params.to_dict())
-            _fill(table, catalog)
-        except PlannerError as error:
-            st.session_state["unread_link"] = str(error)
-            preset, table = link.question_of({})
-            _fill(table, catalog)
-        st.session_state["preset"] = preset
-    if st.session_state.setdefault("spoken", language()) != language():
-        # Widgets remember what they showed: in another language they are others.
-        st.session_state["spoken"] = language()
-        st.session_state["filling"] += 1
-    st.session_state.setdefault(key("preset"), st.session_state["preset"])
-    for name, value in _values(st.session_state["question"], catalog).items():
-        st.session_state.setdefault(key(name), value)
+    """A step back once there is one, and a way back to the preset once something differs from it."""
+    if question.past():
+        st.button(_("Undo"), on_click=question.undo, args=(catalog,), icon=":material/undo:", type="tertiary")
+    if any(link.asks(name) or name == link.PACKED for name in st.query_params):
+        st.button(
+            _("Undo my changes"), on_click=_restore, args=(catalog,), icon=":material/restart_alt:", type="tertiary"
+        )
 
 
 def _choose_preset(catalog: Catalog, widget: str) -> None:
-    st.session_state["preset"] = st.session_state[widget]
-    _load_preset(catalog)
+    question.open_preset(st.session_state[widget], catalog)
 
 
-def _load_preset(catalog: Catalog) -> None:
-    _fill(load_workload(st.session_state["preset"]).model_dump(mode="json"), catalog)
-
-
-def _fill(table: dict[str, Any], catalog: Catalog) -> None:
-    """Give every widget the value of a table; nothing changes if a name in it is unknown."""
-    values = _values(table, catalog)
-    _check_bounds(values)
-    st.session_state["question"] = table
-    st.session_state["filling"] = st.session_state.get("filling", -1) + 1
-    for name, value in values.items():
-        st.session_state[key(name)] = value
-
-
-def _check_bounds(values: dict[str, Any]) -> None:
-    """Refuse what a widget would replace in silence by the nearest that it can hold."""
-    for name, (low, high) in BOUNDS.items():
-        if values[name] is not None and not low <= values[name] <= high:
-            raise WorkloadError(f"{name} {values[name]:g} is outside {low:g} to {high:g}, which the form can hold.")
-
-
-def key(name: str) -> str:
-    """Key of a widget of the form in its present filling, such as `rate.0`."""
-    return f"{name}.{st.session_state['filling']}"
-
-
-def _value(name: str) -> Any:
-    return st.session_state[key(name)]
-
-
-def _values(table: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
-    """Widget values of a workload table; synonyms become ids."""
-    found: dict[str, Any] = {}
-    for field in FIELDS:
-        value: Any = table
-        for part in field.path.split("."):
-            value = value.get(part) if value else None
-        found[field.name] = round(value * field.scale, 9) if field.scale != 1 and value is not None else value
-    found["llm"] = catalog.llm_id(found["llm"])
-    found["site"] = catalog.site(found["site"]).id
-    found["accelerators"] = [catalog.accelerator_id(name) for name in found["accelerators"]]
-    found["horizon"] = float(found["horizon"])
-    found["load"] = "rate" if found["rate"] is not None else "users"
-    found["rate"] = float(found["rate"] or 5.0)
-    found["users"] = found["users"] or 100
-    return found
-
-
-def _table() -> dict[str, Any]:
-    """The question's table with the values of all widgets."""
-    table = _copy(st.session_state["question"])
-    for field in FIELDS:
-        value = _value(field.name)
-        if field.name in LOADS and field.name != _value("load"):
-            continue
-        set_field(table, field.path, round(value / field.scale, 9) if field.scale != 1 else value)
-    return table
-
-
-def _copy(table: dict[str, Any]) -> dict[str, Any]:
-    return {name: _copy(value) if isinstance(value, dict) else value for name, value in table.items()}
-
-
-def _write_link(table: dict[str, Any]) -> None:
-    wanted = link.parameters_of(st.session_state["preset"], table, language())
-    if st.query_params.to_dict() != wanted:
-        st.query_params.from_dict(wanted)
+def _restore(catalog: Catalog) -> None:
+    question.open_preset(st.session_state["preset"], catalog)
 
 
 # ---- widgets
@@ -239,7 +103,7 @@ def _row(catalog: Catalog, _: Translate) -> None:
     """Everything that people change often, in one line of a laptop's width."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="question-row"):
         _llm(catalog, _)
-        if _value("load") == "rate":
+        if value("load") == "rate":
             _number(_("Requests/s"), "rate", 1.0, "%g", width=88)
         else:
             _number(_("Users at once"), "users", 1, "%d", width=96)
@@ -265,7 +129,7 @@ def _llm(catalog: Catalog, _: Translate) -> None:
 
 def _supply(_: Translate) -> None:
     words = supply_words(_)
-    chosen = [words[option] for option in words if option in _value("supply")]
+    chosen = [words[option] for option in words if option in value("supply")]
     label = _("Any supply") if len(chosen) == len(words) else " · ".join(chosen) or _("No supply")
     with st.popover(label):
         st.pills(
@@ -279,8 +143,8 @@ def _supply(_: Translate) -> None:
 
 def _site(catalog: Catalog, _: Translate) -> None:
     names = {id: row.name for id, row in catalog.sites.items()}
-    horizon = f"{_value('horizon'):g}"
-    with st.popover(_("{site}, {years} y").format(site=_value("site"), years=horizon)):
+    horizon = f"{value('horizon'):g}"
+    with st.popover(_("{site}, {years} y").format(site=value("site"), years=horizon)):
         st.selectbox(_("Where owned hardware stands"), list(names), format_func=names.__getitem__, key=key("site"))
         _number(_("Years over which a purchase is recovered"), "horizon", 0.5, "%g")
         _number(_("Yearly cost of capital, %"), "discount", 0.5, "%g")

@@ -73,10 +73,7 @@ def _show(result: PlanResult, _: Translate) -> None:
 
 
 def _shown_plan(result: PlanResult) -> Plan:
-    """The plan that the reader chose, or the best; a new question starts from the best."""
-    question = result.workload.model_dump_json()
-    if st.session_state.get("answered") != question:
-        st.session_state["answered"], st.session_state["rank"] = question, 1
+    """The plan that the reader chose, or the best."""
     rank: int = min(st.session_state["rank"], len(result.plans))
     return result.plans[rank - 1]
 

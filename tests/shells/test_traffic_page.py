@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from planner.ui import inputs
+from planner.ui import question
 
 TIMEOUT_S = 60
 
@@ -102,7 +102,7 @@ def test_the_page_is_in_the_menu() -> None:
     from planner.assets import app_file
 
     assert "traffic_page.page" in app_file().read_text(encoding="utf-8")
-    assert inputs.FIELDS
+    assert question.FIELDS
 
 
 @pytest.mark.parametrize("metric", ["ttft", "tpot", "e2e"])
