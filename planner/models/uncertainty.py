@@ -135,16 +135,29 @@ def percentiles(values: ArrayLike) -> tuple[float, float, float]:
     return float(low), float(mid), float(high)
 
 
-def regret(costs: ArrayLike) -> Array:
-    """Cost of each plan over the cheapest in the same draw, shape (plans, draws).
+def regret(costs: ArrayLike, lost: ArrayLike | None = None) -> Array:
+    """Cost of each plan over the cheapest in the same draw, shape (plans, draws that some plan can meet).
+
+    Parameters
+    ----------
+    costs : infinite where a plan cannot meet a draw, shape (plans, draws)
+    lost : what was paid for a plan that cannot: it is lost, and the cheapest of the draw is bought on top
 
     Examples
     --------
     >>> regret([[3.0, 5.0], [4.0, 1.0]]).tolist()
     [[0.0, 4.0], [1.0, 0.0]]
+
+    In the second draw the first plan fails: its 3 are lost.
+
+    >>> regret([[3.0, np.inf], [4.0, 5.0]], [[3.0, 3.0], [4.0, 4.0]]).tolist()
+    [[0.0, 3.0], [1.0, 0.0]]
     """
     values = np.asarray(costs, float)
-    return np.asarray(values - values.min(axis=0))
+    can = np.isfinite(values).any(axis=0)
+    best = values[:, can].min(axis=0) if can.any() else np.zeros(0)
+    over = values[:, can] - best
+    return np.asarray(over if lost is None else np.where(np.isfinite(over), over, np.asarray(lost, float)[:, can]))
 
 
 def beats(costs: ArrayLike) -> Array:

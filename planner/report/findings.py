@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -168,20 +168,32 @@ def speed_at_cost(points: Iterable[CurvePoint], cost: float, from_speed: float) 
     return None
 
 
-def alternatives(result: PlanResult, _: Translate) -> tuple[Alternative, ...]:
-    """Cheapest, fastest, fewest accelerators: three different plans where there are as many.
+def alternatives(
+    result: PlanResult, _: Translate, regrets: Mapping[int, float] | None = None
+) -> tuple[Alternative, ...]:
+    """Cheapest, fastest, least regret: three different plans where there are as many.
 
     Where a plan that is already listed leads or ties, the next one is shown, and its heading says so.
+
+    Parameters
+    ----------
+    regrets : expected regret of each plan by rank, of `planner.search.regret`; None: not known yet [USD/month]
     """
     found: list[Alternative] = []
-    for criterion in _criteria(_):
+    for criterion in _criteria(regrets, _):
         taken = [one.plan for one in found]
         rest = [plan for plan in result.plans if all(plan.rank != other.rank for other in taken)]
         if rest:
             best = min(rest, key=criterion.small)
             rival = min((criterion.small(plan) for plan in taken), default=math.inf)
             found.append(Alternative(criterion.heading(criterion.small(best), rival), best))
-    return tuple(found)
+    if not regrets:
+        return tuple(found)
+    least, both = min(regrets, key=regrets.__getitem__), _("{heading}, least regret")
+    return tuple(
+        Alternative(both.format(heading=one.heading), one.plan) if one.plan.rank == least and n < 2 else one
+        for n, one in enumerate(found)
+    )
 
 
 @dataclass(frozen=True)
@@ -198,17 +210,34 @@ class _Criterion:
         return self.ties if value < 1.01 * rival else self.follows
 
 
-def _criteria(_: Translate) -> tuple[_Criterion, ...]:
-    return (
+def _criteria(regrets: Mapping[int, float] | None, _: Translate) -> tuple[_Criterion, ...]:
+    two = (
         _Criterion(_("Cheapest"), "", "", lambda plan: plan.cost.usd_per_month),
         _Criterion(_("Fastest"), _("As fast"), _("Next fastest"), lambda plan: plan.serving.tpot_s),
-        _Criterion(
-            _("Fewest accelerators"),
-            _("As few accelerators"),
-            _("Next fewest accelerators"),
-            lambda plan: plan.gpus_total,
-        ),
     )
+    if not regrets:
+        return two
+    third = _Criterion(
+        _("Least regret"), _("As little regret"), _("Next least regret"), lambda plan: regrets.get(plan.rank, math.inf)
+    )
+    return (*two, third)
+
+
+def changed_sentence(before: Plan, after: Plan, _: Translate) -> str:
+    """What a simulation made of the answer of closed forms."""
+    if (before.title, before.replicas, before.spares) == (after.title, after.replicas, after.spares):
+        return _("Checked on recorded traffic: the answer stands.")
+    text = _("Checked on recorded traffic: {now} for {cost} a month, where closed forms had said {before} for {less}.")
+    return text.format(
+        now=_sized(after),
+        cost=usd(after.cost.usd_per_month),
+        before=_sized(before),
+        less=usd(before.cost.usd_per_month),
+    )
+
+
+def _sized(plan: Plan) -> str:
+    return f"{plan_name(plan)} {plan.layout.weights.upper()} {ranks_text(plan)}"
 
 
 def reason(rejection: Rejection, language: str, _: Translate) -> str:

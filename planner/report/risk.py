@@ -167,7 +167,8 @@ def remarks(answer: RiskResult, _: Translate) -> list[str]:
     told.append(
         _(
             "{n:,} Sobol draws, seed {seed}, in {s:.2f} s. Out of reach: not even four times the plan's replicas keep "
-            "the promise. Costs of plans are compared in draws that all of them can meet."
+            "the promise. Costs of plans are compared in draws that all of them can meet; for regret, what was bought "
+            "is lost in a draw that it cannot meet, and the best plan comes on top."
         ).format(n=answer.draws, seed=answer.seed, s=answer.draw_s)
     )
     return told

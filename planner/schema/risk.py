@@ -52,7 +52,9 @@ class PlanRisk(Strict):
     expected_usd_per_month: float | None = Field(
         description="mean over draws of the plan, sized to each; null where too few draws can be met"
     )
-    expected_regret_usd_per_month: float | None = Field(description="over the best plan in the same draw, mean")
+    expected_regret_usd_per_month: float | None = Field(
+        description="over the best plan in the same draw, mean; what was bought is lost in draws that it cannot meet"
+    )
     regret_p90_usd_per_month: float | None
 
 

@@ -55,7 +55,7 @@ def risk(question: Question, stated: Sequence[Stated], setting: Setting) -> Risk
     plans = run_plan(question.workload, question.catalog, max(setting.plans, 1)).plans[: setting.plans]
     known = sourced(question, plans, stated)
     shared = [s.uncertain for s in stated] + [one for one, _ in known.values()]
-    bands = {plan.rank: [_of(one, plan) for one in predictions(question, plan)] for plan in plans}
+    bands = {plan.rank: [of_plan(one, plan) for one in predictions(question, plan)] for plan in plans}
     models = [plan_model(question, plan, shared, stated, bands[plan.rank]) for plan in plans]
     inputs = [*shared, *{one.name: one for found in bands.values() for one in found}.values()]
     drawing = time.perf_counter()
@@ -97,7 +97,7 @@ def _check(setting: Setting, stated: Sequence[Stated]) -> None:
         raise WorkloadError(f"--budget {budget:g}: give US dollars a month, above 0.")
 
 
-def _of(one: Uncertain, plan: Plan) -> Uncertain:
+def of_plan(one: Uncertain, plan: Plan) -> Uncertain:
     """An error of prediction, of this accelerator: plans on one share its draw, plans on two do not."""
     name = f"{one.name} {plan.accelerator} {plan.engine} {plan.basis}"
     return Uncertain(name, one.low, one.mid, one.high, one.shape, f"{one.name} {plan.accelerator}")
@@ -115,7 +115,7 @@ def _told(one: Uncertain, known: Mapping[str, tuple[Uncertain, str]]) -> Uncerta
 def _risks(plans: Sequence[Plan], drawn: Sequence[Drawn], costs: Array, budget: float | None) -> tuple[PlanRisk, ...]:
     """Each plan over the draws; costs of plans are compared in draws that all of them can meet."""
     common = np.isfinite(costs).all(axis=0)
-    regrets = uncertainty.regret(costs[:, common])
+    regrets = uncertainty.regret(costs, np.stack([one.usd_per_month for one in drawn]))
     found = []
     for number, (plan, one) in enumerate(zip(plans, drawn, strict=True)):
         within = None if budget is None else one.usd_per_month <= budget
@@ -138,8 +138,8 @@ def _risks(plans: Sequence[Plan], drawn: Sequence[Drawn], costs: Array, budget: 
                 out_of_reach=float(np.isinf(one.sized_usd_per_month).mean()),
                 cost_curve=_curve(one.sized_usd_per_month),
                 expected_usd_per_month=float(costs[number, common].mean()) if common.any() else None,
-                expected_regret_usd_per_month=float(regrets[number].mean()) if common.any() else None,
-                regret_p90_usd_per_month=float(np.quantile(regrets[number], 0.9)) if common.any() else None,
+                expected_regret_usd_per_month=float(regrets[number].mean()) if regrets.size else None,
+                regret_p90_usd_per_month=float(np.quantile(regrets[number], 0.9)) if regrets.size else None,
             )
         )
     return tuple(found)

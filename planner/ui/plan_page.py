@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import pandas as pd
@@ -10,13 +10,27 @@ import streamlit as st
 
 from planner.errors import PlannerError
 from planner.report import charts, findings, frames
-from planner.report.explain import Explanation, explain
+from planner.report.command import command
+from planner.report.explain import explain
 from planner.report.numbers import numbers
 from planner.report.sizing import sizing_sentence
-from planner.report.words import basis_words, explanation_words
+from planner.report.words import basis_words
 from planner.schema import Plan, PlanResult
-from planner.ui import inputs
-from planner.ui.session import Refusal, Translate, blue, catalog, language, palette, plain, solve, translate
+from planner.search.regret import USUAL
+from planner.ui import inputs, inverse_panel
+from planner.ui.explained import explanations, reproduce
+from planner.ui.session import (
+    Refusal,
+    Translate,
+    blue,
+    catalog,
+    language,
+    palette,
+    plain,
+    regret_of_plans,
+    solve,
+    translate,
+)
 from planner.units import floored, si, usd
 
 BADGES: dict[str, Literal["green", "orange", "gray"]] = {
@@ -42,12 +56,24 @@ def page() -> None:
     if isinstance(answer, Refusal):
         unanswered = _("This question cannot be answered.")
         _box(_("Nothing keeps this promise.") if answer.nothing_serves else unanswered, answer.message)
-    else:
-        _show(answer, _)
-        if not simulated:  # the reader sees what closed forms say while simulations run
-            solve(workload)
-            st.session_state["simulated"] = question
-            st.rerun()
+        return
+    if simulated:
+        _show(answer, _checked(answer, _), _)
+        return
+    checking = _("Closed forms answer so far. Checking on recorded traffic, which may change the answer…")
+    _show(answer, f":material/hourglass_top: {plain(checking)}", _)
+    with st.spinner(_("Checking on recorded traffic…")):  # the reader sees what closed forms say meanwhile
+        solve(workload)
+    st.session_state["simulated"], st.session_state["screened"] = question, (question, answer.plans[0])
+    st.rerun()
+
+
+def _checked(answer: PlanResult, _: Translate) -> str:
+    """What simulations changed, where the reader saw the answer of closed forms first."""
+    question, before = st.session_state.get("screened", ("", None))
+    if before is None or question != answer.workload.model_dump_json():
+        return ""
+    return f":material/check_circle: {plain(findings.changed_sentence(before, answer.plans[0], _))}"
 
 
 def _box(title: str, message: str) -> None:
@@ -57,19 +83,27 @@ def _box(title: str, message: str) -> None:
     st.warning("\n".join(lines), icon=":material/block:")
 
 
-def _show(result: PlanResult, _: Translate) -> None:
+def _show(result: PlanResult, status: str, _: Translate) -> None:
+    """The page; what takes longer than a moment fills its place once everything else is there."""
     plan = _shown_plan(result)
     st.markdown(f"# {findings.headline(plan, _, blue)}", anchors=False)
     st.markdown(f":gray[{plain(findings.reasons(result, plan, _))}]")
-    st.caption(plain(sizing_sentence(plan, _)))
+    st.caption("  \n".join(filter(None, (status, plain(sizing_sentence(plan, _))))))
     _numbers(result, plan, _)
     _charts(result, plan, _)
-    _alternatives(result, plan, _)
+    weighed = st.container()
+    asked = inverse_panel.ask(result, plan, _)
+    turned = st.container()
     _table(result, plan, _)
     _rejections(result, _)
-    _explanations(result, plan, _)
+    explanations(explain(result, catalog(), plan.rank, _), _)
     _bundle(result, plan, _)
-    _downloads(result, _)
+    _downloads(result, plan, _)
+    with weighed:
+        _alternatives(result, plan, _)
+    if asked is not None and result.plans[0].sizing is not None:
+        with turned:
+            inverse_panel.show(result, plan, asked, _)
 
 
 def _shown_plan(result: PlanResult) -> Plan:
@@ -137,30 +171,45 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _alternatives(result: PlanResult, plan: Plan, _: Translate) -> None:
+    """Cheapest, fastest, least regret; the last waits until simulations have sized the plans."""
+    regrets = regret_of_plans(result) if result.plans[0].sizing is not None else {}
+    found = findings.alternatives(result, _, regrets)
     with st.grid(3, min_column_width=240):
-        for one in findings.alternatives(result, _):
-            with st.container(border=True, gap="xxsmall", height="stretch"):
-                shown = one.plan.rank == plan.rank
-                heading = f"{one.heading} · {findings.plan_name(one.plan)}"
-                st.markdown(f"**{blue(heading) if shown else plain(heading)}**")
-                st.caption(plain(_in_short(one.plan, _)))
-                st.button(
-                    _("Shown above") if shown else _("Show this plan"),
-                    key=f"alternative-{one.plan.rank}",
-                    disabled=shown,
-                    on_click=_choose,
-                    args=(one.plan.rank,),
-                    type="tertiary",
-                )
+        for one in found:
+            _alternative(one, plan, regrets, _)
+    if regrets:
+        text = _(
+            "Regret: what a plan is expected to cost above the best one, in draws of load ({load}), answer lengths, "
+            "prices and our own errors of prediction. Other ranges: What if, How sure."
+        )
+        low, high = USUAL["load"]
+        st.caption(plain(text.format(load=f"{low:+d} … {high:+d} %")))
 
 
-def _in_short(plan: Plan, _: Translate) -> str:
-    return _("{cost}/month · {tpot} per token · {ready} · {supply}").format(
+def _alternative(one: findings.Alternative, plan: Plan, regrets: Mapping[int, float], _: Translate) -> None:
+    with st.container(border=True, gap="xxsmall", height="stretch"):
+        shown = one.plan.rank == plan.rank
+        heading = f"{one.heading} · {findings.plan_name(one.plan)}"
+        st.markdown(f"**{blue(heading) if shown else plain(heading)}**")
+        st.caption(plain(_in_short(one.plan, regrets.get(one.plan.rank), _)))
+        st.button(
+            _("Shown above") if shown else _("Show this plan"),
+            key=f"alternative-{one.plan.rank}",
+            disabled=shown,
+            on_click=_choose,
+            args=(one.plan.rank,),
+            type="tertiary",
+        )
+
+
+def _in_short(plan: Plan, regret: float | None, _: Translate) -> str:
+    told = _("{cost}/month · {tpot} per token · {ready} · {supply}").format(
         cost=usd(plan.cost.usd_per_month),
         tpot=si(plan.serving.tpot_s, "s"),
         ready=floored(plan.availability),
         supply=findings.supply_line(plan, _),
     )
+    return told if regret is None else _("{told} · regret {cost}/month").format(told=told, cost=usd(regret))
 
 
 def _table(result: PlanResult, plan: Plan, _: Translate) -> None:
@@ -215,29 +264,8 @@ def _crossed(limits: Iterable[str], messages: Iterable[str]) -> list[str]:
 # ---- where each number comes from, and files
 
 
-def _explanations(result: PlanResult, plan: Plan, _: Translate) -> None:
-    found, words = explain(result, catalog(), plan.rank, _), explanation_words(_)
-    with st.expander(_("How each number comes about")):
-        for tab, one in zip(st.tabs([words.get(one.name, one.name) for one in found]), found, strict=True):
-            tab.markdown(_explanation(one, _))
-
-
-def _explanation(one: Explanation, _: Translate) -> str:
-    """Value, formula, band, and each input with its source, as Markdown."""
-    lines = [f"**{blue(one.value)}** = {plain(one.formula)}", "", f":gray[{plain(one.band)}]", ""]
-    lines += [
-        f"- **{plain(given.name)}** = {plain(frames.spelled(given.value))} {plain(_unit(given.unit))}  \n"
-        f"  :gray[{plain(given.source)}]"
-        for given in one.inputs
-    ]
-    return "\n".join(lines)
-
-
-def _unit(unit: str) -> str:
-    return "" if unit == "-" else unit
-
-
-def _downloads(result: PlanResult, _: Translate) -> None:
+def _downloads(result: PlanResult, plan: Plan, _: Translate) -> None:
+    reproduce(command("plan", result.workload), _)
     with st.container(horizontal=True):
         _file("plan.json", lambda: result.model_dump_json(indent=2), "plan.json", "application/json")
         _file(_("Plans as CSV"), lambda: frames.plans(result).to_csv(index=False), "plans.csv", "text/csv")

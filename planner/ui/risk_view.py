@@ -10,6 +10,7 @@ from planner.report.tables import TextTable
 from planner.schema import Workload
 from planner.schema.risk import PlanRisk, RiskResult
 from planner.search.change import Question
+from planner.search.regret import range_text, usual_ranges
 from planner.search.risk import METRICS, Setting, risk
 from planner.search.uncertain import parse
 from planner.ui.session import Translate, catalog, palette, plain
@@ -34,18 +35,13 @@ def show(workload: Workload, _: Translate) -> None:
 
 def _asked(workload: Workload, _: Translate) -> tuple[tuple[str, ...], float | None, str]:
     """Ranges of what is most often uncertain, and any other field by name."""
-    load = "traffic.concurrency" if workload.traffic.concurrency is not None else "traffic.rate_per_s"
-    fields = {
-        load: (_("Load, %"), (-20, 50)),
-        "traffic.output_tokens": (_("Answer length, %"), (-20, 30)),
-        "cloud.all": (_("Cloud prices, %"), (-10, 20)),
-        "purchases.all": (_("Purchase prices, %"), (-10, 20)),
-    }
-    texts = []
-    for column, (field, (label, start)) in zip(st.columns(len(fields)), fields.items(), strict=True):
+    words = {"output": _("Answer length, %"), "cloud": _("Cloud prices, %"), "purchases": _("Purchase prices, %")}
+    texts, ranges = [], usual_ranges(workload)
+    for column, (field, start) in zip(st.columns(len(ranges)), ranges.items(), strict=True):
+        label = next((text for name, text in words.items() if name in field), _("Load, %"))
         low, high = column.slider(label, -80, 200, start, step=5, key=f"risk-{field}")
         if (low, high) != (0, 0):
-            texts.append(f"{field}={min(low, 0):+d}%,+0%,{max(high, 0):+d}%")
+            texts.append(range_text(field, low, high))
     words = told.metric_words(_)
     left, middle, right = st.columns([3, 1, 2])
     own = left.text_input(

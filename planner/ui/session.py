@@ -62,6 +62,22 @@ def _screen(workload_json: str, catalog_sha256: str) -> Screening:
     return screened(Workload.model_validate_json(workload_json), catalog())
 
 
+def regret_of_plans(result: PlanResult) -> dict[int, float]:
+    """Expected regret of each plan by rank; empty where it cannot be drawn. [USD/month]"""
+    return _regrets(result.workload.model_dump_json(), result.catalog_sha256)
+
+
+@st.cache_resource(max_entries=ANSWERS_KEPT, show_spinner=False)
+def _regrets(workload_json: str, catalog_sha256: str) -> dict[int, float]:
+    from planner.search.regret import regrets
+
+    answer = solve(Workload.model_validate_json(workload_json))
+    try:
+        return regrets(answer, catalog()) if isinstance(answer, PlanResult) else {}
+    except PlannerError:  # a field of the question that has no range: the other two alternatives stand
+        return {}
+
+
 def language() -> str:
     """Code of the reader's language: the switch, else the link, else the browser."""
     asked = st.session_state.get("lang") or st.query_params.get("lang") or st.context.locale or "en"

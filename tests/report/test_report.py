@@ -51,15 +51,29 @@ def test_every_plan_has_its_sentences(result: PlanResult, language: str) -> None
     assert all(findings.reason(rejection, language, _) for rejection in result.rejections)
 
 
-def test_alternatives_lead_in_what_their_heading_says(result: PlanResult) -> None:
-    found = {one.heading: one.plan for one in findings.alternatives(result, str)}
+@pytest.mark.parametrize("least", [1, 2, 3])
+def test_alternatives_lead_in_what_their_heading_says(result: PlanResult, least: int) -> None:
+    regrets = {p.rank: 1000.0 * (1 + abs(p.rank - least)) for p in result.plans}
+    found = {one.heading: one.plan for one in findings.alternatives(result, str, regrets)}
     ranks = [one.rank for one in found.values()]
     assert len(found) == min(3, len(result.plans)) and len(set(ranks)) == len(ranks)
-    assert found["Cheapest"].rank == 1
+    assert next(iter(found)).startswith("Cheapest") and ranks[0] == 1
     if "Fastest" in found:
         assert found["Fastest"].serving.tpot_s == min(p.serving.tpot_s for p in result.plans)
-    if "Fewest accelerators" in found:
-        assert found["Fewest accelerators"].gpus_total == min(p.gpus_total for p in result.plans)
+    if least <= len(result.plans):
+        (named,) = (
+            plan for heading, plan in found.items() if "least regret" in heading.lower() and "Next" not in heading
+        )
+        assert named.rank == least
+    assert len(findings.alternatives(result, str)) == min(2, len(result.plans))
+
+
+def test_what_a_simulation_changed_is_said(result: PlanResult) -> None:
+    before = result.plans[0]
+    assert findings.changed_sentence(before, before, str).endswith("the answer stands.")
+    after = before.model_copy(update={"replicas": before.replicas + 1})
+    told = findings.changed_sentence(before, after, str)
+    assert findings.plan_name(before) in told and findings.plan_name(after) in told
 
 
 def test_speed_at_cost_lies_on_the_curve(result: PlanResult) -> None:

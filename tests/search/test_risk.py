@@ -10,7 +10,7 @@ from planner.errors import PlannerError, WorkloadError
 from planner.search.change import Change, Question, apply
 from planner.search.plan import plan
 from planner.search.plan_draws import plan_model
-from planner.search.risk import Setting, _of, risk
+from planner.search.risk import Setting, of_plan, risk
 from planner.search.uncertain import FIRST_TOKEN, STEP, parse, predictions
 from planner.workloads import load_workload
 
@@ -30,7 +30,7 @@ def test_at_mid_a_plan_is_itself(question: Question) -> None:
     for changes in ({}, {"traffic.concurrency": 700}):
         asked = Question(load_workload("default", SMALL | changes), question.catalog)
         best = plan(asked.workload, asked.catalog).plans[0]
-        model = plan_model(asked, best, [], [], [_of(b, best) for b in predictions(asked, best)])
+        model = plan_model(asked, best, [], [], [of_plan(b, best) for b in predictions(asked, best)])
         drawn = model.evaluate({})
         assert drawn.usd_per_month[0] == pytest.approx(best.cost.usd_per_month)
         assert drawn.sized_usd_per_month[0] == pytest.approx(best.cost.usd_per_month)
@@ -49,7 +49,7 @@ def test_another_rate_takes_what_its_own_plan_takes(question: Question, rate: fl
     now = Question(load_workload("default", SMALL | pinned), question.catalog)
     best = plan(now.workload, now.catalog).plans[0]
     stated = parse(now, "traffic.rate_per_s=5,12,40")
-    model = plan_model(now, best, [stated.uncertain], [stated], [_of(b, best) for b in predictions(now, best)])
+    model = plan_model(now, best, [stated.uncertain], [stated], [of_plan(b, best) for b in predictions(now, best)])
     there, _ = apply(now, [Change("traffic.rate_per_s", str(rate))])
     other = plan(there.workload, there.catalog).plans[0]
     drawn = model.evaluate({"traffic.rate_per_s": np.array([rate])})
@@ -96,7 +96,9 @@ def test_terms_of_a_purchase_are_those_of_a_plan_made_with_them(question: Questi
     now = Question(load_workload("default", own), question.catalog)
     best = plan(now.workload, now.catalog).plans[0]
     asked = [parse(now, "horizon_years=2,3,6"), parse(now, "discount_rate=0.01,0.08,0.2")]
-    model = plan_model(now, best, [s.uncertain for s in asked], asked, [_of(b, best) for b in predictions(now, best)])
+    model = plan_model(
+        now, best, [s.uncertain for s in asked], asked, [of_plan(b, best) for b in predictions(now, best)]
+    )
     drawn = model.evaluate({"horizon_years": np.array([5.0]), "discount_rate": np.array([0.12])})
     other = Question(load_workload("default", {**own, "horizon_years": 5, "discount_rate": 0.12}), question.catalog)
     same = [p for p in plan(other.workload, other.catalog, 50).plans if p.title == best.title]

@@ -176,3 +176,34 @@ def test_a_link_beyond_the_form_is_told(link: dict[str, str]) -> None:
     app = opened(**link)
     assert any("cannot be read" in error.value for error in app.error)
     assert "which the form can hold" in app.code[0].value
+
+
+def test_a_changed_question_says_what_simulations_made_of_it() -> None:
+    """The page opens confirmed; a change is answered by closed forms, then checked, and the page says so."""
+    app = opened()
+    assert "Checked on recorded traffic" not in text(app) and "Closed forms answer so far" not in text(app)
+    set_number(app, "rate", 6.0)
+    assert "Checked on recorded traffic" in text(app) and "Closed forms answer so far" not in text(app)
+
+
+def test_the_question_turned_round_by_one_click() -> None:
+    app = opened(limits__accelerators='["h200-sxm-141gb"]')
+    pills = next(group for group in app.button_group if str(group.key).startswith("turned."))
+    assert len(pills.options) == 4
+    pills.set_value("context").run()
+    assert not app.exception
+    assert "keep the promise with prompts of up to" in text(app)
+    assert any("planner plan" in code.value and "traffic.input_tokens" in code.value for code in app.code)
+    next(button for button in app.button if button.label == "Open this question").click().run()
+    assert not app.exception and not app.error
+    assert app.query_params["traffic.input_tokens"]
+
+
+def test_the_command_of_the_page_is_there_to_copy() -> None:
+    app = opened(preset="rag", **{"traffic.rate_per_s": "4"})
+    assert any(code.value == "planner plan rag --set traffic.rate_per_s=4" for code in app.code)
+
+
+def test_the_third_alternative_weighs_regret() -> None:
+    app = opened(preset="chat")
+    assert "least regret" in text(app).lower() and "regret $" in text(app).replace("\\", "")

@@ -1,0 +1,99 @@
+"""The command that reproduces what a page shows, to be copied into a terminal."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from planner.schema import Plan, Workload
+from planner.workloads import DEFAULT, field_value, load_workload, presets
+
+WHOLE = {"prices", "unit_prices", "commitment_discounts"}  # tables whose keys are names, not fields
+RIVALS = {"traffic.rate_per_s", "traffic.concurrency"}  # setting one unsets the other
+
+
+def command(verb: str, workload: Workload, *options: str) -> str:
+    """Command line of a question: a preset, what differs from it, and further options.
+
+    Examples
+    --------
+    >>> from planner.workloads import load_workload
+    >>> command("plan", load_workload("rag", {"traffic.rate_per_s": 4}), "--explain")
+    'planner plan rag --set traffic.rate_per_s=4 --explain'
+    """
+    preset, changes = nearest_preset(workload)
+    words = ["planner", verb, *([] if preset == DEFAULT else [preset])]
+    for field, value in changes.items():
+        words += ["--set", f"{field}={_text(value)}"]
+    return spelled([*words, *options])
+
+
+def estimate_command(workload: Workload, plan: Plan) -> str:
+    """Command line that estimates one replica of a plan at its load."""
+    layout, traffic = plan.layout, workload.traffic
+    given = {
+        "--llm": plan.llm,
+        "--accelerator": plan.accelerator,
+        "--gpus": plan.gpus_per_replica,
+        **{f"--{size}": getattr(layout, size) for size in ("tp", "dp", "pp", "ep")},
+        "--weights": layout.weights,
+        "--kv": layout.kv,
+        "--engine": plan.engine,
+        "--input": traffic.input_tokens,
+        "--output": traffic.output_tokens,
+        "--concurrency": max(round(plan.serving.running_sequences), 1),
+        "--site": workload.site,
+    }
+    if traffic.prefix_hit_rate:
+        given["--prefix-hit-rate"] = traffic.prefix_hit_rate
+    return spelled(["planner", "estimate", *(str(word) for pair in given.items() for word in pair)])
+
+
+def spelled(words: Iterable[str]) -> str:
+    """Words as a shell takes them.
+
+    Examples
+    --------
+    >>> spelled(["planner", "plan", "--set", "name=two words"])
+    "planner plan --set 'name=two words'"
+    """
+    return " ".join(shlex.quote(word) for word in words)
+
+
+def nearest_preset(workload: Workload) -> tuple[str, dict[str, Any]]:
+    """The preset from which the fewest fields differ, and those, by dotted name."""
+    now = _flat(workload.model_dump(mode="json"))
+    found = [(name, _changes(before, now)) for name, before in _presets()]
+    return min(found, key=lambda one: len(one[1]))
+
+
+@lru_cache(maxsize=1)
+def _presets() -> tuple[tuple[str, dict[str, Any]], ...]:
+    return tuple((name, _flat(load_workload(name).model_dump(mode="json"))) for name in presets())
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    changed = {name: value for name, value in now.items() if before.get(name) != value}
+    return {name: value for name, value in changed.items() if value is not None or name not in RIVALS}
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, Mapping) and name not in WHOLE:
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def _text(value: Any) -> str:
+    """A value as `--set` reads it: words as they are, unless they would be read as something else."""
+    if isinstance(value, str) and field_value(value) == value:
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

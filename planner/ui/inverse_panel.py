@@ -1,0 +1,80 @@
+"""The question turned round by one click: what a budget, a power limit or the accelerators at hand allow."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import streamlit as st
+
+from planner.errors import PlannerError
+from planner.report import inverse as told
+from planner.report.command import command
+from planner.schema import Plan, PlanResult, Workload
+from planner.schema.inverse import Inverse, Turned
+from planner.search import inverse
+from planner.ui import inputs
+from planner.ui.session import Translate, blue, catalog, plain
+from planner.units import usd
+
+KILO = 1000.0
+
+
+def ask(result: PlanResult, plan: Plan, _: Translate) -> tuple[Turned, float | None] | None:
+    """Four buttons, and the limit that goes with the chosen one; None while none is chosen."""
+    words, own = told.question_words(_), _key(result)
+    chosen: Turned | None = st.pills(
+        _("Ask the other way round"), list(words), format_func=words.__getitem__, key=f"turned.{own}"
+    )
+    if chosen is None or chosen == "context":
+        return (chosen, None) if chosen else None
+    if chosen == "power":
+        needs = inverse.provisioned_w(catalog(), result.workload, plan.accelerator, plan.gpus_total)
+        start = float(math.ceil((needs or 100 * KILO) / KILO))
+        kilowatts = st.number_input(
+            _("Power limit at the meter, kW"), 1.0, 1e6, start, 10.0, key=f"turned-kw.{own}", format="%g", width=240
+        )
+        return chosen, kilowatts * KILO
+    start = float(math.ceil(plan.cost.usd_per_month))
+    budget = st.number_input(
+        _("Budget, $ a month"), 1.0, 1e12, start, 1000.0, key=f"turned-usd.{chosen}.{own}", format="%.0f", width=240
+    )
+    return chosen, budget
+
+
+def _key(result: PlanResult) -> str:
+    """A new question starts with no button chosen: its answer would be a search that nobody asked for."""
+    return hashlib.sha256(result.workload.model_dump_json().encode()).hexdigest()[:8]
+
+
+def show(result: PlanResult, plan: Plan, asked: tuple[Turned, float | None], _: Translate) -> None:
+    """Search, tell, and offer to open what was found."""
+    with st.spinner(_("Searching, and checking by simulation…")):
+        found = _found(result.workload.model_dump_json(), plan.model_dump_json(), *asked, catalog().sha256)
+    if isinstance(found, str):
+        st.warning(plain(found), icon=":material/block:")
+        return
+    with st.container(border=True, gap="xsmall"):
+        st.markdown(f"**{blue(told.sentence(found, catalog(), _))}**")
+        st.caption(plain(told.ends(found, _)))
+        st.code(command("plan", found.workload), language="bash", wrap_lines=True)
+        st.button(
+            _("Open this question"), on_click=inputs.open_question, args=(found.workload, catalog()),
+            key=f"turned-open.{found.asked}", icon=":material/open_in_new:", type="tertiary",
+            help=_("Its plan costs {cost} a month.").format(cost=plain(usd(found.plan.cost.usd_per_month))),
+        )  # fmt: skip
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _found(
+    workload_json: str, plan_json: str, asked: Turned, within: float | None, catalog_sha256: str
+) -> Inverse | str:
+    """Cached on question, plan, limit and catalogs; an expected failure is its message."""
+    workload = Workload.model_validate_json(workload_json)
+    try:
+        if asked == "context":
+            return inverse.longest_context(workload, catalog(), Plan.model_validate_json(plan_json))
+        search = {"load": inverse.most_load, "power": inverse.most_in_power, "speed": inverse.fastest}[asked]
+        return search(workload, catalog(), within or 0.0)
+    except PlannerError as error:
+        return str(error)
