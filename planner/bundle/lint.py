@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,8 +37,9 @@ def lint(folder: Path) -> list[Finding]:
     bundle = Bundle(files)
     rules: dict[str, Rule] = {"manifest": _manifest, **RULES}
     own = [finding for name, rule in rules.items() for finding in _judge(name, rule.__doc__, rule(bundle))]
-    others = [finding for name, tool in TOOLS.items() for finding in _asked(name, tool, bundle, folder)]
-    return own + others
+    with ThreadPoolExecutor() as pool:  # most of them wait for a program
+        others = pool.map(lambda named: _asked(*named, bundle, folder), TOOLS.items())
+        return own + [finding for found in others for finding in found]
 
 
 def check(files: Mapping[str, bytes]) -> list[Finding]:

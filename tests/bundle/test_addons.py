@@ -23,13 +23,12 @@ from planner.bundle.finding import Bundle, Finding
 from planner.bundle.rules import RULES
 from planner.bundle.tools import TOOLS
 from planner.bundle.write import documents, write_bundle
-from planner.catalog import load_catalog
 from planner.schema import PlanResult
+from tests.bundle.clean import CATALOG, clean
 from tests.golden.refresh import frozen_result
 
-CATALOG = load_catalog()
 RESULT = frozen_result("r1-h200-vllm")
-FILES = documents(RESULT, 1, CATALOG)
+FILES = clean("r1-h200-vllm")
 KEDA = "k8s/addons/keda/scaled-object.yaml"
 NODES = "k8s/addons/karpenter/node-pool-reserved.yaml"
 QUEUE = "k8s/addons/kueue/cluster-queue.yaml"
@@ -70,7 +69,7 @@ def test_thresholds_by_hand() -> None:
 @pytest.mark.parametrize("name", ["r1-h200-two-pools", "r1-b200-tensorrt-llm", "distill-32b-a100"])
 def test_nothing_to_scale(name: str) -> None:
     """Two pools have addresses in the router; TensorRT-LLM shows no queue; a fleet of one stays one."""
-    assert not [n for n in documents(frozen_result(name), 1, CATALOG) if "keda" in n]
+    assert not [n for n in clean(name) if "keda" in n]
 
 
 def test_node_pools_by_way_of_buying() -> None:
@@ -109,14 +108,14 @@ def test_compose_starts_the_same_engine() -> None:
     engine = body("compose.yaml")["services"]["engine"]
     assert engine["command"] == FILES["engine/vllm.args"].decode().splitlines()
     assert engine["deploy"]["resources"]["reservations"]["devices"][0]["count"] == 8
-    unpublished = body("compose.yaml", documents(frozen_result("r1-a100-int4"), 1, CATALOG))["services"]["engine"]
+    unpublished = body("compose.yaml", clean("r1-a100-int4"))["services"]["engine"]
     assert unpublished["command"][0] == "${MODEL:?name the checkpoint}"
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is in no Debian package of this age")
 @pytest.mark.parametrize("name", ["r1-h200-vllm", "r1-h100-two-servers", "r1-h200-two-pools"])
 def test_overlays_change_what_they_say(name: str, tmp_path: Path) -> None:
-    write_bundle(documents(frozen_result(name), 1, CATALOG), tmp_path / "out")
+    write_bundle(clean(name), tmp_path / "out")
     for overlay, wanted in (("spot", "terminationGracePeriodSeconds: 1"), ("reserved", "capacity-type: reserved")):
         command = ["kubectl", "kustomize", f"k8s/overlays/{overlay}"]
         text = subprocess.run(command, cwd=tmp_path / "out", capture_output=True, text=True, check=True).stdout
@@ -126,6 +125,7 @@ def test_overlays_change_what_they_say(name: str, tmp_path: Path) -> None:
 # ---- HCL
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=60))
 def test_hcl_keeps_every_text(text: str) -> None:
     """No interpolation, no directive, one line: what JSON reads is what was meant."""

@@ -25,15 +25,15 @@ from planner.bundle.lint import check
 from planner.bundle.rules.engine import known_arguments
 from planner.bundle.tools import TOOLS
 from planner.bundle.write import bundle_name, documents
-from planner.catalog import Catalog, load_catalog
+from planner.catalog import Catalog
 from planner.errors import MissingFact, PlannerError
 from planner.schema import PlanResult, Pool
+from tests.bundle.clean import CATALOG, clean
 from tests.golden.refresh import COMMAND, FOLDER, NAMES, frozen_catalog, frozen_result, settled
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINES = ("vllm", "sglang", "tensorrt-llm")
 FROZEN = {name: frozen_result(name) for name in NAMES}
-CATALOG = load_catalog()
 
 
 def changed(result: PlanResult, layout: dict[str, Any] | None = None, **plan: Any) -> PlanResult:
@@ -84,9 +84,8 @@ def test_another_run_writes_the_same_bytes() -> None:
 
 @pytest.mark.parametrize("name", FROZEN)
 def test_accelerators_add_up_to_the_plan(name: str) -> None:
-    result = FROZEN[name]
-    pods = Bundle(documents(result, 1, CATALOG)).pods
-    assert sum(gpus_per_pod(found) * (found.count or 0) for found in pods) == result.plans[0].gpus_total
+    pods = Bundle(clean(name)).pods
+    assert sum(gpus_per_pod(found) * (found.count or 0) for found in pods) == FROZEN[name].plans[0].gpus_total
 
 
 def test_r1_on_h200_by_hand() -> None:
@@ -122,7 +121,7 @@ def test_sglang_counts_ranks_together() -> None:
 
 
 def test_tensorrt_llm_takes_a_file() -> None:
-    files = documents(FROZEN["r1-b200-tensorrt-llm"], 1, CATALOG)
+    files = clean("r1-b200-tensorrt-llm")
     wanted = yaml.safe_load(files["engine/trtllm.yaml"])
     assert wanted["enable_attention_dp"] is True and wanted["moe_config"] == {"backend": "DEEPGEMM"}
     held = manifest(files, "engine-options")["data"]["trtllm.yaml"]
@@ -133,7 +132,7 @@ def test_tensorrt_llm_takes_a_file() -> None:
 
 def test_no_repository_is_invented() -> None:
     """A precision that nobody published needs a checkpoint that the operator names."""
-    files = documents(FROZEN["r1-a100-int4"], 1, CATALOG)
+    files = clean("r1-a100-int4")
     assert given_arguments(files)[0] == "$(MODEL)"
     text = b"".join(content for name, content in files.items() if name.startswith(("k8s/", "engine/")))
     assert b"deepseek-ai/" not in text and b"deepseek-r1-checkpoint" in text
@@ -198,7 +197,7 @@ def test_an_engine_on_two_servers(layout: dict[str, int], engine: str, follows: 
 
 def test_two_pools() -> None:
     """Each engine is reached by its own name, and only the router answers users."""
-    files = documents(FROZEN["r1-h200-two-pools"], 1, CATALOG)
+    files = clean("r1-h200-two-pools")
     router = manifest(files, "router")["spec"]["template"]["spec"]["containers"][0]
     given = router["args"]
     assert given[given.index("--prefill") + 1] == "http://deepseek-r1-prefill-0.deepseek-r1-prefill-pods:8000"
@@ -223,14 +222,14 @@ def test_two_pools_of_sglang() -> None:
 
 def test_other_engines_for_the_same_layout() -> None:
     """TensorRT-LLM has no words for tensor- and data-parallel attention at once; INT4 on A100 runs on all three."""
-    files = documents(FROZEN["r1-h200-vllm"], 1, CATALOG)
+    files = clean("r1-h200-vllm")
     assert sorted(n for n in files if n.startswith("engine/")) == ["engine/sglang.args", "engine/vllm.args"]
     given = options(files["engine/sglang.args"].decode().splitlines())
     assert (given["--tp-size"], given["--dp-size"], given["--mem-fraction-static"]) == ("8", "4", "0.88")
-    files = documents(FROZEN["r1-a100-int4"], 1, CATALOG)
+    files = clean("r1-a100-int4")
     names = ["engine/sglang.args", "engine/trtllm.args", "engine/trtllm.yaml", "engine/vllm.args"]
     assert sorted(n for n in files if n.startswith("engine/")) == names
-    nvfp4 = documents(FROZEN["r1-b200-fp4"], 1, CATALOG)
+    nvfp4 = clean("r1-b200-fp4")
     assert "engine/sglang.args" in nvfp4  # both know it on Blackwell
 
 
@@ -310,16 +309,13 @@ TEXT = st.text(max_size=80) | st.sampled_from(
 )
 
 
-PLAIN = documents(FROZEN["r1-h200-vllm"], 1, CATALOG)
-
-
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(TEXT)
 def test_a_title_stays_in_the_record(title: str) -> None:
     """Whatever a user calls a workload: no manifest, argument or page shows it."""
     result = FROZEN["r1-h200-vllm"]
     named = result.model_copy(update={"workload": result.workload.model_copy(update={"name": title})})
-    plain, files = PLAIN, documents(named, 1, CATALOG)
+    plain, files = clean("r1-h200-vllm"), documents(named, 1, CATALOG)
     assert json.loads(files["plan.json"])["workload"]["name"] == title
     outside = {"plan.json", "MANIFEST.sha256"}
     assert [n for n in files if files[n] != plain[n]] == [n for n in files if n in outside and files[n] != plain[n]]

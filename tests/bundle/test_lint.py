@@ -15,17 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.bundle.finding import Bundle, options, parse_yaml
-from planner.bundle.lint import MANIFEST, _manifest, check, lint, manifest
+from planner.bundle.lint import MANIFEST, _manifest, check, lint
 from planner.bundle.rules import RULES
 from planner.bundle.tools import TOOLS
 from planner.bundle.validation import record
-from planner.bundle.write import documents, write_bundle
-from planner.catalog import load_catalog
+from planner.bundle.write import write_bundle
 from planner.errors import OutputError, PlannerError
 from tests.bundle import test_addons
-from tests.golden.refresh import NAMES, frozen_result
+from tests.bundle.clean import Files, clean, verdicts
+from tests.golden.refresh import NAMES
 
-Files = dict[str, bytes]
 Change = Callable[[Any], object]
 Edit = Callable[[Files], object]
 
@@ -36,7 +35,6 @@ SYSCTL = "host/sysctl.d/90-llm-serving.conf"
 MEMLOCK = "host/systemd/containerd.service.d/90-llm-memlock.conf"
 EMBEDDING = "triton/model_repository/embedding/config.pbtxt"
 GENERATION = "triton/model_repository/deepseek-r1/config.pbtxt"
-CLEAN = {name: documents(frozen_result(name), 1, load_catalog()) for name in NAMES}
 
 
 def body(file: str, change: Change) -> Edit:
@@ -260,40 +258,41 @@ def _half(template: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("rule", "why", "edit"), BAD_GROUPS, ids=[f"{rule}: {why}" for rule, why, _ in BAD_GROUPS])
 def test_a_bad_group_is_refused(rule: str, why: str, edit: Edit, tmp_path: Path) -> None:
-    files = dict(CLEAN["r1-h100-two-servers"])
+    files = clean("r1-h100-two-servers")
     edit(files)
     assert judged(rule, files, tmp_path / "out"), f"{why} passed"
 
 
 def judged(rule: str, files: Files, folder: Path) -> list[Any]:
     """Findings of a rule or a tool; every tool at every sample would take minutes to say nothing."""
+    if rule == "manifest":
+        return list(_manifest(Bundle(files)))
     if rule in RULES:
         return list(RULES[rule](Bundle(files)))
-    if rule == "manifest":
-        return write(files, folder, sealed=False)
     write_bundle(files, folder)
     return list(TOOLS[rule].check(Bundle(files), folder))
 
 
-def write(files: Files, folder: Path, sealed: bool) -> list[Any]:
-    if sealed:
-        files[MANIFEST] = manifest(files)
-    write_bundle(files, folder)
-    return lint(folder)
-
-
-@pytest.mark.parametrize("name", CLEAN)
-def test_a_clean_export_passes(name: str, tmp_path: Path) -> None:
-    findings = write(dict(CLEAN[name]), tmp_path / "out", sealed=False)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_clean_export_passes(name: str) -> None:
+    findings = verdicts(name)
     assert [f for f in findings if f.severity == "error"] == []
     waits = [f.rule for f in findings if f.severity == "not_checked"]
     assert waits == (["references"] if name in ("r1-a100-int4", "r1-b200-fp4") else [])
     assert {f.rule for f in findings} == {"manifest", *RULES, *TOOLS}
 
 
+def test_a_lint_asks_every_rule(tmp_path: Path) -> None:
+    """The samples below ask their own rule alone; here a bundle is read from disk, and two of them speak."""
+    files = clean("distill-32b-one-a100")
+    files["k8s/base/extra.yaml"] = b"kind: [\n"
+    write_bundle(files, tmp_path / "out")
+    assert {f.rule for f in lint(tmp_path / "out") if f.severity == "error"} >= {"manifest", "yaml", "yamllint"}
+
+
 @pytest.mark.parametrize(("rule", "why", "edit"), BAD, ids=[f"{rule}: {why}" for rule, why, _ in BAD])
 def test_a_bad_bundle_is_refused(rule: str, why: str, edit: Edit, tmp_path: Path) -> None:
-    files = dict(CLEAN["r1-h200-vllm"])
+    files = clean("r1-h200-vllm")
     edit(files)
     found = [f for f in judged(rule, files, tmp_path / "out") if f.severity == "error"]
     assert {f.rule for f in found} == {rule}, f"{why} passed"
@@ -305,24 +304,24 @@ def test_every_rule_has_a_bad_sample() -> None:
 
 
 def test_what_is_created_by_hand_is_told() -> None:
-    found = [f for f in check(CLEAN["r1-a100-int4"]) if f.rule == "references"]
+    found = [f for f in check(clean("r1-a100-int4")) if f.rule == "references"]
     assert [f.severity for f in found] == ["not_checked"] and "deepseek-r1-checkpoint" in found[0].message
 
 
 def test_a_budget_in_percent() -> None:
-    files = dict(CLEAN["r1-h200-vllm"])
+    files = clean("r1-h200-vllm")
     body(BUDGET, lambda o: o.update(spec={**o["spec"], "maxUnavailable": "50%"}))(files)
     assert not [f for f in check(files) if f.severity == "error"]
 
 
 def test_a_digest_pins() -> None:
-    files = dict(CLEAN["r1-h200-vllm"])
+    files = clean("r1-h200-vllm")
     engine(lambda c: c.update(image="vllm/vllm-openai@sha256:" + "0" * 64))(files)
     assert not [f for f in check(files) if f.severity == "error"]
 
 
 def test_another_engine_version_is_told() -> None:
-    files = dict(CLEAN["r1-h200-vllm"])
+    files = clean("r1-h200-vllm")
     record = json.loads(files["plan.json"])
     record["engine"]["version"] = "9.9"
     files["plan.json"] = json.dumps(record).encode()
@@ -331,19 +330,20 @@ def test_another_engine_version_is_told() -> None:
 
 def test_without_the_schemas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kubernetes_validate", None)
-    findings = write(dict(CLEAN["r1-h200-vllm"]), tmp_path / "out", sealed=False)
-    assert [f.severity for f in findings if f.rule == "kubernetes-schema"] == ["not_checked"]
+    findings = judged("kubernetes-schema", clean("r1-h200-vllm"), tmp_path / "out")
+    assert [f.severity for f in findings] == ["not_checked"]
 
 
 def test_validation_says_what_was_not_checked() -> None:
-    checks = json.loads(CLEAN["r1-h200-vllm"]["validation.json"])["checks"]
+    checks = json.loads(clean("r1-h200-vllm")["validation.json"])["checks"]
     assert {c["rule"] for c in checks if c["verdict"] == "passed"} == set(RULES)
     assert {c["tool"] for c in checks if c["verdict"] == "not_checked"} >= {"kubernetes-validate", "the engine"}
 
 
 def test_verdicts_are_recorded(tmp_path: Path) -> None:
     """Tools with their versions; the bundle stays whole, and what was wrong with it stays wrong."""
-    findings = write(dict(CLEAN["r1-h200-vllm"]), tmp_path / "out", sealed=False)
+    findings = verdicts("r1-h200-vllm")
+    write_bundle(clean("r1-h200-vllm"), tmp_path / "out")
     record(tmp_path / "out", findings)
     rows = json.loads((tmp_path / "out" / "validation.json").read_text("utf-8"))["checks"]
     assert {row["rule"] for row in rows} >= {"manifest", *RULES, *TOOLS}
@@ -374,7 +374,7 @@ def test_an_empty_folder_is_no_bundle(tmp_path: Path) -> None:
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
-    write(dict(CLEAN["r1-h200-vllm"]), tmp_path / "out", sealed=False)
+    write_bundle(clean("r1-h200-vllm"), tmp_path / "out")
     (tmp_path / "out" / "link").symlink_to("/etc")
     with pytest.raises(PlannerError, match="no regular file"):
         lint(tmp_path / "out")
@@ -406,7 +406,7 @@ ANYTHING = st.recursive(
 @given(st.data())
 def test_no_bundle_breaks_the_checks(data: st.DataObject) -> None:
     """Anything anywhere: a finding, never an exception."""
-    files = dict(CLEAN["r1-h200-vllm"])
+    files = clean("r1-h200-vllm")
     names = sorted(n for n in files if n.endswith((".yaml", ".json")))
     name = data.draw(st.sampled_from(names))
     found = yaml.safe_load(files[name])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +19,7 @@ FOLDER = "monitoring"
 RULES, TESTS, SCRAPES = f"{FOLDER}/rules.yml", f"{FOLDER}/rules_test.yml", f"{FOLDER}/prometheus.yml"
 COUNTERS = f"{FOLDER}/dcgm-counters.csv"
 EVERY_S = 15
+_UNIT_S = {"s": 1, "m": told.MINUTE_S, "h": told.HOUR_S}
 
 # Field, type and meaning, as dcgm-exporter reads them (its etc/default-counters.csv; DCGM field identifiers).
 DEVICE_COUNTERS: tuple[tuple[str, str, str], ...] = (
@@ -124,8 +127,7 @@ def _raised(alert: Alert) -> dict[str, Any]:
         "exp_labels": {"severity": alert.severity, **dict(alert.labels)},
         "exp_annotations": {"summary": alert.summary, "runbook": anchor(alert)},
     }
-    at_s = 2 * told.HOUR_S if "[1h]" in alert.expression else 35 * told.MINUTE_S
-    at_s = max(at_s, alert.hold_s + 10 * told.MINUTE_S)
+    at_s = _settled_s(alert)
     return {
         "name": f"{alert.name} is raised",
         "interval": "1m",
@@ -135,13 +137,21 @@ def _raised(alert: Alert) -> dict[str, Any]:
 
 
 def _healthy(subject: Subject, all_alerts: Iterable[Alert]) -> dict[str, Any]:
-    quiet = [{"eval_time": "3h", "alertname": alert.name, "exp_alerts": []} for alert in all_alerts]
+    at_s = max(_settled_s(alert) for alert in all_alerts)
+    quiet = [{"eval_time": f"{at_s}s", "alertname": alert.name, "exp_alerts": []} for alert in all_alerts]
     return {
         "name": "a healthy fleet raises nothing",
         "interval": "1m",
-        "input_series": _series(_long_enough(healthy(subject), 3 * told.HOUR_S)),
+        "input_series": _series(_long_enough(healthy(subject), at_s)),
         "alert_rule_test": quiet,
     }
+
+
+def _settled_s(alert: Alert) -> int:
+    """When an alert that is due must be raised: its longest window is full, its hold is over, and five minutes more."""
+    windows = [int(count) * _UNIT_S[unit] for count, unit in re.findall(r"\[(\d+)([smh])\]", alert.expression)]
+    minutes = math.ceil((alert.hold_s + max(windows, default=0)) / told.MINUTE_S) + 5
+    return minutes * told.MINUTE_S
 
 
 def healthy(subject: Subject) -> tuple[Series, ...]:
