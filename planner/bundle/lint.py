@@ -38,7 +38,7 @@ def lint(folder: Path) -> list[Finding]:
     rules: dict[str, Rule] = {"manifest": _manifest, **RULES}
     own = [finding for name, rule in rules.items() for finding in _judge(name, rule.__doc__, rule(bundle))]
     with ThreadPoolExecutor() as pool:  # most of them wait for a program
-        others = pool.map(lambda named: _asked(*named, bundle, folder), TOOLS.items())
+        others = pool.map(lambda named: _asked(named[0], named[1], bundle, folder), TOOLS.items())
         return own + [finding for found in others for finding in found]
 
 
