@@ -38,6 +38,7 @@ _FIELDS: list[tuple[tuple[str, ...], str, Any, str]] = [
     (("--input",), "traffic.input_tokens", int, "Mean prompt tokens."),
     (("--output",), "traffic.output_tokens", int, "Mean answer tokens."),
     (("--prefix-hit-rate",), "traffic.prefix_hit_rate", float, "Share of prompt tokens in the prefix cache."),
+    (("--router",), "traffic.router", str, "Who gets a request: round-robin, least-load or prefix."),
     (("--ttft-p99",), "slo.ttft_p99_s", float, "P99 time to first token, seconds."),
     (("--tpot-p99",), "slo.tpot_p99_s", float, "P99 time per output token, seconds."),
     (("--availability",), "slo.availability", float, "Share of time in which the promise holds."),

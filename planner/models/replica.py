@@ -52,7 +52,7 @@ class Request:
     done: int = 0  # decode steps behind it when its prompt is computed: more than 0 after a preemption
     end: int = 0  # decode step of the replica in which it ends
     left: int = 0  # prompt tokens to compute
-    taken: int = 0  # tokens of the cache that it took when it entered
+    taken: float = 0  # tokens of the cache that it took when it entered; once it left, that it gave back
 
     @property
     def prompt_tokens(self) -> int:
@@ -230,6 +230,18 @@ class Replica:
         held = self._whole - self._room + sum(r.taken for r in ending)
         return Load(len(self._waiting), len(self._running) + len(ending), prompts, held, held / self.limits.kv_tokens)
 
+    def steady_until(self, at_s: float) -> float:
+        """Until when nothing that a router sees changes, unless a request is sent; after `advance` to a time. [s]
+
+        Never later than it does; within a step its end, and infinity where nothing is in the replica.
+        """
+        if self._ending(at_s) or self._partial or self._next() or self._recompute or not self._linear:
+            return max(self.time_s, at_s)
+        if not self._decoding:
+            return max(self._waiting[0].arrival_s, at_s) if self._waiting else inf
+        steps, (step_s, more_s) = self._ends[0][0] - self._steps, self._pace(self._linear)
+        return self.time_s + steps * (step_s + more_s * (steps - 1))
+
     def _ending(self, at_s: float) -> list[Request]:
         """Requests that end with the last step, after a time in it."""
         return [r for r in self._ended if r.finish_s > at_s]
@@ -277,8 +289,8 @@ class Replica:
             self._partial = request if request.left else None
         return chunks
 
-    def _enter(self) -> Request | None:
-        """The next request that has arrived, if there is a seat and room in the cache for it."""
+    def _next(self) -> tuple[Request, int, int] | None:
+        """The next request that has arrived, if there is a seat and room in the cache for it; what it takes, shares."""
         if not self._waiting or self._waiting[0].arrival_s > self.time_s or len(self._running) >= self.limits.seats:
             return None
         request = self._waiting[0]
@@ -286,8 +298,15 @@ class Replica:
         need, step = request.input_tokens + request.output_tokens - shared, 0.0
         if self._recompute:  # room for a step of all, beside its prompt; it may have no step left
             need, step = tokens - shared, self._growth + (request.rate if request.done < request.steps else 0)
-        if need + step > self._room + TIE:
+        return None if need + step > self._room + TIE else (request, need, shared)
+
+    def _enter(self) -> Request | None:
+        """Let the next request in, if there is one that may."""
+        found = self._next()
+        if found is None:
             return None
+        request, need, shared = found
+        tokens = request.prompt_tokens
         self._waiting.popleft()
         self._queued -= tokens
         known = request.cached_tokens
@@ -335,14 +354,18 @@ class Replica:
             steps = self._walk(due_s, steps)
         else:
             # m steps take m·step + m·(m − 1)·more; the smallest m that reaches the time, if that is sooner.
-            more_s = 0.5 * self._linear.context_s * self._growth
-            step_s = self._decode_s[self._decoding] + self._linear.context_s * self._context
+            step_s, more_s = self._pace(self._linear)
             wait_s, flat_s = due_s - self.time_s, step_s - more_s
             if wait_s < steps * (step_s + more_s * (steps - 1)):
                 to_due = ceil(2 * wait_s / (flat_s + sqrt(flat_s * flat_s + 4 * more_s * wait_s)))
                 steps = min(steps, to_due)
             self.time_s += steps * (step_s + more_s * (steps - 1))
         self._decoded(steps)
+
+    def _pace(self, times: StepTimes) -> tuple[float, float]:
+        """Time of the next decode step, and half of what each one after it takes more. [s]"""
+        step_s = self._decode_s[self._decoding] + times.context_s * self._context
+        return step_s, 0.5 * times.context_s * self._growth
 
     def _walk(self, until_s: float, most: int) -> int:
         """Decode steps one by one, until a time or at most so many; returns how many."""
@@ -381,7 +404,8 @@ class Replica:
 
     def _let_go(self, request: Request, grown: float) -> None:
         shared = len(request.blocks) * self._cache.block_tokens if self._cache else 0
-        self._room += request.taken - shared + grown + (self._cache.release(request.blocks) if self._cache else 0)
+        request.taken += grown - shared + (self._cache.release(request.blocks) if self._cache else 0)
+        self._room += request.taken
         if not self._running:
             self._room = self._whole  # no rest of rounded sums
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from planner.report.tables import TextTable, Translate
-from planner.schema import Percentiles, Simulated
+from planner.schema import Percentiles, RouterName, Simulated
 from planner.search.remarks import spelled
 from planner.units import percent, si
 
@@ -11,6 +11,11 @@ from planner.units import percent, si
 def metric_words(_: Translate) -> dict[str, str]:
     """What the metrics are called."""
     return {"ttft": "TTFT", "tpot": "TPOT", "e2e": _("whole answer")}
+
+
+def router_words(_: Translate) -> dict[RouterName, str]:
+    """Who gets a request."""
+    return {"round-robin": _("in turn"), "least-load": _("least load"), "prefix": _("by prefix")}
 
 
 def headline(found: Simulated, _: Translate) -> str:
@@ -58,10 +63,12 @@ def margin_sentence(found: Simulated, _: Translate) -> str:
         "Held at most: {rate:.3g} requests/s of this traffic, {ratio:.2f} of this rate; then P99 {metric} breaks."
     )
     needs = _("Replicas that hold it as it is: {needed}; in the plan: {planned}.")
+    router = _("Router: {router}.").format(router=router_words(_)[found.fleet.router])
     return " ".join(
         (
             holds.format(rate=room.rate_per_s, ratio=room.rate_ratio, metric=words[room.limit]),
             needs.format(needed=room.replicas_needed, planned=found.fleet.planned_replicas),
+            router,
         )
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from planner.report.numbers import span
+from planner.report.simulated import router_words
 from planner.report.tables import Translate
 from planner.schema import Plan, Sizing
 from planner.units import si
@@ -28,6 +29,8 @@ def sizing_sentence(plan: Plan, _: Translate) -> str:
             margin=_margin(sizing, _),
         )
     ]
+    if sizing.router != "round-robin":
+        parts.append(_("Router: {router}.").format(router=router_words(_)[sizing.router]))
     if sizing.replicas > sizing.replicas_screened:
         more = _("Closed forms had said {n} replicas.")
         parts.append(more.format(n=sizing.replicas_screened))

@@ -124,7 +124,7 @@ from planner.schema.simulated import (
 from planner.schema.sizing import Sizing
 from planner.schema.traces import HeldRate, TraceFile
 from planner.schema.whatif import Applied, Case, Comparison, Difference, Driver, Outcome, WhatIf
-from planner.schema.workload import Arrivals, Limits, Slo, Supply, SupplyOption, Traffic, Workload
+from planner.schema.workload import Arrivals, Limits, RouterName, Slo, Supply, SupplyOption, Traffic, Workload
 
 __all__ = [
     "Accelerator",
@@ -218,6 +218,7 @@ __all__ = [
     "Rejection",
     "Remark",
     "ReplicaRate",
+    "RouterName",
     "Rule",
     "SavingClaim",
     "ScoredPoint",

@@ -7,7 +7,7 @@ from pydantic import Field
 from planner.schema.base import Strict
 from planner.schema.fleet import Autoscaled, FailedFleet, SpotFleet, Surge
 from planner.schema.percentiles import Percentiles, Spread
-from planner.schema.workload import Arrivals, Workload
+from planner.schema.workload import Arrivals, RouterName, Workload
 
 Range = tuple[float, float]
 
@@ -61,7 +61,7 @@ class SimulatedFleet(Strict):
     planned_replicas: int = Field(description="replicas of the plan")
     planned_ttft_p99_s: float = Field(description="by the plan's closed form, at its own rate and lengths [s]")
     planned_tpot_p99_s: float = Field(description="by the plan's closed form, at its own rate and lengths [s]")
-    router: str = Field(description="how requests are spread over replicas")
+    router: RouterName = Field(description="how requests are spread over the ranks of all replicas")
 
 
 class SimulatedWindow(Strict):

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from planner.schema.base import Strict
 from planner.schema.percentiles import Percentiles, Spread
+from planner.schema.workload import RouterName
 
 
 class Sizing(Strict):
@@ -19,7 +20,7 @@ class Sizing(Strict):
         "poisson; users: each sends when answered"
     )
     lengths: str = Field(description="recorded; scaled to the asked means; or what they were drawn from")
-    router: Literal["round_robin"] = Field(description="how requests are spread over the ranks of all replicas")
+    router: RouterName = Field(description="how requests are spread over the ranks of all replicas")
     requests: int = Field(description="requests simulated at the asked load, of a part of the ranks")
     replicas: int = Field(description="replicas that keep the promise at the asked load over the headroom")
     replicas_screened: int = Field(description="what closed forms said")

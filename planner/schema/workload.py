@@ -12,6 +12,7 @@ from planner.schema.ownership import Ownership
 
 SupplyOption = Literal["own", "on_demand", "commitment", "spot"]
 Arrivals = Literal["trace", "mmpp", "poisson"]
+RouterName = Literal["round-robin", "least-load", "prefix"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
 Ranks = Annotated[int, Field(ge=1, le=512)]
 Tokens = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -64,12 +65,20 @@ class Traffic(Strict):
         "lengths to draw them from; absent: recorded where a trace is named",
     )
 
+    router: RouterName = Field(
+        "round-robin",
+        description="how requests are spread over replicas: in turn; to the one with the fewest open requests; or to "
+        "the one with the least work, prompts that its prefix cache holds counted as done",
+    )
+
     @model_validator(mode="after")
     def _one_kind_of_load(self) -> Traffic:
         if (self.rate_per_s is None) == (self.concurrency is None):
             raise ValueError("give either rate_per_s or concurrency, and not both")
         if self.profile is not None and self.arrivals == "trace":
             raise ValueError("times of a trace cannot follow a profile; give arrivals mmpp or poisson, or no profile")
+        if self.router != "round-robin" and self.rate_per_s is None:
+            raise ValueError("users who wait for their answers are spread evenly; give rate_per_s to choose a router")
         return self
 
 

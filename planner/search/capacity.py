@@ -14,7 +14,7 @@ import numpy as np
 from planner.catalog import Catalog
 from planner.errors import WorkloadError
 from planner.models.traffic import Trace
-from planner.schema import Capacity, Plan, PlanCapacity, ReplicaRate, Slo, Workload
+from planner.schema import Capacity, Plan, PlanCapacity, ReplicaRate, RouterName, Slo, Workload
 from planner.search.demand import Demand, demand
 from planner.search.margins import largest
 from planner.search.observed import worst_tail
@@ -40,6 +40,7 @@ class Case:
     guess_per_s : where the search begins [1/s]
     answer_s : see `Fleet` [s]
     requests : of each simulation
+    router : over the ranks of the replica
     """
 
     server: Server
@@ -49,12 +50,13 @@ class Case:
     guess_per_s: float
     answer_s: float
     requests: int = REQUESTS
+    router: RouterName = "round-robin"
 
 
 def held(case: Case) -> tuple[float, str]:
     """Largest rate within the promise, 0 where none is, and the percentile that breaks beyond it. [1/s]"""
     trace = _drawn(case.demand.trace, case.seed)
-    fleet = Fleet(case.server, 1, replace(case.demand, trace=trace), case.answer_s)
+    fleet = Fleet(case.server, 1, replace(case.demand, trace=trace), case.answer_s, case.router)
     asked = case.demand.trace.rate_per_s
     ratio, limit = largest(lambda r: worst_tail(fleet.at(r, case.requests), case.slo), case.guess_per_s / asked)
     return ratio * asked, limit
@@ -118,7 +120,10 @@ def _cases(workload: Workload, catalog: Catalog, one: Plan, name: str, seeds: in
     server = server_of(one, catalog, offered.trace, traffic.prefix_hit_rate)
     answer_s = workload.slo.ttft_p99_s + float(offered.trace.output_tokens.mean()) * workload.slo.tpot_p99_s
     guess = one.serving.requests_per_s / one.serving.utilisation
-    return [Case(server, offered, workload.slo, seed, guess, answer_s, requests) for seed in (*range(seeds), POISSON)]
+    return [
+        Case(server, offered, workload.slo, seed, guess, answer_s, requests, traffic.router)
+        for seed in (*range(seeds), POISSON)
+    ]
 
 
 def _under(workload: Workload, name: str) -> Workload:

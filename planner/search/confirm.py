@@ -19,7 +19,7 @@ from planner.search.margins import largest
 from planner.search.metrics import basis_of
 from planner.search.observed import Tail, worst_tail
 from planner.search.replay import Server
-from planner.search.replica import BRACKET, REQUESTS, Fleet, held_ratio, server_for
+from planner.search.replica import BRACKET, REQUESTS, ROUTED_RANKS, ROUTED_SHARE, Fleet, held_ratio, server_for
 from planner.search.study import Study, held_by_one, replicas_needed
 
 ENOUGH = 60_000  # requests simulated in search of candidates that keep the promise; the rest stays screened
@@ -115,7 +115,7 @@ class Confirmation:
             self._servers[row] = server_for(self.study, row)
         slo, lengths = self.study.workload.slo, self.study.lengths
         answer_s = slo.ttft_p99_s + float(lengths.output_tokens) * slo.tpot_p99_s
-        return Fleet(self._servers[row], replicas, self.traffic, answer_s)
+        return Fleet(self._servers[row], replicas, self.traffic, answer_s, self.study.workload.traffic.router)
 
     def _enlarge(self, row: int, factor: float) -> None:
         """More replicas for all candidates of an accelerator and precision that are not confirmed."""
@@ -147,7 +147,7 @@ class Confirmation:
             trace=self.traffic.name,
             arrivals="users" if self.traffic.users else traffic.arrivals or ("mmpp" if traffic.profile else "trace"),
             lengths=traffic.lengths or ("recorded" if traffic.trace else "scaled"),
-            router="round_robin",
+            router=traffic.router,
             requests=len(run.start_s),
             replicas=replicas,
             replicas_screened=int(replicas_needed(self.study, np.array([row]))[0]),
@@ -175,7 +175,8 @@ def confirm(study: Study, market: Market, most: int) -> tuple[list[Entry], dict[
     traffic = demand(study.workload, study.catalog, study.llm.max_context_tokens)
     state = Confirmation(study, [market], of, study.catalog.parameter("headroom").value, traffic)
     entries = state.ranking()
-    while state.requests < ENOUGH:
+    enough = ENOUGH * (1 if study.workload.traffic.router == "round-robin" else ROUTED_RANKS // ROUTED_SHARE)
+    while state.requests < enough:
         unknown = next((s for s in map(_sized, entries[:most]) if s not in state.kept), None)
         if unknown is None:
             break

@@ -6,28 +6,36 @@ import math
 from collections.abc import Callable
 
 from planner.models.traffic import Trace
-from planner.schema import Margin, Slo
+from planner.schema import Margin, RouterName, Slo
 from planner.search.observed import Tail, worst_tail
 from planner.search.replay import Server, replay
 
 SEARCH_REQUESTS = 100_000  # per run of the search: more ranks than that serve the same kind of traffic
+ROUTED_REQUESTS = 20_000  # the same where a router looks at every rank, which takes ten times as long
 BRACKET, HALVINGS = 1.5, 5  # the answer is exact to 1.5 ** (1 / 2 ** 5): 1.3 %
 AT_REST = 1e-4  # of the rate: requests hardly meet
 MOST_RATIO = 1.5**12
 
 
 def margin(
-    server: Server, trace: Trace, replicas: int, slo: Slo, kept: int | None = None, share: float = 1.0
+    server: Server,
+    trace: Trace,
+    replicas: int,
+    slo: Slo,
+    kept: int | None = None,
+    share: float = 1.0,
+    router: RouterName = "round-robin",
 ) -> Margin:
     """Scale the trace in rate until its 99th percentiles just keep the promise.
 
     Parameters
     ----------
     kept, share : the trace is what so many ranks get, such a share of all requests; None: it is everything
+    router : see `replay`
     """
 
     def at_ratio(ratio: float) -> Tail:
-        return _tail(server, trace.at_rate(trace.rate_per_s * ratio), replicas, slo, kept)
+        return _tail(server, trace.at_rate(trace.rate_per_s * ratio), replicas, slo, router, kept)
 
     rest = at_ratio(AT_REST)
     if rest.ratio > 1:
@@ -38,7 +46,7 @@ def margin(
         rate_per_s=trace.rate_per_s * ratio / share,
         rate_ratio=ratio,
         limit=limit,
-        replicas_needed=needed if kept else _replicas_needed(server, trace, slo, needed),
+        replicas_needed=needed if kept else _replicas_needed(server, trace, slo, router, needed),
         at_rest_s=rest.p99_s,
     )
 
@@ -81,16 +89,17 @@ def largest(
     return low, limit
 
 
-def _replicas_needed(server: Server, trace: Trace, slo: Slo, guess: int) -> int:
+def _replicas_needed(server: Server, trace: Trace, slo: Slo, router: RouterName, guess: int) -> int:
     """Fewest replicas that hold the trace as it is; more of them also even out what each one gets."""
     count = guess
-    while _tail(server, trace, count, slo).ratio > 1:
+    while _tail(server, trace, count, slo, router).ratio > 1:
         count += max(count // 20, 1)
-    while count > 1 and _tail(server, trace, count - 1, slo).ratio <= 1:
+    while count > 1 and _tail(server, trace, count - 1, slo, router).ratio <= 1:
         count -= 1
     return count
 
 
-def _tail(server: Server, trace: Trace, replicas: int, slo: Slo, kept: int | None = None) -> Tail:
+def _tail(server: Server, trace: Trace, replicas: int, slo: Slo, router: RouterName, kept: int | None = None) -> Tail:
     each = max(len(trace) / (kept or replicas * server.ranks), 1.0)
-    return worst_tail(replay(server, trace, replicas, max(math.ceil(SEARCH_REQUESTS / each), 1), kept), slo)
+    most = SEARCH_REQUESTS if router == "round-robin" else ROUTED_REQUESTS
+    return worst_tail(replay(server, trace, replicas, max(math.ceil(most / each), 1), kept, router), slo)

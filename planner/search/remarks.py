@@ -68,6 +68,10 @@ def texts(_: Translate) -> dict[str, str]:
             "{trace} names prefix blocks, but not for these lengths or times: the prefix hit rate is the workload's "
             "{hit_rate:.0%}."
         ),
+        "router_without_blocks": _(
+            "The router sees no prefixes, since {trace} names no blocks for these requests: it sends each one to the "
+            "rank with the least work, and every rank has {hit_rate:.0%} of every prompt cached."
+        ),
         "half_hits": _(
             "{hit_rate:.0%} of prompt tokens are taken to be cached. With half of that, P99 TTFT is {ttft_s:.3g} s "
             "instead of {before_s:.3g} s, P99 TPOT {tpot_ms:.3g} ms."

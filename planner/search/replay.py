@@ -8,11 +8,12 @@ import numpy as np
 
 from planner.catalog import Catalog
 from planner.models.engine import Limits, Policy, StepTimes
-from planner.models.replica import Replica
+from planner.models.replica import Replica, Request
+from planner.models.routing import ROUTERS, serve
 from planner.models.simulate import Result, simulate_open
 from planner.models.tables import step_times
 from planner.models.traffic import Blocks, Tokens, Trace
-from planner.schema import Plan
+from planner.schema import Plan, RouterName
 from planner.search.columns import Array
 from planner.search.estimate import lay_out
 from planner.search.question import Question, resolve
@@ -108,20 +109,30 @@ class Served(Result):
 
 
 def replay(
-    server: Server, trace: Trace, replicas: int, most_ranks: int | None = None, kept: int | None = None
+    server: Server,
+    trace: Trace,
+    replicas: int,
+    most_ranks: int | None = None,
+    kept: int | None = None,
+    router: RouterName = "round-robin",
 ) -> Served:
-    """What each request sees when a fleet serves a trace, round robin over all ranks of all replicas.
+    """What each request sees when a fleet serves a trace, spread over all ranks of all replicas.
 
     Prefix blocks that the trace names are cached by each rank for itself, the oldest leaving first; without
     them, the server's hit rate holds for every prompt.
 
     Parameters
     ----------
-    most_ranks : ranks to simulate at most; the others get the same kind of traffic. Their requests are left out.
+    most_ranks : ranks to simulate at most; the others get the same kind of traffic. Their requests are left out,
+        and a router that looks at ranks chooses among the simulated ones.
     kept : the trace is what so many ranks get, in place of all ranks of the replicas
+    router : a name of `planner.models.routing.ROUTERS`
     """
     ranks = kept or replicas * server.ranks
     simulated = range(min(ranks, len(trace), most_ranks or ranks))
+    if router != "round-robin":
+        some = trace if len(simulated) == ranks else trace.keep(np.arange(len(trace)) % ranks < len(simulated))
+        return _with_first_token(server, routed(server, some, len(simulated), router))
     parts = [_rank(server, trace, first, ranks) for first in simulated]
     rows = np.concatenate([np.arange(len(trace))[first::ranks] for first in simulated])
     order = np.argsort(rows, kind="stable")
@@ -135,7 +146,7 @@ def _rank(server: Server, trace: Trace, first: int, ranks: int) -> Served:
     if trace.blocks is not None:
         return _with_blocks(server, trace, trace.blocks, range(len(trace))[share])
     inputs = trace.input_tokens[share]
-    cached = np.minimum(np.floor(inputs * server.hit_rate), inputs - 1).astype(np.int64)
+    cached = known_tokens(server, inputs)
     run = simulate_open(
         server.times,
         trace.arrivals_s[share],
@@ -150,14 +161,35 @@ def _rank(server: Server, trace: Trace, first: int, ranks: int) -> Served:
     return Served(run.start_s, run.finish_s, run.ttft_s, run.tpot_s, run.e2e_s, inputs, inputs - cached)
 
 
+def known_tokens(server: Server, inputs: Tokens) -> Tokens:
+    """Prompt tokens that are in the prefix cache by the server's hit rate; one is always computed. [token]"""
+    return np.asarray(np.minimum(np.floor(inputs * server.hit_rate), inputs - 1), np.int64)
+
+
+def routed(server: Server, trace: Trace, ranks: int, router: RouterName) -> Served:
+    """What the schedulers of so many ranks do with a trace behind a router that looks at them."""
+    fleet = [_scheduler(server, trace.blocks) for _ in range(ranks)]
+    cached = None if trace.blocks else known_tokens(server, trace.input_tokens)
+    return _seen(serve(fleet, ROUTERS[router](), trace, cached))
+
+
+def _scheduler(server: Server, blocks: Blocks | None) -> Replica:
+    limits = Limits(server.max_sequences, server.budget_tokens, server.kv_tokens, server.policy)
+    return Replica(server.times, limits, block_tokens=blocks.block_tokens if blocks else 0)
+
+
 def _with_blocks(server: Server, trace: Trace, blocks: Blocks, rows: range) -> Served:
     """One rank with a prefix cache in the room that its running requests leave."""
-    limits = Limits(server.max_sequences, server.budget_tokens, server.kv_tokens, server.policy)
-    replica = Replica(server.times, limits, block_tokens=blocks.block_tokens)
+    replica = _scheduler(server, blocks)
     arrivals, inputs, outputs = (c.tolist() for c in (trace.arrivals_s, trace.input_tokens, trace.output_tokens))
     starts, ids = blocks.starts.tolist(), blocks.ids.tolist()
     sent = [replica.offer(arrivals[i], inputs[i], outputs[i], ids[starts[i] : starts[i + 1]]) for i in rows]
     replica.drain()
+    return _seen(sent)
+
+
+def _seen(sent: list[Request]) -> Served:
+    """What each request saw, as columns."""
     start_s, ttft_s, finish_s, tpot_s = (
         np.array([getattr(request, name) for request in sent]) for name in ("arrival_s", "ttft_s", "finish_s", "tpot_s")
     )

@@ -1,7 +1,8 @@
 """What a fleet of replicas shows its users under a trace, told from a few of its ranks; and how much more it holds.
 
-Requests go to the ranks of all replicas in turn (round robin), so all ranks see traffic of one kind, and a few
-stand for the rest. The number of requests is bounded, whatever the rate of the fleet.
+Requests go to the ranks of all replicas in turn, so all ranks see traffic of one kind, and a few stand for the
+rest; a router that looks at the ranks chooses among some that get their share of all requests, fewer than it has,
+so that it evens out a little less. The number of requests is bounded, whatever the rate of the fleet.
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ from planner.models.placements import take
 from planner.models.simulate import Result, simulate_closed, simulate_open
 from planner.models.tables import step_times
 from planner.models.traffic import Tokens, Trace
-from planner.schema import Slo
+from planner.schema import RouterName, Slo
 from planner.search.columns import Array
 from planner.search.demand import Demand
 from planner.search.learned import take_eff
 from planner.search.margins import largest
 from planner.search.observed import Tail, worst_tail
-from planner.search.replay import Server
+from planner.search.replay import Server, known_tokens, routed
 from planner.search.study import Study
 
 REQUESTS = 3000  # simulated per run: thirty beyond the 99th percentile
 SPAN_ANSWERS = 30  # a trace that is over in fewer mean answers is replayed again and again
 ROUNDS = (3, 8)  # fewest and most requests of each user in a closed loop, the first of which is not counted
+ROUTED_RANKS, ROUTED_SHARE = 4, 2  # that a router chooses from; each gets 1/so many of REQUESTS
 BRACKET, HALVINGS = 1.3, 3  # the margin is exact to 1.3 ** (1 / 2 ** 3): 3 %
 MOST_RATIO = 4.0  # margins beyond it are not looked for
 
@@ -43,12 +45,14 @@ class Fleet:
     replicas : that serve, without spares [-]
     demand : what arrives at all of them; requests beyond what a rank caches are left out
     answer_s : about how long a mean answer takes, for how long a rank is watched [s]
+    router : who gets a request; users who wait are spread evenly
     """
 
     server: Server
     replicas: int
     demand: Demand
     answer_s: float
+    router: RouterName = "round-robin"
 
     @property
     def ranks(self) -> int:
@@ -58,25 +62,42 @@ class Fleet:
     def at(self, ratio: float = 1.0, requests: int = REQUESTS) -> Result:
         """What users see when the load is `ratio` times the asked one, in order of sending."""
         trace = _fitting(self.demand.trace, self.server.kv_tokens)
-        parts = self._closed(trace, ratio, requests) if self.demand.users else self._open(trace, ratio, requests)
+        if self.demand.users:
+            parts = self._closed(trace, ratio, requests)
+        elif self.router == "round-robin":
+            parts = self._open(trace, ratio, requests)
+        else:
+            parts = [self._routed(trace, ratio, requests)]
         columns = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]
         order = np.argsort(columns[0], kind="stable")
         return felt(self.server, Result(*(column[order] for column in columns)))
 
     def _open(self, trace: Trace, ratio: float, requests: int) -> list[Result]:
-        span_s = max(trace.duration_s / ratio, SPAN_ANSWERS * self.answer_s)
-        each = max(min(round(trace.rate_per_s * ratio * span_s / self.ranks), requests), 1)
+        each = self._each(trace, ratio, requests)
         shown = max(min(self.ranks, requests // each), 1)
         first = _busiest(trace.arrivals_s, each * self.ranks)
         parts = []
         for number in range(shown):
-            at = first + number * self.ranks // shown + self.ranks * np.arange(each)
-            again, row = np.divmod(at, len(trace))
-            arrivals_s = (again * trace.duration_s + trace.arrivals_s[row] - trace.arrivals_s[first]) / ratio
+            at = number * self.ranks // shown + self.ranks * np.arange(each)
+            arrivals_s, row = _repeated(trace, ratio, first, at)
             inputs, outputs = trace.input_tokens[row], trace.output_tokens[row]
             limits = _limits(self.server, inputs)
             parts.append(simulate_open(self.server.times, arrivals_s, inputs, outputs, *limits))
         return parts
+
+    def _routed(self, trace: Trace, ratio: float, requests: int) -> Result:
+        """Some ranks with every so-many-th request, all together; prefixes hit at the server's rate."""
+        shown = min(self.ranks, ROUTED_RANKS)
+        count = shown * self._each(trace, ratio, max(requests // ROUTED_SHARE, 1))
+        at = np.arange(count) * self.ranks // shown
+        arrivals_s, row = _repeated(trace, ratio, _busiest(trace.arrivals_s, int(at[-1]) + 1), at)
+        some = Trace(trace.name, arrivals_s, trace.input_tokens[row], trace.output_tokens[row])
+        return routed(self.server, some, shown, self.router)
+
+    def _each(self, trace: Trace, ratio: float, requests: int) -> int:
+        """Requests of one rank: of the whole trace, or of many answers if that is longer."""
+        span_s = max(trace.duration_s / ratio, SPAN_ANSWERS * self.answer_s)
+        return max(min(round(trace.rate_per_s * ratio * span_s / self.ranks), requests), 1)
 
     def _closed(self, trace: Trace, ratio: float, requests: int) -> list[Result]:
         users = max(math.ceil((self.demand.users or 1) * ratio / self.ranks), 1)
@@ -135,8 +156,7 @@ def replica_rate_per_s(server: Server, demand: Demand, slo: Slo, guess_per_s: fl
 
 def _limits(server: Server, inputs: Tokens) -> tuple[int, int, float, Policy, Tokens]:
     """What the scheduler of a rank allows, and the prompt tokens that it knows."""
-    known = np.minimum(np.floor(inputs * server.hit_rate), inputs - 1).astype(np.int64)
-    return server.max_sequences, server.budget_tokens, server.kv_tokens, server.policy, known
+    return server.max_sequences, server.budget_tokens, server.kv_tokens, server.policy, known_tokens(server, inputs)
 
 
 def felt(server: Server, run: Result) -> Result:
@@ -149,6 +169,12 @@ def felt(server: Server, run: Result) -> Result:
 def _fitting(trace: Trace, most_tokens: float) -> Trace:
     fits = trace.input_tokens + trace.output_tokens <= most_tokens
     return trace if fits.all() else trace.keep(fits)
+
+
+def _repeated(trace: Trace, ratio: float, first: int, at: Tokens) -> tuple[Array, Tokens]:
+    """Times and rows of the requests `at` places after the first, the trace again and again, its time compressed."""
+    again, row = np.divmod(first + at, len(trace))
+    return (again * trace.duration_s + trace.arrivals_s[row] - trace.arrivals_s[first]) / ratio, row
 
 
 def _busiest(arrivals_s: Array, most: int) -> int:

@@ -11,7 +11,17 @@ from planner.catalog import Catalog
 from planner.errors import WorkloadError
 from planner.models.burstiness import dispersion, peak_ratio
 from planner.models.simulate import Result
-from planner.schema import FleetOptions, Plan, Remark, Simulated, SimulatedFleet, SimulatedTraffic, Spread, Workload
+from planner.schema import (
+    FleetOptions,
+    Plan,
+    Remark,
+    RouterName,
+    Simulated,
+    SimulatedFleet,
+    SimulatedTraffic,
+    Spread,
+    Workload,
+)
 from planner.search import observed
 from planner.search.margins import margin
 from planner.search.offered import MOST, Offered, offer, refuse_closed, without_longer
@@ -63,8 +73,9 @@ def simulate(
     offered = _within_cache(offered, server, chosen.title, drop_longer)
     trace, slo = offered.trace, workload.slo
     share = offered.share
-    run = run_replay(server, trace, count, kept=offered.kept)
-    room = margin(server, trace, count, slo, offered.kept, share)
+    router = workload.traffic.router
+    run = run_replay(server, trace, count, kept=offered.kept, router=router)
+    room = margin(server, trace, count, slo, offered.kept, share, router)
     kept = int(observed.within(run, slo).sum())
     ttft, e2e = observed.percentiles(run.ttft_s), observed.percentiles(run.e2e_s)
     assert ttft is not None and e2e is not None
@@ -74,7 +85,7 @@ def simulate(
         workload=workload,
         catalog_sha256=catalog.sha256,
         traffic=_traffic(offered),
-        fleet=_fleet(chosen, count),
+        fleet=_fleet(chosen, count, router),
         requests=len(trace),
         simulated_share=share,
         refused=offered.refused,
@@ -87,9 +98,9 @@ def simulate(
         slo_met=observed.worst_tail(run, slo).ratio <= 1,
         utilisation=1 / room.rate_ratio if room.rate_ratio else None,
         windows=observed.windows(run, slo, trace.duration_s, share),
-        spread=_spread(offered, server, count, run, seed),
+        spread=_spread(offered, server, count, run, seed, router),
         margin=room,
-        remarks=(*offered.remarks, *_of_the_cache(offered, server, count, run), *_of_the_plan(chosen, offered)),
+        remarks=(*offered.remarks, *_of_the_cache(offered, server, count, run, router), *_of_the_plan(chosen, offered)),
         autoscale=over_time.autoscale,
         failures=over_time.failures,
         spot=over_time.spot,
@@ -106,23 +117,26 @@ def _within_cache(offered: Offered, server: Server, title: str, drop: bool) -> O
     return without_longer(offered, limit, what, "choose another --plan", drop)
 
 
-def _spread(offered: Offered, server: Server, replicas: int, run: Result, seed: int) -> Spread:
+def _spread(offered: Offered, server: Server, replicas: int, run: Result, seed: int, router: RouterName) -> Spread:
     """Between parts of a recording, or between seeds of what is drawn, unless that is long enough for parts."""
     if offered.redraw is None or len(offered.trace) > LONG:
         return observed.spread_over_blocks(run, offered.trace.duration_s)
     again = (offered.redraw(seed + n) for n in range(1, observed.PARTS))
-    others = (run_replay(server, trace, replicas, kept=offered.kept) for trace in again)
+    others = (run_replay(server, trace, replicas, kept=offered.kept, router=router) for trace in again)
     return observed.spread_over_runs([run, *others])
 
 
-def _of_the_cache(offered: Offered, server: Server, replicas: int, run: Served) -> list[Remark]:
+def _of_the_cache(offered: Offered, server: Server, replicas: int, run: Served, router: RouterName) -> list[Remark]:
     """Where prefix hits come from, and what fewer of them would do: the figure that errs most."""
     hit_rate = server.hit_rate
     if offered.trace.blocks is not None:
         return [remark("blocks", trace=offered.source, share=run.hit_share, hit_rate=hit_rate)]
     found = [remark("blocks_unused", True, trace=offered.source, hit_rate=hit_rate)] if offered.had_blocks else []
+    if router == "prefix":
+        found.append(remark("router_without_blocks", True, trace=offered.source, hit_rate=hit_rate))
     if hit_rate:
-        other = run_replay(replace(server, hit_rate=hit_rate / 2), offered.trace, replicas, kept=offered.kept)
+        halved = replace(server, hit_rate=hit_rate / 2)
+        other = run_replay(halved, offered.trace, replicas, kept=offered.kept, router=router)
         found.append(
             remark(
                 "half_hits",
@@ -154,7 +168,7 @@ def _plan(workload: Workload, catalog: Catalog, rank: int) -> Plan:
     return plans[rank - 1]
 
 
-def _fleet(plan: Plan, replicas: int) -> SimulatedFleet:
+def _fleet(plan: Plan, replicas: int, router: RouterName) -> SimulatedFleet:
     return SimulatedFleet(
         rank=plan.rank,
         title=plan.title,
@@ -166,7 +180,7 @@ def _fleet(plan: Plan, replicas: int) -> SimulatedFleet:
         planned_replicas=plan.replicas,
         planned_ttft_p99_s=plan.slo.ttft_p99_s,
         planned_tpot_p99_s=plan.slo.tpot_p99_s,
-        router="round-robin",
+        router=router,
     )
 
 

@@ -115,12 +115,13 @@ def _ask(workload: Workload, _: Translate) -> tuple[Asked | None, Workload]:
         replicas = st.number_input(
             _("Replicas"), 1, 10_000, None, placeholder=_("as planned"), key="traffic-replicas", width=110
         )
+        router = _router(workload, _)
         drop = st.checkbox(_("Leave out what is too long"), key="traffic-drop")
     file = _upload(_) if trace == OWN_FILE else None
     if trace == OWN_FILE and file is None:
         return None, workload
     fleet = fleet_panel.ask(_)
-    changes = {"trace": trace or None, "arrivals": kind, "profile": profile, "lengths": lengths}
+    changes = {"trace": trace or None, "arrivals": kind, "profile": profile, "lengths": lengths, "router": router}
     return Asked(rank, replicas, drop, busiest, 0, file, fleet.model_dump_json()), _with_traffic(workload, **changes)
 
 
@@ -157,6 +158,15 @@ def _profile(_: Translate) -> tuple[str | None, float | None]:
     if chosen is None:
         return None, None
     return chosen, st.number_input(_("Busiest hours"), 0.5, 168.0, 1.0, 0.5, key="traffic-busiest", width=110)
+
+
+def _router(workload: Workload, _: Translate) -> str:
+    words = told.router_words(_)
+    asked = list(words).index(workload.traffic.router)
+    chosen: str = st.selectbox(
+        _("Router"), list(words), asked, format_func=words.__getitem__, key="traffic-router", width=150
+    )
+    return chosen
 
 
 def _plan_rank(workload: Workload, _: Translate) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 
 from planner.models.engine import Limits, StepTimes
 from planner.models.replica import Replica
-from planner.models.routing import ROUTERS, LeastLoad, PrefixAware, RoundRobin, result_of, serve
+from planner.models.routing import ROUTERS, Board, LeastLoad, PrefixAware, RoundRobin, result_of, serve
 from planner.models.simulate import simulate_open
 from planner.models.traffic import Blocks, Trace
 
@@ -62,8 +65,8 @@ def test_a_request_in_its_last_step_still_counts() -> None:
 
 
 def test_equals_are_served_in_turn() -> None:
-    router, replicas = LeastLoad(), fleet(3)
-    assert [router.choose(replicas, 0.0, 1, ()) for _ in range(4)] == [0, 1, 2, 0]
+    router, board = LeastLoad(), Board(fleet(3)).at(0.0)
+    assert [router.choose(board, 1, ()) for _ in range(4)] == [0, 1, 2, 0]
 
 
 def test_a_known_prefix_draws_its_request() -> None:
@@ -79,9 +82,45 @@ def test_a_known_prefix_draws_its_request() -> None:
 def test_load_beats_a_short_prefix() -> None:
     replicas = fleet(2, block_tokens=4)
     replicas[0].offer(0.0, 9, 300, (1,))
-    replicas[0].advance(50.0)
-    assert PrefixAware().choose(replicas, 50.0, 8, (1,)) == 1
-    assert PrefixAware(weight=1000.0).choose(replicas, 50.0, 8, (1,)) == 0
+    board = Board(replicas).at(50.0)
+    assert PrefixAware().choose(board, 8, (1,)) == 1
+    assert PrefixAware(weight=1000.0).choose(board, 8, (1,)) == 0
+
+
+@dataclass
+class Watched:
+    """A router behind which every replica is asked anew at every request, as a check on the board."""
+
+    router: LeastLoad | PrefixAware
+    at_s: Iterator[float]
+
+    def choose(self, board: Board, input_tokens: int, blocks: Sequence[int]) -> int:
+        at_s = next(self.at_s)
+        for number, replica in enumerate(board.replicas):
+            replica.advance(at_s)
+            load = replica.load(at_s)
+            assert board.requests[number] == load.requests == replica.outstanding(at_s)
+            assert (board.work_tokens[number], board.held_tokens[number]) == (load.prompt_tokens, load.kv_tokens)
+        return self.router.choose(board, input_tokens, blocks)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 50), st.integers(1, 4), st.integers(0, 2**32), st.sampled_from(("least-load", "prefix")))
+def test_asking_only_when_due_sees_what_asking_always_does(requests: int, count: int, seed: int, name: str) -> None:
+    trace = made(seed, requests, rate_per_s=float(1 + seed % 200))
+    ids = np.random.default_rng(seed).integers(0, 6, (requests, 3)) + np.array([0, 6, 12])
+    starts = np.arange(requests + 1) * 3
+    trace = replace(trace, blocks=Blocks(ids.ravel(), starts, 16)) if seed % 2 else trace
+    lazy = result_of(serve(fleet(count, QUICK, 16), ROUTERS[name](), trace))
+    watched = Watched(ROUTERS[name](), iter(trace.arrivals_s.tolist()))
+    eager = result_of(serve(fleet(count, QUICK, 16), watched, trace))
+    np.testing.assert_allclose(lazy.finish_s, eager.finish_s, rtol=0, atol=1e-9)
+
+
+def test_cached_prompts_are_known_everywhere() -> None:
+    trace = Trace("made", np.array([0.0, 0.0]), np.array([8, 8]), np.array([1, 1]))
+    requests = serve(fleet(2), LeastLoad(), trace, np.array([6, 0]))
+    assert [request.computed_tokens for request in requests] == [2, 8]
 
 
 @pytest.mark.parametrize("name", ROUTERS)
@@ -97,4 +136,4 @@ def test_sharing_a_crowd_evenly_is_quicker_than_taking_turns() -> None:
     arrivals_s = np.arange(200) * 0.02
     trace = Trace("made", arrivals_s, np.full(200, 50), np.tile([200, 2], 100))
     waits = {name: result_of(serve(fleet(2, QUICK), ROUTERS[name](), trace)).ttft_s.mean() for name in ROUTERS}
-    assert waits["least_load"] < waits["round_robin"]
+    assert waits["least-load"] < waits["round-robin"]

@@ -259,3 +259,12 @@ def test_the_answer_says_what_it_was_sized_on(result: PlanResult) -> None:
     assert "× the asked load" in told and "Closed forms had said" in told
     unsized = result.plans[0].model_copy(update={"sizing": None})
     assert sizing_sentence(unsized, str) == "Sized by closed forms, not confirmed by simulation."
+
+
+def test_a_router_that_looks_evens_out_what_turns_do_not() -> None:
+    """Long and short answers take turns: one of two ranks gets all long ones, unless the router looks."""
+    trace = replace(steady(), output_tokens=np.tile([60, 2], len(steady()) // 2 + 1)[: len(steady())])
+    two = Fleet(replace(SERVER, ranks=1, max_sequences=1), 2, Demand("made", trace, None, 0.0), answer_s=1.0)
+    turns, looks = (replace(two, router=name).at(1.0, 4000) for name in ("round-robin", "least-load"))
+    assert looks.e2e_s.mean() < 0.9 * turns.e2e_s.mean()
+    assert (np.diff(looks.start_s) >= 0).all()

@@ -11,16 +11,17 @@ import pytest
 from planner.catalog import Catalog
 from planner.errors import WorkloadError
 from planner.models.arrivals import STEADY, draw
+from planner.models.routing import ROUTERS
 from planner.models.simulate import Result
 from planner.models.traffic import Blocks, Trace
-from planner.schema import Simulated, Slo, Workload
+from planner.schema import RouterName, Simulated, Slo, Workload
 from planner.search.margins import margin
 from planner.search.observed import windows, within, worst_tail
-from planner.search.offered import offer
+from planner.search.offered import Offered, offer
 from planner.search.plan import plan
 from planner.search.question import Question
-from planner.search.replay import Server, build_server, replay, server_of
-from planner.search.simulated import simulate
+from planner.search.replay import Server, build_server, percentile, replay, server_of
+from planner.search.simulated import _of_the_cache, simulate
 from planner.traces import load_trace
 from planner.workloads import load_workload
 
@@ -293,3 +294,38 @@ def test_half_the_hits_are_shown(catalog: Catalog, part: str) -> None:
     (told,) = [one for one in found.remarks if one.kind == "half_hits"]
     assert found.prefix_hit_share == pytest.approx(0.5, abs=0.01)
     assert told.values["ttft_s"] > told.values["before_s"] == found.ttft_s.p99
+
+
+@pytest.mark.parametrize("router", ["least-load", "prefix"])
+def test_a_router_that_looks_is_no_worse_than_turns(server: Server, catalog: Catalog, router: RouterName) -> None:
+    """Every other request is long, so that turns give them all to one of two replicas."""
+    count = 400
+    outputs = np.tile([400, 10], count // 2)
+    uneven = Trace("uneven", np.arange(count) * 0.3, np.full(count, 900), outputs)
+    server = replace(server, max_sequences=8)  # they queue
+    turns, looks = (replay(server, uneven, 2, router=name) for name in ("round-robin", router))
+    assert percentile(looks.ttft_s, 99) < percentile(turns.ttft_s, 99)
+    assert np.isfinite(looks.finish_s).all() and len(looks.ttft_s) == count
+    slo = Slo(ttft_p99_s=2.0, tpot_p99_s=1.0)
+    assert margin(server, uneven, 2, slo, router=router).rate_per_s > margin(server, uneven, 2, slo).rate_per_s
+    some = replay(server, uneven, 8, most_ranks=2, router=router)
+    assert len(some.ttft_s) == count // 4
+
+
+def test_prefixes_draw_their_requests_together(server: Server) -> None:
+    """Twenty conversations of four turns, in a random order: in turn, a prefix is often on the other replica."""
+    count, tokens = 400, 512
+    talk = np.random.default_rng(3).integers(0, 20, count)
+    ids = (talk[:, None] * 2 + np.arange(2)).ravel()
+    blocks = Blocks(ids, np.arange(count + 1) * 2, tokens)
+    trace = Trace("talks", np.arange(count) * 0.5, np.full(count, 1100), np.full(count, 20), blocks)
+    hits = {name: replay(server, trace, 8, router=name).hit_share for name in ROUTERS}
+    assert hits["prefix"] > hits["round-robin"] + 0.1 and hits["prefix"] > hits["least-load"]
+
+
+def test_a_router_of_prefixes_says_where_it_sees_none(server: Server) -> None:
+    trace = Trace("plain", np.array([0.0, 1.0]), np.array([100, 100]), np.array([10, 10]))
+    offered, run = Offered("plain", None, "trace", trace, 0, ()), replay(server, trace, 1)
+    told = {router: _of_the_cache(offered, server, 1, run, router) for router in ROUTERS}
+    assert [one.kind for one in told["prefix"]] == ["router_without_blocks"]
+    assert not told["round-robin"] and not told["least-load"]

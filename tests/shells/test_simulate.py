@@ -56,6 +56,8 @@ def test_a_users_file(run_cli: Run, tmp_path: Path) -> None:
         (("--arrivals", "gamma"), ("traffic.arrivals", "'mmpp'")),
         (("--profile", "azure-conv"), ("unknown rate profile 'azure-conv'",)),
         (("--busiest", "2"), ("--busiest cuts a rate profile",)),
+        (("--router", "random"), ("traffic.router = 'random'", "'least-load'")),
+        (("--concurrency", "20", "--router", "least-load"), ("spread evenly", "rate_per_s")),
         (("--plan", "50"), ("--plan 50", "plans")),
         (("--concurrency", "20"), ("traffic.concurrency 20", "--rate")),
         (("--llm", "qwen3-32b", "--trace", "mooncake"), ("3,993 requests exceed", "--drop-longer")),
