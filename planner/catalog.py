@@ -285,7 +285,7 @@ class Catalog:
                 continue
             return kind, id, everything[kind][id]
         known = [id for kind, rows in everything.items() for id in rows if not id.isdigit()]
-        raise UnknownName("catalog row", name, known, "planner catalog ls KIND")
+        raise UnknownName("catalog row", name, known, "planner catalog ls KIND, such as accelerators, cpus or network")
 
     def accelerator_id(self, name: str, where: str = "") -> str:
         """Resolve an accelerator name or synonym; raises UnknownName."""

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from planner.assets import catalogs_dir
-from planner.errors import UnknownName, WorkloadError
+from planner.errors import WorkloadError
 from planner.schema import Claim, ClaimsFile, RefusedClaim
 
 MAX_BYTES = 1_000_000
@@ -44,14 +44,17 @@ def read_claims(name: str | Path) -> Claims:
 
     Raises
     ------
-    UnknownName, WorkloadError
+    WorkloadError
         If there is no such file, or it is no file of claims at all; single claims are refused one by one.
     """
     path = Path(name)
     if not path.is_file():
         known = shipped()
         if str(name) not in known:
-            raise UnknownName("claims", str(name), known, "planner audit --template > quote.toml")
+            raise WorkloadError(
+                f"no file {str(name)!r}, and no claims of that name ship ({', '.join(known)} does).\n"
+                "  Start one of your own: planner audit --template > quote.toml"
+            )
         path = known[str(name)]
     return parse_claims(_table(path), path.name, path.parent)
 

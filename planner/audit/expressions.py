@@ -31,9 +31,7 @@ def evaluate(expression: str, figures: Mapping[str, float]) -> float:
     0.5
     """
     try:
-        if len(expression) > MAX_LENGTH:
-            raise ValueError("too long")
-        return float(_value(ast.parse(expression, mode="eval").body, figures))
+        return float(_value(parsed(expression), figures))
     except ZeroDivisionError:
         raise WorkloadError(f"expression {expression!r} divides by zero.") from None
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
@@ -42,6 +40,13 @@ def evaluate(expression: str, figures: Mapping[str, float]) -> float:
             f"expression {expression[:60]!r} cannot be computed ({error}).\n"
             f"  Allowed: numbers, + - * / and brackets over {known}."
         ) from None
+
+
+def parsed(expression: str) -> ast.expr:
+    """The tree of a short expression; raises ValueError or SyntaxError."""
+    if len(expression) > MAX_LENGTH:
+        raise ValueError("too long")
+    return ast.parse(expression, mode="eval").body
 
 
 def _value(node: ast.expr, figures: Mapping[str, float]) -> float:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from planner.audit.bounds import answer
 from planner.audit.finding import Context, Finding, evidence, formula
-from planner.audit.quantity import to_si, written
+from planner.audit.quantity import stated_in, written
 from planner.errors import PlannerError
 from planner.models.memory import weight_bytes
 from planner.models.precision import compute_dtype
-from planner.schema import ConcurrencyClaim, Estimate, FitClaim, HostMemoryClaim, Verdict
+from planner.schema import ConcurrencyClaim, FitClaim, HostMemoryClaim, Verdict
 from planner.search.columns import WEIGHTS
-from planner.search.estimate import estimate
 from planner.search.question import Question
 from planner.search.space import possible_weights
 from planner.shapes import llm_shape
@@ -88,7 +88,7 @@ def _fits(claim: FitClaim, llm: str, weights: str, context: Context) -> tuple[bo
     if size > room:
         return False, said + _(", more than the {room} of {gpus} cards.").format(room=si(room, "B"), gpus=claim.gpus)
     try:
-        memory = estimate(catalog, question(claim, llm, weights)).memory
+        memory = answer(question(claim, llm, weights), context).memory
     except PlannerError as error:
         return False, f"{said}: {str(error).splitlines()[0]}"
     cache = _(", and {cache} of cache for {tokens} tokens").format(
@@ -135,17 +135,12 @@ def _rate(claim: FitClaim, weights: list[str], context: Context) -> str:
     )
 
 
-def answer(asked: Question, context: Context) -> Estimate:
-    """The planner's own estimate."""
-    return estimate(context.catalog, asked)
-
-
 def host_memory(claim: HostMemoryClaim, context: Context) -> Finding:
     """Weights that pass through host memory: whole, or as a stream."""
     catalog, _ = context.catalog, context._
     llm = catalog.llm_id(claim.llm)
     weights = claim.weights or catalog.llms[llm].weights
-    size, stated = _weights(llm, weights, context), to_si(claim.stated, claim.unit)
+    size, stated = _weights(llm, weights, context), stated_in(claim.stated, claim.unit, "B")
     said, right = written(stated, claim.unit), written(size, claim.unit, 3)
     seen = (evidence(context, llm, "layers", right), formula("weights of all layers in the precision", right))
     if size <= stated:

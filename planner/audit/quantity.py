@@ -17,7 +17,9 @@ UNITS: dict[str, tuple[float, str]] = {
     "W": (1.0, "W"), "kW": (1e3, "W"), "MW": (1e6, "W"),
     "ms": (1e-3, "s"), "s": (1.0, "s"), "min": (60.0, "s"), "h": (3600.0, "s"),
     "token/s": (1.0, "token/s"), "tokens/s": (1.0, "token/s"),
-    "token/s/W": (1.0, "token/s/W"), "MT/s": (1e6, "1/s"), "1/s": (1.0, "1/s"), "USD": (1.0, "USD"),
+    "token/s/W": (1.0, "token/s/W"), "token/J": (1.0, "token/s/W"),
+    "J/token": (1.0, "J/token"), "Wh/token": (3600.0, "J/token"), "kWh": (3.6e6, "J"), "J": (1.0, "J"),
+    "token": (1.0, "token"), "MT/s": (1e6, "1/s"), "1/s": (1.0, "1/s"), "USD": (1.0, "USD"),
 }  # fmt: skip
 
 # What a catalog field measures, by how its name ends.
@@ -43,6 +45,25 @@ def to_si(value: float, unit: str) -> float:
     if unit not in UNITS:
         raise WorkloadError(f"unit {unit[:20]!r} is not known. Known: {', '.join(filter(None, UNITS))}.")
     return value * UNITS[unit][0]
+
+
+def stated_in(value: float, unit: str, what: str) -> float:
+    """A stated figure in SI, if its unit measures what the claim is about.
+
+    Raises
+    ------
+    WorkloadError
+        For a unit that is not known, or measures something else.
+
+    Examples
+    --------
+    >>> stated_in(500, "ms", "s")
+    0.5
+    """
+    if measures(unit) != what:
+        fitting = ", ".join(name for name, (_factor, of) in UNITS.items() if name and of == what)
+        raise WorkloadError(f"unit {unit or 'of a count'!r} does not measure this. Give one of: {fitting}.")
+    return to_si(value, unit)
 
 
 def measures(unit: str) -> str:

@@ -1,21 +1,18 @@
-"""How much cheaper one supply is than another, from dated prices and the planner's own plans."""
+"""How much cheaper a mix of Spot and commitments is, from dated prices."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from planner.audit.finding import Context, Finding, evidence, formula
-from planner.errors import PlannerError, WorkloadError
+from planner.audit.finding import Context, Finding
+from planner.audit.owning import owned
+from planner.errors import WorkloadError
 from planner.schema import Evidence, SavingClaim, Verdict
 from planner.search.offers import Offer, offers
-from planner.search.plan import plan
 from planner.search.spot import firm_replicas
 from planner.units import percent, usd
 from planner.workloads import load_workload
-
-HORIZONS_YEARS = (1.0, 3.0, 5.0)
-REPLICAS = 6  # fleet in which the base on firm capacity is counted
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Rates:
 
 def saving(claim: SavingClaim, context: Context) -> Finding:
     """For which accelerators, terms and horizons the stated saving comes out."""
-    return (_spot_and_committed if claim.of == "spot_and_committed" else _owned)(claim, context)
+    return (_spot_and_committed if claim.of == "spot_and_committed" else owned)(claim, context)
 
 
 def _spot_and_committed(claim: SavingClaim, context: Context) -> Finding:
@@ -72,9 +69,9 @@ def _base(claim: SavingClaim, context: Context) -> str:
     """Replicas that may not be Spot for the availability that the text promises."""
     if claim.availability is None:
         return ""
-    firm = firm_replicas(context.catalog, REPLICAS, claim.availability)
+    firm = firm_replicas(context.catalog, claim.replicas, claim.availability)
     return context._("For {target} of the time, {firm} of {all} replicas may not depend on Spot.").format(
-        target=percent(claim.availability, 1), firm=firm, all=REPLICAS
+        target=percent(claim.availability, 1), firm=firm, all=claim.replicas
     )
 
 
@@ -105,58 +102,3 @@ def _offered(one: Rates) -> Iterator[Evidence]:
             field=f"{one.accelerator} {option}", value=f"{usd(_per_gpu(offer))}/h", source=offer.source,
             source_date=row.source_date, confidence=row.confidence,
         )  # fmt: skip
-
-
-def _owned(claim: SavingClaim, context: Context) -> Finding:
-    """Whole plans at the availability, owned against rented, by horizon."""
-    _, stated = context._, claim.stated / 100
-    cases = [case for id in _named(claim, context) for case in _against_rent(claim, id, context)]
-    if not cases:
-        raise WorkloadError("no accelerator has both a plan with owned servers and a rented one")
-    shares = [share for *_rest, share in cases]
-    fine = [case for case in cases if case[-1] >= stated]
-    verdict: Verdict = "holds" if len(fine) == len(cases) else "conditional" if fine else "refuted"
-    told = [_("{n} of {all} cases reach it.").format(n=len(fine), all=len(cases))]
-    told += [_case(case, context) for case in (fine or [max(cases, key=lambda case: case[-1])])]
-    told.append(_("The least:") + " " + _case(min(cases, key=lambda case: case[-1]), context))
-    right = f"{percent(min(shares), 0)} – {percent(max(shares), 0)}"
-    seen = (formula("planner plan --supply own, --supply on_demand, --supply commitment", right),)
-    rows = tuple(evidence(context, name, "tdp_w", "") for name in dict.fromkeys(case[0] for case in cases))
-    return Finding(verdict, " ".join(told), f"{claim.stated:g} %", right, "%", (*seen, *rows))
-
-
-def _case(case: tuple[str, float, str, float], context: Context) -> str:
-    name, years, tier, share = case
-    words = {"on_demand": context._("on demand"), "commitment": context._("committed")}
-    return context._("{name} over {years:g} years against {tier}: {share}.").format(
-        name=name, years=years, tier=words[tier], share=percent(share, 0)
-    )
-
-
-def _named(claim: SavingClaim, context: Context) -> list[str]:
-    """Accelerators of the text, or all that can be bought and rented."""
-    if claim.accelerators:
-        return [context.catalog.accelerator_id(name) for name in claim.accelerators]
-    sold = {row.item for row in context.catalog.purchases if row.kind == "accelerator"}
-    return [id for id in context.catalog.accelerators if id in sold]
-
-
-def _against_rent(claim: SavingClaim, id: str, context: Context) -> Iterator[tuple[str, float, str, float]]:
-    """Saving of ownership for one accelerator, for each horizon and rented tier that has a plan."""
-    rented = {tier: _monthly(claim, id, tier, 3.0, context) for tier in ("on_demand", "commitment")}
-    for years in HORIZONS_YEARS if any(rented.values()) else ():
-        owned = _monthly(claim, id, "own", years, context)
-        for tier, usd_per_month in rented.items():
-            if owned and usd_per_month:
-                yield id, years, tier, 1 - owned / usd_per_month
-
-
-def _monthly(claim: SavingClaim, id: str, option: str, years: float, context: Context) -> float | None:
-    changes = {
-        "limits.accelerators": [id], "supply.options": [option], "horizon_years": years,
-        "slo.availability": claim.availability or 0.999, "limits.max_gpus_per_replica": claim.gpus,
-    }  # fmt: skip
-    try:
-        return plan(load_workload(changes=changes), context.catalog, most=1).plans[0].cost.usd_per_month
-    except PlannerError:
-        return None

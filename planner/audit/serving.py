@@ -1,28 +1,37 @@
-"""Stated latencies and speed-ups against the planner's own estimates."""
+"""Stated latencies, rates and power of a set-up against the planner's own estimates."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from planner.audit.bounds import answer, at_the_roofline, first_that_fits, precisions
 from planner.audit.finding import Context, Finding, evidence, formula
-from planner.audit.fits import answer
-from planner.audit.quantity import close, to_si, written
-from planner.errors import PlannerError
-from planner.models.memory import weight_bytes
-from planner.schema import Estimate, LatencyClaim, SpeedUpClaim, Verdict
+from planner.audit.quantity import close, measures, stated_in, to_si, written
+from planner.errors import MissingFact, WorkloadError
+from planner.schema import Estimate, LatencyClaim, PowerClaim, SetUp, ThroughputClaim, Verdict
 from planner.search.question import Question
-from planner.search.space import possible_weights
-from planner.shapes import llm_shape
-from planner.units import percent, si
+from planner.units import si
 
 TIMES = ("ttft", "tpot", "e2e")
+EFFICIENCIES = ("token/s/W", "J/token")
+MOST_USERS = 4096  # of a replica whose memory would hold more: engines limit what runs at once
+
+
+def setup(claim: SetUp, weights: str, users: int) -> Question:
+    """The layout that a set-up leaves open: tensor-parallel over all accelerators."""
+    return Question(
+        llm=claim.llm, accelerator=claim.accelerator, gpus=claim.gpus, weights=weights, kv=claim.kv,
+        input_tokens=claim.input_tokens, output_tokens=claim.output_tokens, concurrency=users,
+    )  # fmt: skip
 
 
 def latency(claim: LatencyClaim, context: Context) -> Finding:
     """What one user alone gets is the least that any percentile can be."""
     _ = context._
-    low, high = to_si(claim.stated_low, claim.unit), to_si(claim.stated_high, claim.unit)
-    found = _alone(claim, context)
+    low, high = (stated_in(value, claim.unit, "s") for value in (claim.stated_low, claim.stated_high))
+    if low > high:
+        raise WorkloadError(f"stated_low {claim.stated_low:g} is above stated_high {claim.stated_high:g}")
+    found = alone(claim, context)
     least = {"ttft": found.serving.ttft_s, "tpot": found.serving.tpot_s, "e2e": found.serving.e2e_s}
     of = (claim.of,) if claim.of else TIMES
     possible = [name for name in of if _band_low(found, name) <= high]
@@ -50,112 +59,99 @@ def _band_low(found: Estimate, name: str) -> float:
     return band[0] if band else found.serving.e2e_s
 
 
-def _alone(claim: LatencyClaim, context: Context) -> Estimate:
+def alone(claim: LatencyClaim, context: Context) -> Estimate:
     """One user, in the stated precision or else the narrowest that fits."""
-    llm = context.catalog.llms[context.catalog.llm_id(claim.llm)]
-    widths = (claim.weights,) if claim.weights else (llm.weights, *reversed(possible_weights(llm)))
-    refusal: PlannerError | None = None
-    for weights in widths:
-        asked = Question(
-            llm=claim.llm, accelerator=claim.accelerator, gpus=claim.gpus, weights=weights, kv=claim.kv,
-            input_tokens=claim.input_tokens, output_tokens=claim.output_tokens, concurrency=1,
-        )  # fmt: skip
-        try:
-            return answer(asked, context)
-        except PlannerError as error:
-            refusal = error
-    assert refusal is not None
-    raise refusal
+    return first_that_fits([setup(claim, w, 1) for w in precisions(claim.llm, claim.weights, context)], context)[1]
 
 
-def speed_up(claim: SpeedUpClaim, context: Context) -> Finding:
-    """What an option does to bytes, arithmetic and waiting."""
-    return _OPTIONS[claim.option](claim, context)
-
-
-def _sparsity(claim: SpeedUpClaim, context: Context) -> Finding:
-    catalog, _ = context.catalog, context._
-    card = catalog.accelerator_id(claim.accelerator)
-    row = catalog.accelerators[card]
-    dtype = next(iter(row.peak_sparse_flops_per_s), None)
-    if dtype is None:
-        reason = _("{name} has no sourced sparse peak.").format(name=row.name)
-        return Finding("uncheckable", reason, f"{claim.stated:g}×")
-    peak = row.peak_sparse_flops_per_s[dtype] / row.peak_flops_per_s[dtype]
-    asked = Question(llm=claim.llm, accelerator=card, gpus=claim.gpus, weights=claim.weights or None,
-                     concurrency=claim.concurrency)  # fmt: skip
-    dense = answer(asked, context).serving.tpot_s
-    gain = dense / answer(replace(asked, sparsity="2:4"), context).serving.tpot_s
-    right = _("peak {peak:.3g}×, decode {gain:.2f}×").format(peak=peak, gain=gain)
-    text = _("2:4 sparsity multiplies the peak FLOP/s by {peak:.3g}; decoding reads weights, and gains {gain:.2f}× by "
-             "the bytes that it saves, at {users} users. The weights must be pruned for it.")  # fmt: skip
-    reason = text.format(peak=peak, gain=gain, users=claim.concurrency)
-    whole = close(gain, claim.stated, claim.tolerance)
-    verdict: Verdict = "holds" if whole else "conditional" if close(peak, claim.stated, claim.tolerance) else "refuted"
-    sparse = si(row.peak_sparse_flops_per_s[dtype], "FLOP/s")
-    seen = (evidence(context, card, f"peak_sparse_flops_per_s.{dtype}", sparse),
-            formula("planner estimate --sparsity 2:4", f"{gain:.2f}×"))  # fmt: skip
-    return Finding(verdict, reason, f"{claim.stated:g}×", right, "x", seen)
-
-
-def _quantisation(claim: SpeedUpClaim, context: Context) -> Finding:
-    catalog, _ = context.catalog, context._
-    llm = catalog.llm_id(claim.llm)
-    shape = llm_shape(llm, catalog.llms[llm])
-    sizes = [weight_bytes(shape, weights) for weights in (claim.weights or "bf16", claim.to_weights or "int4")]
-    saved, stated = 1 - sizes[1] / sizes[0], to_si(claim.stated, "%")
-    text = _(
-        "{before} become {after}: {saved} less, scales and the layers left in 16 bit included. The KV cache is not "
-        "smaller, and speed depends on kernels."
-    )
-    reason = text.format(before=si(sizes[0], "B"), after=si(sizes[1], "B"), saved=percent(saved))
-    near = close(stated, saved, max(claim.tolerance, 0.05))
-    seen = (evidence(context, llm, "layers", f"{si(sizes[0], 'B')} → {si(sizes[1], 'B')}"),)
-    return Finding("conditional" if near else "refuted", reason, f"{claim.stated:g} %", percent(saved), "%", seen)
-
-
-def _batching(claim: SpeedUpClaim, context: Context) -> Finding:
-    """A speed-up without what it is compared with cannot be computed; the tail it keeps can."""
+def throughput(claim: ThroughputClaim, context: Context) -> Finding:
+    """The stated rate against the prediction, its band, and what the hardware can do at all."""
     _ = context._
-    told = []
-    if not claim.baseline:
-        told.append(_("No baseline is given: LLM engines batch in flight anyway, so {factor}× over what?").format(
-            factor=f"{claim.stated:g}"))  # fmt: skip
-    right = ""
-    if claim.stated_p99_ms is not None:
-        asked = LatencyClaim(
-            id=claim.id, text=claim.text, kind="latency", llm=claim.llm, accelerator=claim.accelerator, gpus=claim.gpus,
-            weights=claim.weights, input_tokens=claim.input_tokens, stated_low=claim.stated_p99_ms,
-            stated_high=claim.stated_p99_ms, unit="ms",
-        )  # fmt: skip
-        first = _alone(asked, context).serving.ttft_s
-        right = f"TTFT {si(first, 's')}"
-        limit = si(claim.stated_p99_ms / 1e3, "s")
-        text = _("P99 of what is not said. Up to {limit} it cannot be time to first token: a prompt of {tokens} tokens "
-                 "alone takes {time}.")  # fmt: skip
-        if first > claim.stated_p99_ms / 1e3:
-            told.append(text.format(limit=limit, tokens=f"{claim.input_tokens:,}", time=si(first, "s")))
-    seen = (formula("planner estimate, concurrency 1", right),) if right else ()
-    return Finding("uncheckable", " ".join(told), f"{claim.stated:g}×", right, "x", seen)
+    stated = stated_in(claim.stated, claim.unit, "token/s")
+    asked, found = _loaded(claim, context)
+    share = _share(claim, asked)
+    value, most = (share * one.serving.output_tokens_per_s for one in (found, at_the_roofline(asked, context)))
+    high = share * found.band.output_tokens_per_s[1]
+    said, right = written(stated, claim.unit, 3), written(value, claim.unit, 3)
+    bounds = {"high": written(high, claim.unit, 3), "most": written(most, claim.unit, 3)}
+    told = _("{right} at {users} users with {weights} weights.").format(
+        right=right, users=f"{asked.concurrency:,}", weights=(asked.weights or "").upper()
+    )
+    verdict: Verdict = "holds"
+    if stated > most * (1 + claim.tolerance):
+        verdict = "refuted"
+        told += " " + _("Bandwidth, arithmetic and links alone bound it to {most}.").format(**bounds)
+    elif stated > high:
+        verdict = "conditional"
+        told += " " + _("Nine of ten measurements stay below {high}; the hardware's bound is {most}: it takes faster "
+                        "kernels and a faster engine than were measured.").format(**bounds)  # fmt: skip
+    elif stated > value * (1 + claim.tolerance):
+        verdict = "conditional"
+        told += " " + _("It is inside the band of the prediction, up to {high}.").format(**bounds)
+    if claim.concurrency is None and verdict == "holds":
+        verdict = "conditional"
+        told += " " + _("The text names no number of users; so many fit in memory.")
+    card = context.catalog.accelerator_id(claim.accelerator)
+    seen = (evidence(context, card, "bandwidth_bytes_per_s", ""),
+            formula(f"planner estimate, concurrency {asked.concurrency}", right),
+            formula("the same at the peak of kernels and links, without a host", bounds["most"]))  # fmt: skip
+    return Finding(verdict, told, said, right, claim.unit, seen)
 
 
-def _host_network(claim: SpeedUpClaim, context: Context) -> Finding:
-    """Settings of the kernel's network stack, for traffic that may not pass through it."""
-    _, said = context._, f"{claim.stated:g} %"
-    row = context.catalog.accelerators[context.catalog.accelerator_id(claim.accelerator)]
-    if claim.path == "network":
-        return Finding("uncheckable", _("Between servers it depends on whether the transport is TCP or RDMA, which the "
-                       "text does not say; RDMA passes the kernel by."), said)  # fmt: skip
-    links = {"nvlink": row.scaleup_link, "pcie": f"PCIe {row.pcie_gen}.0"}
-    reason = _("Inside a server the cards talk over {link}; no byte of it passes the kernel's network stack, so its "
-               "settings change nothing. Between servers the claim cannot be checked as stated.")  # fmt: skip
-    seen = (evidence(context, context.catalog.accelerator_id(claim.accelerator), "scaleup_link", row.scaleup_link),)
-    return Finding("refuted", reason.format(link=links[claim.path]), said, "0 %", "%", seen)
+def _loaded(claim: ThroughputClaim, context: Context) -> tuple[Question, Estimate]:
+    """The set-up at the stated load, or as full as its memory allows."""
+    widths = precisions(claim.llm, claim.weights, context)
+    asked, found = first_that_fits([setup(claim, w, claim.concurrency or 1) for w in widths], context)
+    if claim.concurrency is None:
+        asked = replace(asked, concurrency=max(min(int(found.memory.max_sequences), MOST_USERS), 1))
+        found = answer(asked, context)
+    return asked, found
 
 
-_OPTIONS = {
-    "sparsity": _sparsity,
-    "quantisation": _quantisation,
-    "batching": _batching,
-    "host_network": _host_network,
-}
+def _share(claim: ThroughputClaim, asked: Question) -> float:
+    """What the text's figure is of, over the output of the replica. [-]"""
+    of = {"replica": 1, "accelerator": claim.gpus, "user": asked.concurrency}[claim.per]
+    tokens = (claim.input_tokens + claim.output_tokens) / claim.output_tokens if claim.counts == "all" else 1.0
+    return tokens / of
+
+
+def power(claim: PowerClaim, context: Context) -> Finding:
+    """Watts at a load against the prediction and the board's limit; efficiency from both."""
+    what = measures(claim.unit)
+    if what not in EFFICIENCIES and what != "W":
+        stated_in(claim.stated, claim.unit, "W")
+    widths = precisions(claim.llm, claim.weights, context)
+    found = first_that_fits([setup(claim, w, claim.concurrency) for w in widths], context)[1]
+    watts = {"accelerator": found.power.gpu_w, "server": found.power.node_w, "facility": found.power.facility_w}
+    drawn, card = watts[claim.of], context.catalog.accelerator_id(claim.accelerator)
+    if drawn is None or found.power.gpu_w is None or found.band.gpu_w is None:
+        raise MissingFact(card, "tdp_w", "power", "Add it with its source to catalogs/accelerators.toml.")
+    pieces = claim.gpus if claim.of == "accelerator" else 1
+    rate = found.serving.output_tokens_per_s
+    spread = [edge / found.power.gpu_w for edge in found.band.gpu_w]
+    value, low, high = drawn, drawn * spread[0], drawn * spread[1]
+    if what in EFFICIENCIES:
+        per_w = [rate / (pieces * w) for w in (value, high, low)]
+        value, low, high = per_w if what == "token/s/W" else (1 / per_w[0], 1 / per_w[2], 1 / per_w[1])
+    return _drawn(claim, (value, low, high), card, context)
+
+
+def _drawn(claim: PowerClaim, predicted: tuple[float, float, float], card: str, context: Context) -> Finding:
+    """The verdict on a stated power or efficiency, with the board's limit where it is one accelerator's."""
+    _, (value, low, high) = context._, predicted
+    stated = to_si(claim.stated, claim.unit)
+    said, right = written(stated, claim.unit, 3), written(value, claim.unit, 3)
+    told = _("{right} at {users} users; measurements spread from {low} to {high}.").format(
+        right=right, users=f"{claim.concurrency:,}", low=written(low, claim.unit, 3), high=written(high, claim.unit, 3)
+    )
+    verdict: Verdict = "holds" if close(stated, value, claim.tolerance) else "conditional"
+    verdict = verdict if low <= stated <= high else "refuted"
+    limit = context.catalog.accelerators[card].tdp_w
+    if claim.of == "accelerator" and measures(claim.unit) == "W" and limit and stated > limit:
+        verdict = "refuted"
+        told += " " + _("{said} is above the limit of {right} of {name}.").format(
+            said=said, right=written(limit, claim.unit), name=context.catalog.accelerators[card].name
+        )
+    seen = (evidence(context, card, "tdp_w", written(limit, "W") if limit else ""),
+            formula(f"planner estimate, concurrency {claim.concurrency}", right))  # fmt: skip
+    return Finding(verdict, told, said, right, claim.unit, seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from planner.audit.dimensions import dimension, same
 from planner.audit.expressions import evaluate
 from planner.audit.finding import Context, Finding, evidence, formula, together, worst
 from planner.audit.quantity import close, measures, of_field, to_si, written
@@ -30,7 +31,7 @@ def _figure(figure: Figure, tolerance: float, context: Context) -> Finding:
     value = field_of(row, figure.item, figure.figure)
     if isinstance(value, str) or isinstance(figure.stated, str):
         return _text(figure, str(value), context)
-    stated = _stated(figure)
+    stated, value = _stated(figure), value * figure.pieces
     said, right = written(stated, figure.unit), written(value, figure.unit)
     seen = (evidence(context, figure.item, figure.figure, right),)
     _ = context._
@@ -176,6 +177,7 @@ def ratio(claim: RatioClaim, context: Context) -> Finding:
     parts = [_term(term, claim.tolerance, context) for term in (claim.a, claim.b)]
     values = {name: value for name, (value, _found) in zip("ab", parts, strict=True)}
     found, stated = evaluate(claim.expression, values), to_si(claim.stated, claim.unit)
+    _refuse_other_unit(claim, context)
     said, right = written(stated, claim.unit), written(found, claim.unit, 3)
     terms = [one for _value, some in parts for one in some]
     verdict, reason = _compared(
@@ -188,6 +190,18 @@ def ratio(claim: RatioClaim, context: Context) -> Finding:
     seen = (*(e for one in terms for e in one.evidence), formula(claim.expression, right))
     text = " ".join(filter(None, [*(one.reason for one in terms), reason]))
     return Finding(worst([verdict, *(one.verdict for one in terms)]), text, said, right, claim.unit, seen)
+
+
+def _refuse_other_unit(claim: RatioClaim, context: Context) -> None:
+    """The comparison has to measure what its unit says: a factor is no amount of bytes."""
+    of = {name: _term_of(term, context) for name, term in (("a", claim.a), ("b", claim.b))}
+    what = dimension(claim.expression, of)
+    if not same(what, measures(claim.unit)):
+        raise WorkloadError(f"unit {claim.unit!r}: {claim.expression} measures {what}, not {measures(claim.unit)}")
+
+
+def _term_of(term: RatioTerm, context: Context) -> str:
+    return dimension(term.value, {name: of_field(name) for name in _figures(context.catalog.find(term.item)[2])})
 
 
 def _compared(claim: RatioClaim, right: bool, nearly: bool, value: str, context: Context) -> tuple[Verdict, str]:

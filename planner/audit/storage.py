@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from planner.audit.finding import Context, Finding, evidence, formula, together
-from planner.audit.quantity import to_si, written
+from planner.audit.quantity import stated_in, written
 from planner.errors import MissingFact, WorkloadError
 from planner.models.host import striped_bytes_per_s
 from planner.schema import Cpu, Drive, StorageClaim
@@ -35,7 +35,7 @@ def storage(claim: StorageClaim, context: Context) -> Finding:
 def _parts(claim: StorageClaim, drive: Drive, cpu: Cpu | None, context: Context) -> Iterator[Finding]:
     for stated, field in ((claim.stated_read, "read_bytes_per_s"), (claim.stated_write, "write_bytes_per_s")):
         if stated is not None:
-            yield _rate(claim, to_si(stated, claim.unit), field, drive, cpu, context)
+            yield _rate(claim, stated_in(stated, claim.unit, "B/s"), field, drive, cpu, context)
     if claim.stated_random_reads is not None:
         rated = _known(drive, "random_reads_per_s") * claim.drives
         yield _against(claim, claim.stated_random_reads, rated, "", "random_reads_per_s", drive, context)

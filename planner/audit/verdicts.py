@@ -10,9 +10,11 @@ from planner.audit.claims import Claims
 from planner.audit.finding import Context, Finding, Translate
 from planner.audit.fits import concurrency, fit, host_memory
 from planner.audit.operation import manifest, practice
+from planner.audit.readiness import availability, load_time
 from planner.audit.savings import saving
-from planner.audit.serving import latency, speed_up
+from planner.audit.serving import latency, power, throughput
 from planner.audit.specs import ratio, spec
+from planner.audit.speedups import speed_up
 from planner.audit.storage import storage
 from planner.catalog import Catalog
 from planner.errors import PlannerError
@@ -24,6 +26,10 @@ CHECKERS: dict[str, Callable[[Any, Context], Finding]] = {
     "arithmetic": arithmetic,
     "fit": fit,
     "latency": latency,
+    "throughput": throughput,
+    "power": power,
+    "load_time": load_time,
+    "availability": availability,
     "concurrency": concurrency,
     "host_memory": host_memory,
     "storage": storage,

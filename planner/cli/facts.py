@@ -137,7 +137,7 @@ _ANSWERS = {  # by name of the schema: module in planner.schema, class
     "risk": "risk.RiskResult",
     "refresh": "market.Refresh",
     "simulated": "simulated.Simulated",
-    "audit": "claims.AuditResult",
+    "audit": "audited.AuditResult",
     "fleet": "fleet.FleetOptions",
     "capacity": "capacity.Capacity",
     "calibrate": "learning.Calibrated",

@@ -1,4 +1,4 @@
-"""Claims that `planner audit` reads, and what it answers."""
+"""Claims that `planner audit` reads."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from planner.schema.base import Count, Positive, Strict, Text
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 ClaimId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,31}$")]
-Verdict = Literal["holds", "conditional", "refuted", "uncheckable"]
 
 
 class ClaimBase(Strict):
@@ -32,6 +32,7 @@ class Figure(Strict):
     unit: str = Field("", description="unit as the text says it, such as TB/s, GB, W; blank for a count")
     relation: Literal["is", "at_most"] = Field("is", description="at_most: the stated figure may not exceed the row's")
     cards: Count | None = Field(None, description="accelerators that the text joins by this link")
+    pieces: Count = Field(1, description="pieces whose figures the text adds up, such as the cards of a server")
 
 
 class SpecClaim(ClaimBase):
@@ -71,11 +72,20 @@ class Check(Strict):
     unit: str = ""
 
 
+class Quantity(Strict):
+    """A figure of the text with its unit."""
+
+    stated: Finite
+    unit: str = ""
+
+
 class ArithmeticClaim(ClaimBase):
-    """Figures of one text against each other."""
+    """Figures of one text against each other; with units, those must go together, too."""
 
     kind: Literal["arithmetic"]
-    figures: dict[str, float] = Field(min_length=1, description="name -> figure as stated")
+    figures: dict[str, Finite | Quantity] = Field(
+        min_length=1, description="name -> figure as stated: a number, or { stated, unit }"
+    )
     checks: tuple[Check, ...] = ()
     equal: tuple[tuple[str, str], ...] = Field((), description="pairs of expressions that the text calls the same")
 
@@ -127,6 +137,61 @@ class ConcurrencyClaim(SetUp):
     contexts: tuple[Count, ...] = Field((1024, 4096, 16384), description="context lengths to look at [token]")
 
 
+class ThroughputClaim(SetUp):
+    """Tokens a second of a set-up."""
+
+    kind: Literal["throughput"]
+    weights: str = ""
+    stated: Positive
+    unit: Text = "token/s"
+    per: Literal["replica", "accelerator", "user"] = Field("replica", description="what the figure is of")
+    counts: Literal["output", "all"] = Field("output", description="tokens that it counts: of answers, or prompts, too")
+    concurrency: Count | None = Field(None, description="users at once; absent: as many as its memory holds")
+
+
+class PowerClaim(SetUp):
+    """Power or energy efficiency of a set-up at a load."""
+
+    kind: Literal["power"]
+    weights: str = ""
+    stated: Positive
+    unit: Text = Field("W", description="W or kW for power, token/s/W or J/token for efficiency")
+    of: Literal["accelerator", "server", "facility"] = Field(
+        "accelerator", description="what is metered: one accelerator, the replica with its hosts, or with cooling, too"
+    )
+    concurrency: Count = 64
+
+
+class LoadTimeClaim(ClaimBase):
+    """So long until the weights are there, or until a replica serves."""
+
+    kind: Literal["load_time"]
+    llm: Text
+    accelerator: Text
+    gpus: Count
+    weights: str = ""
+    stated: Positive
+    unit: Text = "s"
+    until: Literal["loaded", "serving"] = Field("loaded", description="weights in place, or the engine started, too")
+    storage: Literal["nvme", "network", "object"] = "nvme"
+    drive: str = Field("", description="drive; absent: the catalogs' reference drive")
+    drives: Count = Field(1, description="drives striped together")
+    host_cpu: str = Field("", description="host processor, whose memory stages the weights")
+    loader: Literal["", "safetensors", "streamed"] = Field("", description="blank: the text does not say")
+
+
+class AvailabilityClaim(ClaimBase):
+    """A fleet is there for so much of the time."""
+
+    kind: Literal["availability"]
+    stated: float = Field(gt=0, lt=100, description="share of time [%]")
+    gpus: Count = Field(description="accelerators of a replica")
+    replicas: Count = Field(1, description="replicas that the load needs")
+    spares: int = Field(0, ge=0, le=1000, description="replicas beyond those")
+    supply: Literal["own", "cloud"] = Field("own", description="who repairs: own staff, or a cloud that replaces")
+    repair_hours: Positive | None = Field(None, description="as the text says; absent: the catalogs' range [h]")
+
+
 class HostMemoryClaim(ClaimBase):
     """So much host memory suffices for an LLM."""
 
@@ -155,7 +220,7 @@ class SpeedUpClaim(ClaimBase):
     """An option makes serving faster by a factor."""
 
     kind: Literal["speed_up"]
-    option: Literal["sparsity", "quantisation", "batching", "host_network"]
+    option: Literal["sparsity", "quantisation", "batching", "kernels", "host_network"]
     stated: Positive = Field(description="factor, or share of time or memory saved, by its unit")
     unit: Text = Field("x", description="x for a factor, % for a saving")
     llm: str = "deepseek-r1"
@@ -165,8 +230,10 @@ class SpeedUpClaim(ClaimBase):
     to_weights: str = Field("", description="precision it ends at, for quantisation")
     concurrency: Count = 1
     baseline: str = Field("", description="what it is compared with, if the text says so")
+    baseline_concurrency: Count | None = Field(None, description="users at once before batching")
     stated_p99_ms: Positive | None = Field(None, description="tail that it is said to keep [ms]")
     input_tokens: Count = 1024
+    output_tokens: Count = 1024
     path: Literal["nvlink", "pcie", "network"] = Field("nvlink", description="what the traffic in question runs over")
 
 
@@ -178,7 +245,15 @@ class SavingClaim(ClaimBase):
     of: Literal["spot_and_committed", "owned"] = Field(description="supply that is said to be cheaper than on demand")
     accelerators: tuple[str, ...] = Field((), description="accelerators; none: all with prices")
     availability: float | None = Field(None, gt=0, lt=1, description="share of time that it is said to hold")
-    gpus: Count = 8
+    gpus: Count = Field(8, description="accelerators of a replica")
+    replicas: Count = Field(6, description="replicas that the load needs")
+    load_factor: float | None = Field(None, gt=0, le=1, description="share of hours in use, as stated")
+    horizon_years: tuple[Annotated[float, Field(gt=0, le=20)], ...] = Field(
+        (), description="horizons, as stated; none: 1, 3 and 5 years [a]"
+    )
+    tiers: tuple[Literal["on_demand", "commitment"], ...] = Field(
+        ("on_demand", "commitment"), description="cloud prices that owning is compared with"
+    )
 
 
 class ManifestClaim(ClaimBase):
@@ -204,6 +279,10 @@ Claim = Annotated[
     | FitClaim
     | LatencyClaim
     | ConcurrencyClaim
+    | ThroughputClaim
+    | PowerClaim
+    | LoadTimeClaim
+    | AvailabilityClaim
     | HostMemoryClaim
     | StorageClaim
     | SpeedUpClaim
@@ -212,55 +291,6 @@ Claim = Annotated[
     | PracticeClaim,
     Field(discriminator="kind"),
 ]
-
-
-class Evidence(Strict):
-    """A catalog row or a formula behind a verdict."""
-
-    row: str = Field(description="kind and id of the catalog row, or the formula")
-    field: str = ""
-    value: str = ""
-    source: str = ""
-    source_date: str = ""
-    confidence: str = ""
-
-
-class Audited(Strict):
-    """What the planner finds about one claim."""
-
-    id: str
-    text: str
-    kind: str
-    stated: str = Field(description="as the text says it, with unit")
-    unit: str
-    computed: str = Field(description="what it should be")
-    verdict: Verdict
-    reason: str
-    evidence: tuple[Evidence, ...] = ()
-
-
-class RefusedClaim(Strict):
-    """A claim that cannot be read, and what is missing."""
-
-    id: str
-    reason: str
-
-
-class AuditResult(Strict):
-    """Verdicts of all claims of a file."""
-
-    title: str
-    source: str = ""
-    catalog_sha256: str
-    claims: tuple[Audited, ...]
-    refused: tuple[RefusedClaim, ...] = ()
-
-    def counts(self) -> dict[Verdict, int]:
-        """Claims by verdict."""
-        found: dict[Verdict, int] = {"holds": 0, "conditional": 0, "refuted": 0, "uncheckable": 0}
-        for one in self.claims:
-            found[one.verdict] += 1
-        return found
 
 
 class ClaimsFile(Strict):

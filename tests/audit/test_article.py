@@ -41,7 +41,7 @@ EXPECTED = {
     "F2": ("refuted", "no training steps"),
     "F3": ("holds", "every 30 s, 5 in a row"),
     "G1": ("conditional", "of the hours on Spot", "99.9 %"),
-    "G2": ("conditional", "cases reach it"),
+    "G2": ("conditional", "cases reach it", "5 y from 95 % load", "against on demand at $3.50/h", "committed at"),
     "H1": ("conditional", "peak 2×"),
     "H2": ("conditional", "73.8 %"),
     "H3": ("refuted", "50 GB/s", "Bits were taken for bytes"),

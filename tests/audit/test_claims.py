@@ -16,14 +16,23 @@ from planner.audit import audit, read_claims, template, write
 from planner.audit.claims import parse_claims
 from planner.audit.document import as_markdown, as_workbook
 from planner.audit.expressions import evaluate
+from planner.audit.verdicts import CHECKERS
 from planner.catalog import Catalog
-from planner.errors import OutputError, PlannerError, UnknownName, WorkloadError
+from planner.errors import OutputError, PlannerError, WorkloadError
 from planner.schema import AuditResult
 
 SPEC = {
     "id": "a", "kind": "spec", "text": "t", "item": "h200-sxm-141gb",
     "figures": [{"figure": "bandwidth_bytes_per_s", "stated": 4.8, "unit": "TB/s"}],
 }  # fmt: skip
+
+
+R1 = {"id": "b", "text": "t", "llm": "deepseek-r1", "accelerator": "h200", "gpus": 8}
+SUM = {"id": "b", "kind": "arithmetic", "text": "t", "checks": [
+    {"name": "all", "expression": "a + b", "stated": 3, "unit": "GB"}]}  # fmt: skip
+BY = {"id": "b", "kind": "ratio", "text": "t", "expression": "a / b", "stated": 1.43,
+      "a": {"item": "h200", "value": "bandwidth_bytes_per_s"},
+      "b": {"item": "h100", "value": "bandwidth_bytes_per_s"}}  # fmt: skip
 
 
 def audited(catalog: Catalog, *claims: dict[str, Any]) -> AuditResult:
@@ -49,6 +58,27 @@ def changed(**figure: Any) -> dict[str, Any]:
         ({"id": "b", "kind": "manifest", "text": "t", "file": "../../etc/passwd"}, "beside"),
         ({"id": "b", "kind": "practice", "text": "t", "practice": "health_check"}, "every_s"),
         ({"id": "b", "kind": "storage", "text": "t", "drive": "pm9a3", "drives": 2}, "stated_read"),
+        ({**R1, "kind": "latency", "stated_low": 1, "stated_high": 2, "unit": "GB"}, "Give one of: ms"),
+        ({**R1, "kind": "latency", "stated_low": 2, "stated_high": 1, "unit": "s"}, "above"),
+        ({**R1, "kind": "throughput", "stated": 100, "unit": "W"}, "Give one of: token/s"),
+        ({**R1, "kind": "power", "stated": 100, "unit": "GB"}, "Give one of: W"),
+        ({**R1, "kind": "load_time", "stated": 100, "unit": "GB"}, "Give one of: ms"),
+        ({**R1, "kind": "load_time", "stated": 100, "weights": "int3"}, "has no int3"),
+        ({**R1, "kind": "load_time", "stated": 100, "drive": "floppy"}, "planner catalog ls drives"),
+        ({**R1, "kind": "fit", "accelerator": "h2000"}, "planner catalog ls accelerators"),
+        ({"id": "b", "kind": "availability", "text": "t", "stated": 99.9}, "gpus"),
+        ({"id": "b", "kind": "availability", "text": "t", "stated": 999, "gpus": 8}, "less than 100"),
+        ({"id": "b", "kind": "host_memory", "text": "t", "llm": "r1", "stated": 1, "unit": "W"}, "Give one of: B"),
+        (
+            {"id": "b", "kind": "storage", "text": "t", "drive": "pm9a3", "drives": 2, "stated_read": 1, "unit": "W"},
+            "MB/s",
+        ),
+        ({"id": "b", "kind": "speed_up", "text": "t", "option": "kernels", "stated": 2, "unit": "W"}, "Give one of: x"),
+        ({"id": "b", "kind": "speed_up", "text": "t", "option": "kernels", "stated": 200, "unit": "%"}, "below 100"),
+        ({**SUM, "figures": {"a": {"stated": 1, "unit": "W"}, "b": 2}}, "adds or subtracts"),
+        ({**SUM, "figures": {"a": {"stated": 1, "unit": "W"}, "b": {"stated": 1, "unit": "kW"}}}, "measures W"),
+        ({**SUM, "figures": {"a": float("nan"), "b": 2}}, "finite"),
+        ({**BY, "unit": "GB"}, "measures count"),
     ],
 )
 def test_a_bad_claim_is_refused_and_the_others_stand(catalog: Catalog, claim: dict[str, Any], said: str) -> None:
@@ -70,11 +100,12 @@ def test_the_template_is_audited_whole(catalog: Catalog, tmp_path: Path) -> None
     path.write_text(template(), encoding="utf-8")
     found = audit(read_claims(path), catalog)
     assert not found.refused
+    assert {one.kind for one in found.claims} == set(CHECKERS) - {"manifest"}  # which needs a file beside it
     assert {one.id: one.verdict for one in found.claims}["bandwidth"] == "holds"
 
 
 def test_files_that_are_no_claims(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName):
+    with pytest.raises(WorkloadError, match="ship"):
         read_claims("nothing-of-the-kind")
     for text in ("", "title = 3", "[[claims]", "title = 't'\nclaims = []"):
         (tmp_path / "c.toml").write_text(text, encoding="utf-8")
