@@ -10,6 +10,7 @@ import click
 from planner.cli.answers import changes_of, workload_options
 from planner.cli.learning import calibration_option, catalog_under
 from planner.cli.output import print_table, wrapped
+from planner.cli.workers import progress_bar, worker_options
 from planner.i18n import language_from_environment, translator
 
 
@@ -29,6 +30,7 @@ from planner.i18n import language_from_environment, translator
     "--metric", default="usd_per_month", show_default=True,
     help="Of the tornado: usd_per_month, usd_per_million_output_tokens, ttft_p99_s or tpot_p99_s.",
 )  # fmt: skip
+@worker_options
 @calibration_option
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def risk(
@@ -40,6 +42,8 @@ def risk(
     draws: int,
     seed: int,
     metric: str,
+    workers: int | None,
+    cluster: str | None,
     calibration: tuple[Path, ...],
     as_json: bool,
     **options: Any,
@@ -52,16 +56,19 @@ def risk(
     from planner.search.change import Question
     from planner.search.risk import Setting
     from planner.search.risk import risk as run
+    from planner.search.spread import Workers
     from planner.search.uncertain import parse
     from planner.workloads import load_workload
 
+    _ = translator(language_from_environment())
     question = Question(load_workload(workload, changes_of(options, assignments)), catalog_under(calibration))
     stated = [parse(question, text) for text in ranges]
-    answer = run(question, stated, Setting(top, draws, seed, budget, metric))
+    who = Workers(1 if workers is None else workers, cluster)
+    with progress_bar(_("Drawing")) as progress:
+        answer = run(question, stated, Setting(top, draws, seed, budget, metric), who, progress)
     if as_json:
         click.echo(answer.model_dump_json(indent=2))
         return
-    _ = translator(language_from_environment())
     click.echo(wrapped(report.sentence(answer, _)))
     for table in (report.plan_table, report.ranking_table, report.tornado_table):
         print_table(table(answer, _))

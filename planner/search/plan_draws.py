@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,6 +74,24 @@ class Effect:
 
 
 @dataclass(frozen=True)
+class Units:
+    """Units that serve and stand by, for a number of serving replicas.
+
+    Attributes
+    ----------
+    each, size : units of the smallest block, and replicas that it holds [-]
+    spare : units that stand by [-]
+    """
+
+    each: int
+    size: int
+    spare: int
+
+    def __call__(self, replicas: Array) -> Array:
+        return np.asarray(np.ceil(replicas / self.size) * self.each + self.spare)
+
+
+@dataclass(frozen=True)
 class PlanModel:
     """A plan and what drawn inputs do to it.
 
@@ -91,7 +109,7 @@ class PlanModel:
     curves: LayoutCurves
     mids: Mapping[str, float]
     effects: Mapping[str, Effect]
-    units_of: Callable[[Array], Array]
+    units_of: Units
     step: str
     first_token: str
     capacity_anchor: float = 1.0
@@ -254,15 +272,13 @@ def _around(ends: tuple[float, float] | None, mid: float) -> tuple[float, float,
     return min(low, mid), mid, max(high, mid)
 
 
-def _units_of(question: Question, plan: Plan) -> Callable[[Array], Array]:
-    """Units that serve and stand by, for a number of serving replicas."""
+def _units_of(question: Question, plan: Plan) -> Units:
     unit = plan.supply[0]
     found = offers(question.catalog, question.workload, [plan.accelerator])[plan.accelerator]
     same = [o for o in found if (o.option, o.instance_type) == (unit.option, unit.instance_type)]
     held = same[0].accelerators if same else question.catalog.accelerators[plan.accelerator].server_accelerators
     each, size = block_of(plan.gpus_per_replica, held)
-    spare = -(-plan.spares // size) * each
-    return lambda replicas: np.asarray(np.ceil(replicas / size) * each + spare)
+    return Units(each, size, -(-plan.spares // size) * each)
 
 
 def _anchored(bare: PlanModel) -> PlanModel:

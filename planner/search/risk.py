@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from planner.search.change import Question
 from planner.search.columns import Array
 from planner.search.plan import plan as run_plan
 from planner.search.plan_draws import Drawn, PlanModel, plan_model
+from planner.search.spread import HERE, Progress, Workers, spread
 from planner.search.uncertain import Stated, at_middle, predictions, sourced
 
 DRAWS = 8192
+BLOCK = 8192  # draws that are evaluated at once, however many work: the same bytes for any number of workers
 INDEX_DRAWS = 1024
 METRICS = ("usd_per_month", "usd_per_million_output_tokens", "ttft_p99_s", "tpot_p99_s")
 
@@ -41,8 +43,18 @@ class Setting:
     metric: str = "usd_per_month"
 
 
-def risk(question: Question, stated: Sequence[Stated], setting: Setting) -> RiskResult:
+def risk(
+    question: Question,
+    stated: Sequence[Stated],
+    setting: Setting,
+    workers: Workers = HERE,
+    progress: Progress | None = None,
+) -> RiskResult:
     """Deciles, chances and rankings of the best plans under uncertain inputs.
+
+    Parameters
+    ----------
+    workers, progress : who evaluates the draws; see `spread`
 
     Raises
     ------
@@ -60,7 +72,7 @@ def risk(question: Question, stated: Sequence[Stated], setting: Setting) -> Risk
     inputs = [*shared, *{one.name: one for found in bands.values() for one in found}.values()]
     drawing = time.perf_counter()
     columns = uncertainty.draws(inputs, setting.draws, setting.seed)
-    drawn = [model.evaluate(columns) for model in models]
+    drawn = _evaluated(models, columns, workers, progress)
     costs = np.stack([d.sized_usd_per_month for d in drawn])
     draw_s = time.perf_counter() - drawing
     risks = _risks(plans, drawn, costs, setting.budget_usd_per_month)
@@ -83,6 +95,25 @@ def risk(question: Question, stated: Sequence[Stated], setting: Setting) -> Risk
         draw_s=draw_s,
         wall_s=time.perf_counter() - start,
     )
+
+
+def _evaluated(
+    models: Sequence[PlanModel], columns: Mapping[str, Array], workers: Workers, progress: Progress | None
+) -> list[Drawn]:
+    """Every plan under all draws, block by block."""
+    count = max((len(column) for column in columns.values()), default=1)
+    parts = [{name: c[begin : begin + BLOCK] for name, c in columns.items()} for begin in range(0, count, BLOCK)]
+    found = spread(_block, [(model, part) for model in models for part in parts], workers, progress)
+    return [_joined(found[begin : begin + len(parts)]) for begin in range(0, len(found), len(parts))]
+
+
+def _block(one: tuple[PlanModel, Mapping[str, Array]]) -> Drawn:
+    model, columns = one
+    return model.evaluate(columns)
+
+
+def _joined(parts: Sequence[Drawn]) -> Drawn:
+    return Drawn(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Drawn)))
 
 
 def _check(setting: Setting, stated: Sequence[Stated]) -> None:

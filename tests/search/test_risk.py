@@ -11,6 +11,7 @@ from planner.search.change import Change, Question, apply
 from planner.search.plan import plan
 from planner.search.plan_draws import plan_model
 from planner.search.risk import Setting, of_plan, risk
+from planner.search.spread import Workers
 from planner.search.uncertain import FIRST_TOKEN, STEP, parse, predictions
 from planner.workloads import load_workload
 
@@ -196,3 +197,25 @@ def test_what_contradicts_is_refused(question: Question) -> None:
         risk(question, [], Setting(metric="luck"))
     with pytest.raises(WorkloadError, match="budget"):
         risk(question, [], Setting(budget_usd_per_month=-5))
+
+
+def test_any_number_of_workers_draws_the_same(question: Question, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planner.search.risk.BLOCK", 128)
+    told: list[tuple[int, int]] = []
+    stated = [parse(question, "traffic.rate_per_s=-20%,+50%")]
+    alone, spread = (
+        risk(question, stated, FEW, workers, lambda *done: told.append(done)).model_dump(exclude={"wall_s", "draw_s"})
+        for workers in (Workers(), Workers(2))
+    )
+    assert alone == spread
+    blocks = FEW.plans * FEW.draws // 128
+    assert told[-1] == (blocks, blocks)
+
+
+def test_blocks_of_any_size_are_the_same(question: Question, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = risk(question, [], FEW).plans
+    monkeypatch.setattr("planner.search.risk.BLOCK", 64)
+    parts = risk(question, [], FEW).plans
+    for one, other in zip(whole, parts, strict=True):
+        assert one.usd_per_month.p50 == pytest.approx(other.usd_per_month.p50, rel=1e-12)
+        assert one.meets_slo == other.meets_slo

@@ -40,6 +40,8 @@ def test_speaks_chinese(run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         ("--budget", "0"),
         ("--metric", "luck"),
         ("--horizon", "0"),
+        ("--workers", "0"),
+        ("--workers", "2", "--cluster", "tcp://127.0.0.1:9"),
     ],
 )
 def test_wrong_input_is_one_message(run_cli: Run, arguments: tuple[str, ...]) -> None:
