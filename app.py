@@ -15,6 +15,8 @@ from planner.ui import (
     cost_page,
     export_page,
     inputs,
+    log,
+    login,
     plan_page,
     question,
     session,
@@ -26,6 +28,8 @@ from planner.ui import (
 beside = Path(session.__file__).parent
 st.set_page_config(page_title="Planner", page_icon=beside / "icon.svg", layout="wide", initial_sidebar_state=200)
 st.html(beside / "page.css")
+log.set_up()
+login.gate(session.translate())
 catalog = session.catalog()
 question.start(catalog)
 _ = session.translate()
@@ -51,8 +55,10 @@ with st.sidebar:
     session.language_switch()
     st.caption(_("Prices and facts as of {day}, catalogs {hash}").format(day=catalog.as_of, hash=catalog.sha256[:8]))
     share.say_older(catalog, _)
-page.run()
+with log.observed(page.url_path or "plan"):
+    page.run()
 question.write_link(catalog)
 with below:
     inputs.offer_undo(catalog, _)
     share.offer(catalog, page.url_path, _)
+    login.offer_logout(_)

@@ -19,7 +19,11 @@ def page() -> None:
     """Save the question at hand, choose some, compare."""
     _ = translate()
     st.markdown("# " + plain(_("Questions side by side")), anchors=False)
-    shelf = store()
+    try:
+        shelf = store()
+    except PlannerError as error:
+        st.warning(plain(str(error)), icon=":material/block:")
+        return
     try:
         _save(shelf, _)
     except PlannerError as error:
@@ -42,7 +46,15 @@ def _save(shelf: Store, _: Translate) -> None:
         name = st.text_input(_("Save this question as"), max_chars=MOST_NAME, key="save_as")
         if st.form_submit_button(_("Save"), icon=":material/save:"):
             shelf.save(name, workload)
+            _also_compare(" ".join(name.split()))
             st.toast(_("Saved: {name}").format(name=plain(name)))
+
+
+def _also_compare(name: str) -> None:
+    """What was just saved stands beside the others, as far as there is room."""
+    compared = st.session_state.get("compared")
+    if compared is not None and name not in compared and len(compared) < MOST_SHOWN:
+        st.session_state["compared"] = [*compared, name]
 
 
 def _show(chosen: list[Saved], _: Translate) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import streamlit as st
 
 from planner.catalog import Catalog
-from planner.errors import WorkloadError
+from planner.errors import PlannerError, WorkloadError
 from planner.report.words import preset_words, supply_words
 from planner.schema import Workload
 from planner.traces import is_shipped
-from planner.ui import link, question
+from planner.ui import link, log, question
 from planner.ui.question import BOUNDS, LOADS, key, open_question, value
 from planner.ui.session import Translate
 from planner.workloads import presets
@@ -33,8 +33,12 @@ def ask(catalog: Catalog, _: Translate) -> Workload:
     question.start(catalog)
     _row(catalog, _)
     _say_unread(_)
-    workload = question.read(_("the form"))
-    _refuse_files(workload, catalog)
+    try:
+        workload = question.read(_("the form"))
+        _refuse_files(workload, catalog)
+    except PlannerError as error:
+        log.refused(type(error).__name__)
+        raise
     question.write_link(catalog)
     return workload
 

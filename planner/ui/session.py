@@ -14,6 +14,7 @@ from planner.i18n import LANGUAGES, language_code, translator
 from planner.report.charts import DARK, LIGHT, Palette
 from planner.schema import PlanResult, Workload
 from planner.search.plan import Screening, answered, screened
+from planner.ui import log
 
 Translate = Callable[[str], str]
 ANSWERS_KEPT, SCREENINGS_KEPT = 128, 4
@@ -41,7 +42,10 @@ def solve(workload: Workload, confirmed: int = CONFIRMED) -> PlanResult | Refusa
     ----------
     confirmed : plans that simulations must confirm; 0: closed forms alone, which take half the time
     """
-    return _solve(workload.model_dump_json(), catalog().sha256, confirmed)
+    answer = _solve(workload.model_dump_json(), catalog().sha256, confirmed)
+    if isinstance(answer, Refusal):
+        log.refused("NoPlan" if answer.nothing_serves else "PlannerError")
+    return answer
 
 
 @st.cache_resource(max_entries=ANSWERS_KEPT, show_spinner=False)

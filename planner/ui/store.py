@@ -11,12 +11,13 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from planner.errors import WorkloadError
 from planner.schema import Workload
+from planner.ui import login
 from planner.workloads import parse_workload
 
 if TYPE_CHECKING:
@@ -124,30 +125,17 @@ def _read(name: str, question: str, saved_at: str, note: str) -> Saved | None:
 
 def store() -> Store:
     """The shelf of whoever is looking."""
-    return Store(_engine(), owner())
-
-
-def owner() -> str:
-    """Login of the reader, empty where nobody logs in."""
-    user: Any = st.user
-    return str(user.get("email") or user.get("sub") or "") if user.get("is_logged_in") else ""
+    return Store(_engine(), login.owner())
 
 
 @st.cache_resource(show_spinner=False)
 def _engine() -> Engine:
     """As `.streamlit/secrets.toml` says under [connections.scenarios]; else a SQLite file of this user."""
-    if _configured():
+    if CONNECTION in login.configured("connections"):
         return st.connection(CONNECTION, type="sql").engine
     file = default_file()
     file.parent.mkdir(parents=True, exist_ok=True)
     return st.connection(CONNECTION, type="sql", url=f"sqlite:///{file}").engine
-
-
-def _configured() -> bool:
-    try:
-        return CONNECTION in st.secrets.get("connections", {})
-    except FileNotFoundError:
-        return False
 
 
 def default_file() -> Path:

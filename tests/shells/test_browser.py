@@ -2,101 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from planner.assets import app_file
-
-START_S, PAINT_MS = 60, 30_000  # of a busy machine with one core
-CHROMIUM = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-
-
-class Visit(NamedTuple):
-    """A page and what it complained about."""
-
-    page: Page
-    complaints: list[str]
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """A dashboard on a free port of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", app_file().name, "--server.port", str(port)]
-    server = subprocess.Popen(command, cwd=app_file().parent, env={**os.environ, "PYTHONPATH": str(app_file().parent)})
-    try:
-        wait_until_healthy(f"http://127.0.0.1:{port}/_stcore/health", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(START_S * 4):
-        assert server.poll() is None, "the dashboard's server stopped"
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.25)
-    pytest.fail(f"no answer from {url} within {START_S} s")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
-        yield running
-        running.close()
-
-
-def visit(browser: Browser, url: str, width: int, height: int, scheme: str = "light") -> Visit:
-    """Open a page and wait for its answer and its charts."""
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
-    page, complaints = context.new_page(), []
-    page.set_default_timeout(PAINT_MS)
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: complaints.append(request.url) if leaves(request.url) else None)
-    page.goto(url)
-    expect(page.locator("h1")).to_be_visible(timeout=PAINT_MS)
-    expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg.marks")).to_have_count(2, timeout=PAINT_MS)
-    return Visit(page, complaints)
-
-
-def field(page: Page, label: str) -> Locator:
-    """A field of the form, once the one that it replaces has faded away."""
-    found = page.get_by_label(label)
-    expect(found).to_have_count(1, timeout=PAINT_MS)
-    return found
-
-
-def leaves(url: str) -> bool:
-    """Whether a request would go to another machine."""
-    return not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:"))
+from tests.shells.browsing import PAINT_MS, field, visit
 
 
 @pytest.mark.parametrize(

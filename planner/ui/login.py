@@ -1,0 +1,72 @@
+"""Who is looking: nobody in particular, or, where `.streamlit/secrets.toml` has [auth], whoever logged in by OIDC."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from planner.errors import PlannerError
+from planner.ui.session import Translate, plain
+
+MOST_OWNER = 254
+
+
+def configured(section: str) -> Mapping[str, Any]:
+    """A section of the secrets file, empty where there is none; nothing of it is ever shown."""
+    try:
+        found = st.secrets.get(section, {})
+    except FileNotFoundError:
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def gate(_: Translate) -> None:
+    """Where a login is configured, show nothing before it."""
+    if not configured("auth") or st.user.get("is_logged_in"):
+        return
+    with st.container(horizontal_alignment="center", gap="medium"):
+        st.markdown("# " + plain(_("Log in to plan")), anchors=False, width="content")
+        for name, label in _providers(_).items():
+            st.button(label, on_click=st.login, args=(name,) if name else (), icon=":material/login:", type="primary")
+        st.caption(plain(_("A link that somebody gave you opens once you are logged in: follow it again.")))
+    st.stop()
+
+
+def _providers(_: Translate) -> dict[str, str]:
+    """Buttons by provider; one without a name where there is only one."""
+    named = [
+        name for name, section in configured("auth").items() if isinstance(section, Mapping) and "client_id" in section
+    ]
+    return {name: plain(_("Log in with {provider}").format(provider=name)) for name in named} or {"": _("Log in")}
+
+
+def offer_logout(_: Translate) -> None:
+    """Who is logged in, and the way out."""
+    if st.user.get("is_logged_in"):
+        name = str(st.user.get("name") or st.user.get("email") or "")
+        st.button(
+            plain(_("Log out {name}").format(name=name[:60])),
+            on_click=st.logout,
+            icon=":material/logout:",
+            type="tertiary",
+        )
+
+
+def owner() -> str:
+    """Whose saved questions these are: issuer and subject of the login, which never change hands; empty without one.
+
+    Raises
+    ------
+    PlannerError
+        For a login without a subject: its questions would be everybody's.
+    """
+    if not configured("auth"):
+        return ""
+    issuer, subject = str(st.user.get("iss") or ""), str(st.user.get("sub") or "")
+    if not st.user.get("is_logged_in") or not subject:
+        raise PlannerError("the login names no subject (sub).\n  Ask for the scope openid at the provider.")
+    name = f"{issuer} {subject}"
+    return name if len(name) <= MOST_OWNER else hashlib.sha256(name.encode()).hexdigest()

@@ -1,0 +1,133 @@
+"""What a visitor does in an hour, in a real browser: nothing is lost on the way, and others see what was shared."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.shells.browsing import PAINT_MS, Server, arrive, field, settled, shows, visit
+
+HOSTILE = "<img src=x onerror=\"window.hit=1\"> [a](javascript:alert(1)) :red[x] $x$ & 'q'"
+
+
+def go(page: Page, name: str, path: str) -> None:
+    page.get_by_role("link", name=name, exact=True).click()
+    page.wait_for_url(f"**/{path}*", timeout=PAINT_MS)
+
+
+def answer(page: Page) -> str:
+    settled(page)
+    return page.locator("h1").inner_text()
+
+
+def shared_link(page: Page) -> str:
+    page.get_by_role("button", name="Copy link").click()
+    text = page.get_by_test_id("stCode").filter(has_text="?q=1.").inner_text().strip()
+    page.keyboard.press("Escape")
+    return text
+
+
+def save(page: Page, name: str) -> None:
+    page.get_by_label("Save this question as").fill(name)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved:")).to_be_visible(timeout=PAINT_MS)
+
+
+def test_an_hour_at_the_dashboard(browser: Browser, tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    try:
+        page, complaints = visit(browser, server.address, 1366, 768)
+        rate = field(page, "Requests/s")
+        rate.fill("20")
+        rate.press("Enter")
+        page.wait_for_url("**rate_per_s=20*", timeout=PAINT_MS)
+        go(page, "Compare", "compare")
+        save(page, HOSTILE)
+        field(page, "Requests/s").fill("6")
+        field(page, "Requests/s").press("Enter")
+        page.wait_for_url("**rate_per_s=6*", timeout=PAINT_MS)
+        save(page, "smaller")
+        settled(page)
+        expect(page.get_by_text("costs least")).to_be_visible(timeout=PAINT_MS)
+        assert page.evaluate("window.hit") is None and page.locator("img[src=x]").count() == 0
+        assert page.locator("a[href^=javascript]").count() == 0
+        exported(page, tmp_path)
+        go(page, "Plan", "")
+        page.get_by_role("button", name="Show this plan").last.click()
+        page.wait_for_url("**rank=*", timeout=PAINT_MS)
+        page.get_by_text("中文", exact=True).click()
+        page.wait_for_url("**lang=zh*", timeout=PAINT_MS)
+        page.emulate_media(color_scheme="dark")
+        before = answer(page)
+        assert "每月" in before
+        page.get_by_role("button", name="复制链接").click()
+        link = page.get_by_test_id("stCode").filter(has_text="?q=1.").inner_text().strip()
+        fresh = arrive(browser, link)
+        expect(fresh.page.locator("h1")).to_have_text(before, timeout=PAINT_MS)
+        assert not complaints + fresh.complaints, "\n".join(complaints + fresh.complaints)
+        server.stop()
+        server.start()
+        page.reload()
+        expect(page.locator("h1")).to_have_text(before, timeout=PAINT_MS)
+        go(page, "对比", "compare")
+        expect(page.get_by_text("最便宜")).to_be_visible(timeout=PAINT_MS)
+        assert "Uncaught" not in server.log.read_text() and HOSTILE not in server.log.read_text()
+        page.context.close()
+        fresh.page.context.close()
+    finally:
+        server.stop()
+
+
+def exported(page: Page, folder: Path) -> None:
+    """The bundle of the question at hand, from its page."""
+    go(page, "Export", "export")
+    with page.expect_download(timeout=PAINT_MS) as download:
+        page.get_by_role("button", name="Download the ZIP").click(timeout=PAINT_MS)
+    download.value.save_as(folder / "bundle.zip")
+    with zipfile.ZipFile(folder / "bundle.zip") as bundle:
+        assert bundle.testzip() is None and '"rate_per_s": 6.0' in plan_of(bundle)
+
+
+def plan_of(bundle: zipfile.ZipFile) -> str:
+    name = next(name for name in bundle.namelist() if name.endswith("/plan.json"))
+    return bundle.read(name).decode()
+
+
+def test_a_shared_page_opens_where_it_was(browser: Browser, address: str) -> None:
+    page, _ = arrive(browser, f"{address}/capacity?traffic.rate_per_s=4")
+    settled(page)
+    link = shared_link(page)
+    assert link.startswith(f"{address}/capacity?q=1.")
+    fresh, complaints = arrive(browser, link.replace("/capacity?", "/?"))  # somebody cut the path
+    fresh.wait_for_url("**/capacity?traffic.rate_per_s=4", timeout=PAINT_MS)
+    assert answer(fresh) == answer(page)
+    assert not complaints, "\n".join(complaints)
+    fresh.reload()
+    shows(fresh, "Requests/s", "4")
+    page.context.close()
+    fresh.context.close()
+
+
+def test_back_returns_to_the_question_before(browser: Browser, address: str) -> None:
+    page, complaints = visit(browser, address, 1366, 768)
+    for rate in ("20", "60"):
+        settled(page)
+        field(page, "Requests/s").fill(rate)
+        field(page, "Requests/s").press("Enter")
+        page.wait_for_url(f"**rate_per_s={rate}*", timeout=PAINT_MS)
+    settled(page)
+    go(page, "Cost", "cost")
+    settled(page)
+    page.go_back()
+    page.wait_for_function("location.pathname === '/'", timeout=PAINT_MS)
+    shows(page, "Requests/s", "60")
+    page.go_back()
+    shows(page, "Requests/s", "20")
+    page.go_back()
+    shows(page, "Requests/s", "5")
+    page.go_forward()
+    shows(page, "Requests/s", "20")
+    assert not complaints, "\n".join(complaints)
+    page.context.close()
