@@ -100,6 +100,8 @@ def print_sections(found: Simulated) -> None:
     _ = translator(language_from_environment())
     if found.autoscale:
         click.echo(wrapped(told.autoscale_sentence(found.autoscale, _)))
+        if found.autoscale.spot:
+            click.echo(wrapped(told.spot_day_sentence(found.autoscale.spot, _)))
         print_table(told.policy_table(found.autoscale, _))
         print_table(told.day_table(found.autoscale.series[-1], _))
     if found.failures:

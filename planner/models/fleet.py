@@ -8,7 +8,6 @@ so that its percentiles include bursts shorter than a step of the rate; it knows
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from math import inf
 from typing import Protocol
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from planner.errors import WorkloadError
 from planner.models.autoscale import Autoscaler, Memory, Seen, check
+from planner.models.places import Places, SpotZones
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -71,6 +71,7 @@ class Scaling:
     metric_delay_s : age of the metrics that the autoscaler sees [s]
     drain_s : a replica that goes is paid for so long [s]
     first : replicas ready at the beginning; None: the least [-]
+    spot : zones that hold what is not on demand; None: everything is on demand
     """
 
     rule: Autoscaler
@@ -80,6 +81,7 @@ class Scaling:
     metric_delay_s: float = 15.0
     drain_s: float = 0.0
     first: int | None = None
+    spot: SpotZones | None = None
 
     def __post_init__(self) -> None:
         check(self.rule)
@@ -117,8 +119,8 @@ class Plant(Protocol):
         """
         ...
 
-    def fail(self, replicas: int, at_s: float) -> None:
-        """Replicas that stop at once; their requests begin anew."""
+    def fail(self, replicas: int, at_s: float, caught: float = 1.0) -> None:
+        """Replicas that stop; such a share of their requests begins anew, the others end within a notice."""
         ...
 
 
@@ -135,6 +137,8 @@ class Timeline:
     served : requests that began to be served [-]
     failed : replicas that failed [-]
     retired : replicas that were taken away [-]
+    spot : of the ready and starting replicas, those on spot capacity [-]
+    lost : ready replicas that went with their zone [-]
     """
 
     step_s: float
@@ -147,6 +151,8 @@ class Timeline:
     served: Array
     failed: Counts
     retired: Counts
+    spot: Counts
+    lost: Counts
 
     @property
     def time_s(self) -> Array:
@@ -168,6 +174,11 @@ class Timeline:
         paid = (self.ready + self.starting).sum() * self.step_s + self.retired.sum() * drain_s
         return float(paid) / 3600
 
+    @property
+    def spot_hours(self) -> float:
+        """Of these, on spot capacity. [h]"""
+        return float(self.spot.sum()) * self.step_s / 3600
+
 
 def run(plant: Plant, rate_per_s: Array, step_s: float, scaling: Scaling, failures: Failures | None = None) -> Timeline:
     """Let a fleet live through a series of rates.
@@ -185,42 +196,36 @@ def run(plant: Plant, rate_per_s: Array, step_s: float, scaling: Scaling, failur
     steps = len(rate_per_s)
     if not steps or not step_s > 0:
         raise WorkloadError(f"a fleet needs steps of time: {steps} of {step_s:g} s were given.")
-    ready, starting, wanted, failed, retired = (np.zeros(steps, np.int64) for _ in range(5))
+    ready, starting, wanted, failed, retired, spot, lost = (np.zeros(steps, np.int64) for _ in range(7))
     concurrency, waiting, served = (np.zeros(steps) for _ in range(3))
     chance = -np.expm1(-step_s / 3600 / failures.mtbf_hours) if failures else 0.0
     random = np.random.default_rng(failures.seed if failures else 0)
     memory, late = Memory(), round(scaling.metric_delay_s / step_s)
-    up = wish = max(scaling.first if scaling.first is not None else scaling.least, scaling.least)
-    coming: deque[float] = deque()
+    wish = max(scaling.first if scaling.first is not None else scaling.least, scaling.least)
+    places = Places(wish, scaling.start_s, scaling.spot)
     decide_s = 0.0
     for i in range(steps):
         now = i * step_s
-        while coming and coming[0] <= now + 1e-9:
-            coming.popleft()
-            up += 1
-        if chance and up and (lost := int(random.binomial(up, chance))):
-            plant.fail(lost, now)
-            up -= lost
-            failed[i] = lost
+        places.arrive(now)
+        if scaling.spot and (gone := places.lose(now)):
+            plant.fail(gone, now, scaling.spot.caught)
+            lost[i] = gone
+        if chance and (up := places.up) and (broken := int(random.binomial(up, chance))):
+            plant.fail(broken, now)
+            places.fail(broken)
+            failed[i] = broken
         if now >= decide_s - 1e-9:
             decide_s = now + scaling.rule.period_s
             shown = max(i - late, 0)
-            seen = Seen(now, step_s, rate_per_s[:shown], concurrency[:shown], waiting[:shown], up, len(coming))
+            before = rate_per_s[:shown], concurrency[:shown], waiting[:shown]
+            seen = Seen(now, step_s, *before, places.up, places.starting)
             wish = min(max(scaling.rule.decide(seen, memory), scaling.least), scaling.most)
-        while up + len(coming) < wish:
-            coming.append(now + scaling.start_s)
-        while up + len(coming) > wish:
-            if coming:
-                coming.pop()  # the newest has cost least
-            else:
-                up -= 1
-                retired[i] += 1
-        while coming and coming[0] <= now + 1e-9:  # a start that takes no time
-            coming.popleft()
-            up += 1
-        concurrency[i], waiting[i], served[i] = plant.step(now, now + step_s, up)
-        ready[i], starting[i], wanted[i] = up, len(coming), wish
-    return Timeline(step_s, rate_per_s, ready, starting, wanted, concurrency, waiting, served, failed, retired)
+        retired[i] = places.resize(wish, now)
+        places.arrive(now)  # a start that takes no time
+        concurrency[i], waiting[i], served[i] = plant.step(now, now + step_s, places.up)
+        ready[i], starting[i], wanted[i], spot[i] = places.up, places.starting, wish, places.on_spot
+    counts = ready, starting, wanted, concurrency, waiting, served, failed, retired, spot, lost
+    return Timeline(step_s, rate_per_s, *counts)
 
 
 def growth(rate_per_s: Array, step_s: float, lead_s: float, quantile: float = 0.99) -> float:
@@ -263,9 +268,9 @@ class Fluid:
         self._each = rate * float(np.interp(rate, self._rates, self._e2e))  # Little's law
         return ready * self._each + self._waiting, self._waiting, taken
 
-    def fail(self, replicas: int, at_s: float) -> None:
+    def fail(self, replicas: int, at_s: float, caught: float = 1.0) -> None:
         """What these replicas held waits again."""
-        self._waiting += replicas * self._each
+        self._waiting += replicas * self._each * caught
 
 
 @dataclass(frozen=True)

@@ -76,8 +76,8 @@ class Exact:
         new, self._answered = answered - self._answered, answered
         return float(inside), float(sum(load.waiting for load in loads) + len(self._homeless)), float(new)
 
-    def fail(self, replicas: int, at_s: float) -> None:
-        """The replicas that hold most stop; their requests begin anew."""
+    def fail(self, replicas: int, at_s: float, caught: float = 1.0) -> None:
+        """The replicas that hold most stop; all their requests begin anew, whatever share a notice would spare."""
         self._ready.sort(key=lambda replica: replica.load().requests)
         lost = [request for _ in range(replicas) for request in self._ready.pop().kill(at_s)]
         self._homeless.extendleft(sorted((self._number[id(request)] for request in lost), reverse=True))

@@ -16,6 +16,7 @@ from planner.errors import WorkloadError
 
 Array = NDArray[np.float64]
 Up = NDArray[np.bool_]
+Cohort = tuple[int, int]  # step at which some replicas are ready, how many
 
 
 def draw_zones(
@@ -187,36 +188,65 @@ def live(zones: Up, step_s: float, mix: Mix) -> Lived:
     (1.0, 0.75, 0.25)
     """
     wait = int(np.ceil(mix.start_s / step_s - 1e-9))
-    held: list[list[int]] = [[] for _ in range(zones.shape[1])]  # steps at which spot replicas are ready, by zone
-    filling: list[int] = []
+    held: list[list[Cohort]] = [[] for _ in range(zones.shape[1])]  # spot replicas by zone
+    filling: list[Cohort] = []
     good = lost = spot_steps = firm_steps = 0
+    before, due = None, 0
+    enough, paid = False, (0, 0)
     for now, up in enumerate(zones.tolist()):
-        lost += _take_away(held, up)
-        _place(held, up, mix.spot, now + wait)
-        ready = sum(at <= now for zone in held for at in zone)
-        gap = max(0, min(mix.needed - mix.base, mix.spot - ready))
-        filling = sorted(filling)[:gap]
-        filling += [now + wait] * (gap - len(filling))
-        good += mix.base + ready + sum(at <= now for at in filling) >= mix.needed
-        spot_steps += sum(map(len, held))
-        firm_steps += mix.base + len(filling)
+        if up != before or now >= due:  # else everything stays as it was
+            lost += _take_away(held, up)
+            _place(held, up, mix.spot, now + wait)
+            ready = sum(_ready(zone, now) for zone in held)
+            gap = max(0, min(mix.needed - mix.base, mix.spot - ready))
+            filling = _filled(filling, gap, now + wait)
+            enough = mix.base + ready + _ready(filling, now) >= mix.needed
+            paid = sum(map(_size, held)), mix.base + _size(filling)
+            before, due = up, min((at for part in (*held, filling) for at, _ in part if at > now), default=len(zones))
+        good += enough
+        spot_steps += paid[0]
+        firm_steps += paid[1]
     total = len(zones) * max(mix.needed, 1)
     hours = spot_steps * step_s / 3600
     return Lived(good / len(zones), spot_steps / total, firm_steps / total, lost / hours if hours else 0.0)
 
 
-def _take_away(held: list[list[int]], up: Sequence[bool]) -> int:
+def _size(part: list[Cohort]) -> int:
+    return sum(count for _, count in part)
+
+
+def _ready(part: list[Cohort], now: int) -> int:
+    return sum(count for at, count in part if at <= now)
+
+
+def _filled(filling: list[Cohort], gap: int, ready_at: int) -> list[Cohort]:
+    """Replicas on demand for a gap: those that are ready first stay, more are started."""
+    kept, left = [], gap
+    for at, count in sorted(filling):
+        if take := min(count, left):
+            kept.append((at, take))
+            left -= take
+    return [*kept, (ready_at, left)] if left else kept
+
+
+def _take_away(held: list[list[Cohort]], up: Sequence[bool]) -> int:
     """Empty the zones that have no capacity; returns how many replicas that were."""
     lost = 0
     for zone, there in enumerate(up):
         if not there and held[zone]:
-            lost += len(held[zone])
+            lost += _size(held[zone])
             held[zone] = []
     return lost
 
 
-def _place(held: list[list[int]], up: Sequence[bool], wanted: int, ready_at: int) -> None:
+def _place(held: list[list[Cohort]], up: Sequence[bool], wanted: int, ready_at: int) -> None:
     """Fill up to the wanted number, always in the zone with capacity that holds fewest."""
+    sizes = [_size(part) for part in held]
     open_zones = [zone for zone, there in enumerate(up) if there]
-    for _ in range(wanted - sum(map(len, held)) if open_zones else 0):
-        held[min(open_zones, key=lambda zone: len(held[zone]))].append(ready_at)
+    more = [0] * len(held)
+    for _ in range(wanted - sum(sizes) if open_zones else 0):
+        fewest = min(open_zones, key=lambda zone: sizes[zone] + more[zone])
+        more[fewest] += 1
+    for zone, count in enumerate(more):
+        if count:
+            held[zone].append((ready_at, count))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from planner.report.simulated import clock
 from planner.report.tables import TextTable, Translate
-from planner.schema import Assumption, Autoscaled, FailedFleet, FleetSeries, SpotFleet, Surge
+from planner.schema import Assumption, Autoscaled, FailedFleet, FleetSeries, PolicyResult, SpotDay, SpotFleet, Surge
 from planner.units import floored, percent, si
 
 SHOWN_ROWS = 12
@@ -35,6 +35,23 @@ def autoscale_sentence(found: Autoscaled, _: Translate) -> str:
     )
 
 
+def spot_day_sentence(found: SpotDay, _: Translate) -> str:
+    """What part of the fleet is on spot capacity, and what its zones do in this time."""
+    text = _(
+        "Always on demand: {base} replicas; the others are on Spot at {ratio} of the price, in {zones} zones that "
+        "have capacity {shares} of this time, all are gone {gone} of it, and vanish with all that they hold. What no "
+        "zone takes is started on demand. Of a lost replica's requests {caught} begin anew."
+    )
+    return text.format(
+        base=found.base,
+        ratio=percent(found.price_ratio, 0),
+        zones=found.zones,
+        shares=", ".join(percent(share, 0) for share in found.available),
+        gone=percent(found.all_gone),
+        caught=percent(found.caught_share),
+    )
+
+
 def stage_words(_: Translate) -> dict[str, str]:
     """Stages of loading."""
     return {"storage": _("storage"), "loader": _("the loader"), "staging": _("host memory"), "pcie": "PCIe"}
@@ -52,6 +69,7 @@ def policy_table(found: Autoscaled, _: Translate) -> TextTable:
         _("Idle"),
         _("Up/down"),
         _("Replicas"),
+        *((_("On Spot"), _("Lost"), _("Cost of fixed")) if found.spot else ()),
     )
     rows = tuple(
         (
@@ -64,10 +82,17 @@ def policy_table(found: Autoscaled, _: Translate) -> TextTable:
             percent(policy.idle_share, 0),
             f"{policy.ups}/{policy.downs}",
             f"{policy.least_ready}–{policy.most_ready}",
+            *(_on_spot(policy) if found.spot else ()),
         )
         for policy in found.policies
     )
     return TextTable(_("Autoscalers over {time}").format(time=clock(found.duration_s)), headings, rows, 2)
+
+
+def _on_spot(policy: PolicyResult) -> tuple[str, str, str]:
+    share = policy.spot_gpu_hours / policy.gpu_hours if policy.gpu_hours else 0.0
+    cost = "–" if policy.cost_ratio is None else percent(policy.cost_ratio, 0)
+    return percent(share, 0), str(policy.lost), cost
 
 
 def day_table(series: FleetSeries, _: Translate) -> TextTable:
@@ -146,10 +171,19 @@ def spot_sentence(found: SpotFleet, _: Translate) -> str:
         if found.firm_base is None
         else _("{base} of {needed} replicas must be firm").format(base=found.firm_base, needed=found.needed)
     )
+    reach = _(
+        "With gaps filled on demand the cheapest that reaches it is {base} on demand and {spot} on Spot, ready {ready} "
+        "of the time, at {cost} of the cost of all on demand."
+    ).format(
+        base=found.reaching.base,
+        spot=found.reaching.spot,
+        ready=floored(found.reaching.ready, 3),
+        cost=percent(found.reaching.cost_ratio, 0),
+    )
     text = _(
         "Spot at {ratio} of the on-demand price, {zones} zones with capacity {share} of the time that come and go "
-        "together (correlation {correlation:.2f}): for {target}, {must}. Of the requests in flight at a notice "
-        "{caught} begin anew, {lost} of work lost for each in flight."
+        "together (correlation {correlation:.2f}): for {target}, {must} where nothing fills gaps. {reach} Of the "
+        "requests in flight at a notice {caught} begin anew, {lost} of work lost for each in flight."
     )
     told = text.format(
         ratio=percent(found.price_ratio, 0),
@@ -158,6 +192,7 @@ def spot_sentence(found: SpotFleet, _: Translate) -> str:
         correlation=found.correlation,
         target=percent(found.target, 2),
         must=must,
+        reach=reach,
         caught=percent(found.recomputed_share),
         lost=si(found.lost_s_per_request, "s"),
     )

@@ -15,8 +15,13 @@ HOUR_S = 3600.0
 
 def rates_chart(series: FleetSeries, palette: Palette, _: Translate) -> Spec:
     """What is sent, and what the ready replicas hold, over time."""
-    columns = zip(series.time_s, series.rate_per_s, series.capacity_per_s, series.ready, strict=True)
-    rows = [{"hour": at / HOUR_S, "rate": r, "capacity": c, "ready": n} for at, r, c, n in columns]
+    columns = zip(
+        series.time_s, series.rate_per_s, series.capacity_per_s, series.ready, series.spot, series.lost, strict=True
+    )
+    rows = [
+        {"hour": at / HOUR_S, "rate": r, "capacity": c, "ready": n, "spot": s, "lost": x}
+        for at, r, c, n, s, x in columns
+    ]
     y = {"type": "quantitative", "title": _("requests per second")}
     tips = [
         _tip("hour", _("hour"), ".2f"),
@@ -24,6 +29,8 @@ def rates_chart(series: FleetSeries, palette: Palette, _: Translate) -> Spec:
         _tip("capacity", _("held/s"), ".3g"),
         _tip("ready", _("Ready"), ".3g"),
     ]
+    if any(series.spot):
+        tips += [_tip("spot", _("On Spot"), ".3g"), _tip("lost", _("Lost"), ".3g")]
     step = {"interpolate": "step-after", "strokeWidth": 2.5}
     return {
         "$schema": SCHEMA,
@@ -36,8 +43,19 @@ def rates_chart(series: FleetSeries, palette: Palette, _: Translate) -> Spec:
             _drawn("line", {"field": "capacity", **y}, tips, color=palette.answer, **step),
             _note(_("sent"), palette.lines[4], 12),
             _note(_("held by the ready replicas"), palette.answer, 26),
+            *(_losses(y, palette, _) if any(series.lost) else ()),
         ],
     }
+
+
+def _losses(y: Spec, palette: Palette, _: Translate) -> list[Spec]:
+    """A mark wherever a zone took its replicas."""
+    tips = [_tip("hour", _("hour"), ".2f"), _tip("lost", _("Lost"), ".3g")]
+    marks = {
+        **_drawn("point", {"field": "capacity", **y}, tips, color=palette.refused, shape="triangle-down", filled=True),
+        "transform": [{"filter": "datum.lost > 0"}],
+    }
+    return [marks, _note(_("a zone is lost"), palette.refused, 40)]
 
 
 def latency_chart(series: FleetSeries, ttft_s: float, palette: Palette, _: Translate) -> Spec:

@@ -32,6 +32,17 @@ class AutoscaleOptions(Strict):
     loader: Literal["safetensors", "streamed"] = Field("streamed", description="how weights are loaded")
     warm_nodes: bool = Field(False, description="machines stand ready with the image")
     mtbf_hours: Positive | None = Field(None, description="of a replica that fails at random; absent: none fails [h]")
+    spot_base: int | None = Field(
+        None,
+        ge=0,
+        le=100_000,
+        description="replicas always on demand; the others are on spot capacity of the zones of a region, on demand "
+        "where no zone has any; absent: no spot",
+    )
+    spot_price_ratio: float | None = Field(
+        None, gt=0, lt=1, description="spot over on-demand; absent: the advisor's [-]"
+    )
+    spot_drain_s: NonNegative = Field(120.0, description="notice before a zone takes its replicas [s]")
 
 
 class PolicyResult(Strict):
@@ -46,7 +57,12 @@ class PolicyResult(Strict):
     idle_share: Fraction = Field(description="of the paid hours, what the requests would not need [-]")
     ups: int = Field(description="times at which more replicas were asked for")
     downs: int = Field(description="times at which fewer were")
-    failed: int = Field(description="replicas lost")
+    failed: int = Field(description="replicas lost to failures")
+    lost: int = Field(0, description="spot replicas lost with their zones")
+    spot_gpu_hours: float = Field(0.0, description="of the paid hours, on spot capacity [h]")
+    cost_ratio: float | None = Field(
+        None, description="over a fixed fleet for the peak, all on demand; null without spot [-]"
+    )
     least_ready: int
     most_ready: int
 
@@ -60,6 +76,8 @@ class FleetSeries(Strict):
     capacity_per_s: tuple[float, ...] = Field(description="ready replicas times what one holds, mean [1/s]")
     ready: tuple[float, ...] = Field(description="replicas, mean [-]")
     starting: tuple[float, ...] = Field(description="replicas, mean [-]")
+    spot: tuple[float, ...] = Field(description="of both, replicas on spot capacity, mean [-]")
+    lost: tuple[float, ...] = Field(description="spot replicas lost with their zones [-]")
     ttft_p99_s: tuple[float | None, ...] = Field(description="99th percentile, worst; null: never served [s]")
     attained: tuple[float, ...] = Field(description="share of requests within the promise [-]")
 
@@ -75,6 +93,18 @@ class ColdStartAnswer(Strict):
     bound: str = Field(description="what limits loading: storage, loader, staging or pcie")
 
 
+class SpotDay(Strict):
+    """Spot capacity under a fleet over a day or a week."""
+
+    base: int = Field(description="replicas always on demand")
+    zones: int = Field(description="of one region")
+    available: tuple[float, ...] = Field(description="share of this time in which each zone has capacity [-]")
+    all_gone: float = Field(description="share of this time in which no zone has any [-]")
+    correlation: float = Field(description="between two zones, of the record that they are drawn from [-]")
+    price_ratio: float = Field(description="spot over on-demand [-]")
+    caught_share: float = Field(description="of a lost replica's requests, begun anew after the notice [-]")
+
+
 class Autoscaled(Strict):
     """A day or a week of a fleet."""
 
@@ -87,6 +117,7 @@ class Autoscaled(Strict):
     replica_takes_per_s: float = Field(description="largest rate of one replica, whatever the latency [1/s]")
     gpus_per_replica: int
     start: ColdStartAnswer
+    spot: SpotDay | None = Field(None, description="zones, where part of the fleet is on spot capacity")
     policies: tuple[PolicyResult, ...]
     series: tuple[FleetSeries, ...] = Field(description="one per policy")
     assumptions: tuple[Assumption, ...]
@@ -155,7 +186,12 @@ class SpotFleet(Strict):
     correlation: float = Field(description="between two zones [-]")
     price_ratio: float = Field(description="spot over on-demand [-]")
     price_source: str
-    firm_base: int | None = Field(description="replicas that must not depend on spot for the target; null: none do")
+    firm_base: int | None = Field(
+        description="replicas that must not depend on spot for the target if nothing fills gaps; null: none do"
+    )
+    reaching: SpotMix = Field(
+        description="cheapest mix found that is ready for the target, gaps filled on demand; extra spot up to all again"
+    )
     target: float
     mixes: tuple[SpotMix, ...]
     recomputed_share: float = Field(description="of the requests in flight at a notice, begun anew [-]")

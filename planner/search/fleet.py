@@ -24,6 +24,7 @@ from planner.schema import (
     Rule,
 )
 from planner.search.loading import Started, Storage, start_of
+from planner.search.spot_day import SpotUnder, spot_under
 from planner.traces import choose_profile
 
 Array = NDArray[np.float64]
@@ -48,6 +49,7 @@ class Subject:
     headroom : share of what a replica holds to plan for [-]
     target : promised availability [-]
     profile : rates over time, where the options name none
+    answers_s : times of some requests in a replica at the rate planned for; None: unknown [s]
     """
 
     plan: Plan
@@ -57,6 +59,7 @@ class Subject:
     headroom: float
     target: float
     profile: str = DEFAULT_PROFILE
+    answers_s: Array | None = None
 
 
 def autoscale(subject: Subject, catalog: Catalog, options: AutoscaleOptions, seed: int = 0) -> Autoscaled:
@@ -78,21 +81,22 @@ def autoscale(subject: Subject, catalog: Catalog, options: AutoscaleOptions, see
     most = options.most or math.ceil(MORE_THAN_PEAK * peak)
     if most < options.least:
         raise WorkloadError(f"at most {most} replicas, but at least {options.least}: give most above least.")
+    length_s = len(rate) * step_s
+    spot = spot_under(catalog, subject, options, length_s, seed) if options.spot_base is not None else None
     lived = {}
     for rule in dict.fromkeys(options.rules):
-        scaler = rule_of(rule, subject, options, peak, start_s, len(rate) * step_s)
+        scaler = rule_of(rule, subject, options, peak, start_s, length_s)
         begin = peak if rule == "fixed" else peak_replicas(subject, float(rate[0]))
         first = min(max(begin, options.least), most)
-        scaling = Scaling(
-            scaler, options.least, most, start_s, options.metric_delay_s, float(subject.service.e2e_s[0]), first
-        )
+        drain_s, zones = float(subject.service.e2e_s[0]), spot.zones if spot else None
+        scaling = Scaling(scaler, options.least, most, start_s, options.metric_delay_s, drain_s, first, zones)
         failures = Failures(options.mtbf_hours, seed) if options.mtbf_hours else None
         line = fleet.run(Fluid(subject.service, rate, step_s), rate, step_s, scaling, failures)
         lived[rule] = line, fleet.score(line, subject.service, subject.ttft_s, scaling.drain_s), spell(scaler)
-    fixed_hours = peak * len(rate) * step_s / 3600
+    fixed_hours = peak * length_s / 3600
     return Autoscaled(
         profile=name,
-        duration_s=len(rate) * step_s,
+        duration_s=length_s,
         mean_rate_per_s=float(rate.mean()),
         peak_rate_per_s=float(rate.max()),
         growth_p99=fleet.growth(rate, step_s, start_s),
@@ -100,9 +104,10 @@ def autoscale(subject: Subject, catalog: Catalog, options: AutoscaleOptions, see
         replica_takes_per_s=subject.service.takes_per_s,
         gpus_per_replica=subject.plan.gpus_per_replica,
         start=start_answer(started, start_s),
-        policies=tuple(_policy(r, *found, subject, fixed_hours) for r, found in lived.items()),
+        spot=spot.told if spot else None,
+        policies=tuple(_policy(r, *found, subject, fixed_hours, spot) for r, found in lived.items()),
         series=tuple(_series(r, line, score, subject.service) for r, (line, score, _) in lived.items()),
-        assumptions=started.assumptions if options.start_s is None else (),
+        assumptions=(started.assumptions if options.start_s is None else ()) + (spot.assumptions if spot else ()),
     )
 
 
@@ -185,9 +190,16 @@ def start_answer(started: Started, start_s: float) -> ColdStartAnswer:
 
 
 def _policy(
-    rule: Rule, line: Timeline, found: Score, settings: str, subject: Subject, fixed_hours: float
+    rule: Rule,
+    line: Timeline,
+    found: Score,
+    settings: str,
+    subject: Subject,
+    fixed_hours: float,
+    spot: SpotUnder | None,
 ) -> PolicyResult:
     gpus = subject.plan.gpus_per_replica
+    paid = found.replica_hours - line.spot_hours * (1 - spot.told.price_ratio) if spot else None
     return PolicyResult(
         rule=rule,
         settings=settings,
@@ -199,6 +211,9 @@ def _policy(
         ups=found.ups,
         downs=found.downs,
         failed=found.failed,
+        lost=int(line.lost.sum()),
+        spot_gpu_hours=line.spot_hours * gpus,
+        cost_ratio=None if paid is None else paid / fixed_hours,
         least_ready=int(line.ready.min()),
         most_ready=int(line.ready.max()),
     )
@@ -223,6 +238,8 @@ def _series(rule: Rule, line: Timeline, found: Score, service: Service) -> Fleet
         capacity_per_s=mean(np.asarray(line.ready * service.holds_per_s, float)),
         ready=mean(line.ready),
         starting=mean(line.starting),
+        spot=mean(line.spot),
+        lost=tuple(np.add.reduceat(line.lost, edges).astype(float).tolist()),
         ttft_p99_s=tuple(value if math.isfinite(value) else None for value in worst),
         attained=tuple(attained.tolist()),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from planner.catalog import Catalog
 from planner.models.traffic import Trace
 from planner.schema import AutoscaleOptions, FleetOptions, FleetSections, Plan, Workload
@@ -9,7 +11,7 @@ from planner.search.failing import fail
 from planner.search.fleet import DEFAULT_PROFILE, Subject, autoscale, started_of
 from planner.search.replay import Server
 from planner.search.service import service_of
-from planner.search.spot_fleet import live_on_spot
+from planner.search.spot_fleet import answers_s, live_on_spot
 from planner.search.surging import let_surge
 
 
@@ -47,6 +49,8 @@ def sections_of(
         workload.slo.availability,
         workload.traffic.profile or DEFAULT_PROFILE,
     )
+    if asked.autoscale and asked.autoscale.spot_base is not None:
+        subject = replace(subject, answers_s=answers_s(subject, server, trace))
     start_s = started_of(plan, catalog, asked.autoscale or AutoscaleOptions()).start.seconds
     return FleetSections(
         autoscale=autoscale(subject, catalog, asked.autoscale, seed) if asked.autoscale else None,

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from planner.catalog import Catalog
 from planner.errors import MissingFact
 from planner.models.spot import beta_parameters, firm_base
-from planner.schema import SpotRecord
+from planner.models.spot_replay import Up, draw_zones
+from planner.schema import Assumption, SpotAdvice, SpotRecord
+
+STEP_S = 195.0  # as the zones were probed
+BUCKETS: dict[str, tuple[float, float | None]] = {
+    "<5%": (0.0, 0.05),
+    "5-10%": (0.05, 0.10),
+    "10-15%": (0.10, 0.15),
+    "15-20%": (0.15, 0.20),
+    ">20%": (0.20, None),
+}
 
 
 @dataclass(frozen=True)
@@ -59,3 +71,70 @@ def firm_replicas(catalog: Catalog, replicas: int, target: float) -> int:
     base = firm_base(replicas, target, pool.zones, pool.alpha, pool.beta, extra_spot=replicas)
     assert base is not None  # firm replicas alone reach any target while they do not fail
     return base
+
+
+def told_zones(catalog: Catalog, pool: Zones) -> tuple[Assumption, ...]:
+    """What is taken of the zones, with its sources."""
+    probes = next(row for row in catalog.spot if row.probe == "availability")
+    probed = f"{probes.source} ({probes.source_date}): V100 and K80, an indication of the level"
+    together = catalog.parameter("spot_correlation")
+    correlated = f"{together.source} ({together.source_date})"
+    return (
+        Assumption(name="capacity in a zone", value=pool.available_fraction, unit="-", source=probed),
+        Assumption(name="correlation between zones", value=pool.correlation, unit="-", source=correlated),
+    )
+
+
+def drawn_zones(catalog: Catalog, pool: Zones, length_s: float, seed: int) -> Up:
+    """Zones over time in steps of STEP_S, with the mean length of runs of the probed ones."""
+    runs = [row.mean_up_hours for row in catalog.spot if _is_probe(row)]
+    mean_up_s = 3600 * float(np.mean([hours for hours in runs if hours]))
+    together = np.full((pool.zones, pool.zones), pool.correlation)
+    np.fill_diagonal(together, 1.0)
+    steps = max(round(length_s / STEP_S), 1)
+    shares = np.full(pool.zones, pool.available_fraction)
+    return draw_zones(shares, np.full(pool.zones, mean_up_s), together, STEP_S, steps, seed)
+
+
+@dataclass(frozen=True)
+class Family:
+    """What the cloud's advisor says of the instances of one family, over all regions.
+
+    Attributes
+    ----------
+    name : such as p5
+    price_ratio : spot over on-demand, median [-]
+    monthly : share interrupted in a month, from the lowest bucket to the highest; no upper end beyond 20 % [-]
+    rows : regions and sizes [-]
+    source : of the rows, with its date
+    """
+
+    name: str
+    price_ratio: float
+    monthly: tuple[float, float | None]
+    rows: int
+    source: str
+
+
+def family_of(catalog: Catalog, accelerator: str) -> Family | None:
+    """Advice on the first instance family of an accelerator that has any; None where there is none."""
+    names = dict.fromkeys(
+        row.instance_type.partition(".")[0] for row in catalog.instances if row.accelerator == accelerator
+    )
+    for name in names:
+        advice = [row for row in catalog.spot_advice if row.instance_type.partition(".")[0] == name]
+        savings = [row.savings_vs_on_demand_fraction for row in advice]
+        known = [1 - saved for saved in savings if saved is not None and 0 < saved < 1]
+        if known:
+            source = f"{advice[0].source} ({advice[0].source_date}, {advice[0].confidence} confidence)"
+            return Family(name, float(np.median(known)), _range(advice), len(advice), source)
+    return None
+
+
+def _range(advice: list[SpotAdvice]) -> tuple[float, float | None]:
+    """From the lower edge of the lowest bucket to the upper edge of the highest; from that one's where it has none."""
+    edges = [BUCKETS[row.monthly_interruption_bucket] for row in advice]
+    highs = [high for _, high in edges]
+    closed = [high for high in highs if high is not None]
+    worst = max(closed) if len(closed) == len(highs) else None
+    return (min(low for low, _ in edges) if worst is not None else BUCKETS[">20%"][0]), worst

@@ -46,7 +46,7 @@ def ask(_: Translate) -> FleetOptions:
 
 
 def _autoscale(_: Translate) -> dict[str, Any]:
-    """Where weights come from, whether machines wait, and how often replicas fail."""
+    """Where weights come from, whether machines wait, how often replicas fail, what is not on Spot."""
     places = {"nvme": "NVMe", "network": _("network"), "object": _("object store")}
     storage: str = st.selectbox(
         _("Weights from"), list(get_args(Source)), format_func=places.__getitem__, key="fleet-storage", width=140
@@ -55,7 +55,10 @@ def _autoscale(_: Translate) -> dict[str, Any]:
     hours = st.number_input(
         _("A replica fails every, h"), 0.5, 1e6, None, placeholder=_("never"), key="fleet-mtbf", width=150
     )
-    return {"storage": storage, "warm_nodes": warm, "mtbf_hours": hours}
+    base = st.number_input(
+        _("On Spot but for"), 0, 10_000, None, placeholder=_("none on Spot"), key="fleet-spot-base", width=150
+    )
+    return {"storage": storage, "warm_nodes": warm, "mtbf_hours": hours, "spot_base": base}
 
 
 def show(found: Simulated, palette: Palette, _: Translate) -> None:
@@ -79,6 +82,8 @@ def show(found: Simulated, palette: Palette, _: Translate) -> None:
 def _day(found: Autoscaled, ttft_s: float, palette: Palette, _: Translate) -> None:
     with st.container(border=True):
         st.markdown(f"**{plain(told.autoscale_sentence(found, _))}**")
+        if found.spot:
+            st.markdown(plain(told.spot_day_sentence(found.spot, _)))
         _table(told.policy_table(found, _))
         rules = [series.rule for series in found.series]
         rule = st.segmented_control(

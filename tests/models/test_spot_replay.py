@@ -75,6 +75,36 @@ def test_more_on_demand_is_readier_and_dearer(drawn: Up) -> None:
     assert many.cost(0.35) > few.cost(0.35)
 
 
+def test_waiting_for_events_equals_looking_at_every_step() -> None:
+    """Against the same rule walked replica by replica."""
+    random = np.random.default_rng(4)
+    for _ in range(30):
+        zones = random.random((60, int(random.integers(1, 4)))) < 0.8
+        needed = int(random.integers(1, 9))
+        mix = Mix(needed, int(random.integers(0, needed + 1)), int(random.integers(0, 5)), float(random.integers(0, 4)))
+        assert live(zones, 1.0, mix) == walked(zones, mix)
+
+
+def walked(zones: Up, mix: Mix) -> Lived:
+    wait, held, filling = int(mix.start_s), [[] for _ in range(zones.shape[1])], []
+    good = lost = spot = firm = 0
+    for now, up in enumerate(zones.tolist()):
+        for zone, there in enumerate(up):
+            lost += 0 if there else len(held[zone])
+            held[zone] = held[zone] if there else []
+        while any(up) and sum(map(len, held)) < mix.spot:
+            min((part for part, there in zip(held, up, strict=True) if there), key=len).append(now + wait)
+        ready = sum(at <= now for part in held for at in part)
+        gap = max(0, min(mix.needed - mix.base, mix.spot - ready))
+        filling = sorted(filling)[:gap]
+        filling += [now + wait] * (gap - len(filling))
+        good += mix.base + ready + sum(at <= now for at in filling) >= mix.needed
+        spot += sum(map(len, held))
+        firm += mix.base + len(filling)
+    total, hours = len(zones) * mix.needed, spot / 3600
+    return Lived(good / len(zones), spot / total, firm / total, lost / hours if hours else 0.0)
+
+
 def test_seeds_reproduce() -> None:
     one, again, other = (draw_zones([0.6, 0.8], [3600, 7200], [[1, 0.4], [0.4, 1]], 60.0, 400, s) for s in (5, 5, 6))
     assert (one == again).all()

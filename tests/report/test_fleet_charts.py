@@ -16,6 +16,8 @@ SERIES = FleetSeries(
     capacity_per_s=(8.0,) * 24,
     ready=(2.0,) * 24,
     starting=(0.0,) * 24,
+    spot=(1.0,) * 24,
+    lost=(0.0,) * 20 + (1.0,) * 4,
     ttft_p99_s=(*(0.5,) * 23, None),
     attained=(*(1.0,) * 23, 0.25),
 )

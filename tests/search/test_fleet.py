@@ -182,6 +182,39 @@ def test_spot_of_a_plan(case: Case, catalog: Catalog) -> None:
     assert again == found
 
 
+def test_the_cheapest_mix_that_reaches_the_target(case: Case, catalog: Catalog) -> None:
+    """Gaps are filled on demand after a start, so that fewer must be firm for a target that allows for those."""
+    subject = replace(case.subject, plan=case.plan.model_copy(update={"replicas": 6}))
+    options = SpotOptions(days=10)
+    strict, loose = (
+        live_on_spot(replace(subject, target=target), case.server, case.trace, catalog, options, 400.0).reaching
+        for target in (0.999, 0.9)
+    )
+    assert strict.ready >= 0.999 and loose.ready >= 0.9
+    assert loose.base < strict.base <= 6 and loose.cost_ratio < strict.cost_ratio <= 1
+
+
+def test_a_day_on_spot(case: Case, catalog: Catalog) -> None:
+    """Zones vanish together within the day: cheaper than on demand, and the promise is broken for longer."""
+    firm = autoscale(case.subject, catalog, AutoscaleOptions(rules=("fixed",)))
+    asked = AutoscaleOptions(rules=("fixed",), spot_base=0)
+    days = [autoscale(case.subject, catalog, asked, seed) for seed in range(4)]
+    assert firm.spot is None and firm.policies[0].cost_ratio is None
+    assert len({day.spot.available for day in days if day.spot}) == 4
+    for day in days:
+        policy = day.policies[0]
+        assert day.spot is not None and day.spot.zones == 3
+        assert policy.spot_gpu_hours > 0.5 * policy.gpu_hours
+        assert policy.cost_ratio is not None and policy.cost_ratio < policy.gpu_hours_ratio
+        assert policy.attained_by_requests <= firm.policies[0].attained_by_requests
+        assert sum(day.series[0].lost) == policy.lost
+    assert sum(day.policies[0].lost for day in days) > 0
+    assert min(day.policies[0].attained_by_requests for day in days) < firm.policies[0].attained_by_requests
+    base = autoscale(case.subject, catalog, AutoscaleOptions(rules=("fixed",), spot_base=1000)).policies[0]
+    assert base.cost_ratio == pytest.approx(1) and base.attained_by_requests == firm.policies[0].attained_by_requests
+    assert days[0] == autoscale(case.subject, catalog, asked)
+
+
 def test_without_a_price_ratio_spot_is_refused(case: Case, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spot_fleet, "family_of", lambda *_: None)
     with pytest.raises(MissingFact, match=r"spot\.price_ratio"):

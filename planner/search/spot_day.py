@@ -1,0 +1,75 @@
+"""Spot zones under a fleet's day: drawn together, as they vanish together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.catalog import Catalog
+from planner.errors import MissingFact
+from planner.models.places import SpotZones
+from planner.models.spot import recomputed
+from planner.schema import Assumption, AutoscaleOptions, Plan, SpotDay
+from planner.search.spot import STEP_S, drawn_zones, family_of, spot_zones, told_zones
+
+
+class Served(Protocol):
+    """What is known of a plan's requests."""
+
+    @property
+    def plan(self) -> Plan:
+        """The plan."""
+        ...
+
+    @property
+    def answers_s(self) -> NDArray[np.float64] | None:
+        """Times of some requests in a replica; None: unknown. [s]"""
+        ...
+
+
+@dataclass(frozen=True)
+class SpotUnder:
+    """Zones of a fleet's time, and what is told of them."""
+
+    zones: SpotZones
+    told: SpotDay
+    assumptions: tuple[Assumption, ...]
+
+
+def spot_under(catalog: Catalog, subject: Served, options: AutoscaleOptions, length_s: float, seed: int) -> SpotUnder:
+    """Zones of one region over a fleet's time, with the statistics of the catalogs' probes.
+
+    Raises
+    ------
+    MissingFact
+        If nobody sourced a price ratio for the accelerator.
+    """
+    family = family_of(catalog, subject.plan.accelerator)
+    ratio = options.spot_price_ratio or (family.price_ratio if family else None)
+    if ratio is None:
+        raise MissingFact(
+            subject.plan.accelerator,
+            "spot price",
+            "autoscale.spot_base",
+            "Give the spot price over on-demand: --fleet autoscale.spot_price_ratio=0.4",
+        )
+    pool, base = spot_zones(catalog), options.spot_base or 0
+    up = drawn_zones(catalog, pool, length_s, seed)
+    answers = subject.answers_s
+    caught = 1.0 if answers is None else recomputed(answers, options.spot_drain_s).share
+    told = SpotDay(
+        base=base,
+        zones=pool.zones,
+        available=tuple(up.mean(axis=0).tolist()),
+        all_gone=float((~up).all(axis=1).mean()),
+        correlation=pool.correlation,
+        price_ratio=ratio,
+        caught_share=caught,
+    )
+    priced = "option" if options.spot_price_ratio or not family else family.source
+    price = Assumption(name="spot price over on demand", value=ratio, unit="-", source=priced)
+    notice = Assumption(name="notice", value=options.spot_drain_s, unit="s", source="option")
+    return SpotUnder(SpotZones(up, STEP_S, base, caught), told, (*told_zones(catalog, pool), price, notice))
