@@ -24,7 +24,15 @@ from planner.i18n import language_from_environment, translator
 )  # fmt: skip
 @click.option("--region", "regions", multiple=True, help="Region to buy in, side by side; repeatable; default: any.")
 @click.option(
-    "--quota", "quotas", multiple=True, metavar="WAY=N", help="Most accelerators: on_demand=64, spot@REGION=8."
+    "--own-site", "sites", multiple=True,
+    help="Where owned servers may stand, side by side; repeatable; default: --site.",
+)  # fmt: skip
+@click.option(
+    "--quota",
+    "quotas",
+    multiple=True,
+    metavar="WAY=N",
+    help="Most accelerators: on_demand=64, spot@REGION=8, own@SITE=32.",
 )
 @click.option("--firm-share", type=float, help="Share of the load that Spot must not carry; default: by availability.")
 @calibration_option
@@ -35,6 +43,7 @@ def mix(
     rank: int,
     load: str | None,
     regions: tuple[str, ...],
+    sites: tuple[str, ...],
     quotas: tuple[str, ...],
     firm_share: float | None,
     calibration: tuple[Path, ...],
@@ -50,7 +59,7 @@ def mix(
     catalog = catalog_under(calibration)
     question = load_workload(workload, changes_of(options, assignments))
     curve = load_curve(load or question.ownership.load_profile or DEFAULT, catalog)
-    answer = run(question, catalog, curve, rank, _quotas(quotas), regions, firm_share)
+    answer = run(question, catalog, curve, rank, _quotas(quotas), regions, firm_share, sites)
     if as_json:
         click.echo(answer.model_dump_json(indent=2))
         return

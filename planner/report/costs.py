@@ -230,6 +230,8 @@ def unpriced_lines(answer: CostAnswer, _: Translate) -> list[str]:
         (doubt if one.field.endswith(INCLUDES) else blank).format(what=words.get(one.what, one.what), field=one.field)
         for one in answer.unpriced
     ]
+    rent = _("NOT PRICED, in no total of renting: {what}. State it: {field}")
+    lines += [rent.format(what=words.get(one.what, one.what), field=one.field) for one in answer.unpriced_rent]
     lines += [
         _("ASKED: no discount of a {years} commitment is sourced. State yours: {field}").format(
             years={"1y": _("1-year"), "3y": _("3-year")}[years], field=f"ownership.commitment_discounts.{years}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from planner.report.cost_words import unpriced_words
 from planner.report.tables import TextTable, Translate
 from planner.schema.mix import MixLine, MixResult, Shadow
 from planner.units import percent, usd
@@ -24,10 +25,12 @@ def policy_words(_: Translate) -> dict[str, str]:
 
 def sentence(answer: MixResult, _: Translate) -> str:
     """The mix in one sentence."""
-    ways = way_words(_)
+    ways, options = way_words(_), [line.option for line in answer.lines]
     parts = [
         _("{n} {way} ({share} of the hours served)").format(
-            n=line.accelerators, way=ways[line.option], share=percent(line.served_share, 0)
+            n=line.accelerators,
+            way=ways[line.option] + (f" {line.region}" if options.count(line.option) > 1 else ""),
+            share=percent(line.served_share, 0),
         )
         for line in answer.lines
     ]
@@ -98,6 +101,10 @@ def remarks(answer: MixResult, _: Translate) -> list[str]:
     }
     share, target = percent(answer.firm_share, 0), percent(answer.workload.slo.availability, 2)
     told.append(rules[answer.firm_rule].format(share=share, target=target))
+    if answer.not_included:
+        words = {**unpriced_words(_), "network": _("Switches and links")}
+        names = ", ".join(words[name] for name in answer.not_included)
+        told.append(_("NOT INCLUDED: {costs}. `planner cost` names and prices them.").format(costs=names))
     if answer.unpriced:
         ways = way_words(_)
         names = ", ".join(ways[name] for name in answer.unpriced)

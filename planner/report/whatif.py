@@ -67,7 +67,7 @@ def _named(one: Outcome) -> str:
 
 
 def _signed_percent(share: float) -> str:
-    return f"{share * 100:+.1f} %"
+    return f"{share * 100:+.1f} %".replace("-", "−")
 
 
 def difference_table(answer: WhatIf, _: Translate) -> TextTable:

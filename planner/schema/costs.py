@@ -201,6 +201,7 @@ class CostAnswer(Strict):
     ways: tuple[WayCost, ...] = Field(description="cheapest first; those that miss the availability target last")
     planned: int = Field(description="position in ways of what the plan was ranked with; -1: not among them")
     unpriced: tuple[Unpriced, ...] = Field(description="in no total of owning")
+    unpriced_rent: tuple[Unpriced, ...] = Field((), description="in no total of renting")
     commitments_asked: tuple[str, ...] = Field(description="years for which no discount is sourced or stated")
     unit: UnitCost = Field(description="at the real load")
     unit_full: UnitCost = Field(description="as full as the promise allows")

@@ -68,5 +68,6 @@ class MixResult(Strict):
     alternatives: tuple[Alternative, ...]
     shadows: tuple[Shadow, ...]
     unpriced: tuple[str, ...] = Field(description="allowed options without a sourced price: left out, not free")
+    not_included: tuple[str, ...] = Field((), description="costs of what is bought that are in no total")
     catalog_sha256: str
     wall_s: float

@@ -12,7 +12,7 @@ from planner.search.clouds import cloud_offers, committed_by_discount
 from planner.search.offers import Offer
 from planner.search.single import Single, single
 from planner.search.unit_costs import apis_of, clouds_of, slo_steps, tokens_of, unit_cost_of
-from planner.search.ways import Owned, owned, rented
+from planner.search.ways import Owned, owned, rented, unstated_of_clouds
 
 
 def cost(result: PlanResult, rank: int, catalog: Catalog) -> CostAnswer:
@@ -54,6 +54,7 @@ def cost(result: PlanResult, rank: int, catalog: Catalog) -> CostAnswer:
         ways=ways,
         planned=at,
         unpriced=own.unpriced,
+        unpriced_rent=unstated_of_clouds(workload) if clouds else (),
         commitments_asked=asked,
         unit=unit_cost_of(way.usd_per_month, one.rate_per_s, most, tokens),
         unit_full=unit_cost_of(way.usd_per_month, most, most, tokens),

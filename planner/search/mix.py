@@ -45,6 +45,7 @@ def mix(
     quotas: Mapping[str, float] | None = None,
     regions: tuple[str, ...] = (),
     firm_share: float | None = None,
+    sites: tuple[str, ...] = (),
 ) -> MixResult:
     """How much of a plan is owned, committed, on demand and on Spot, so that its load curve costs least.
 
@@ -54,6 +55,7 @@ def mix(
     quotas : most accelerators by option, region or option@region, such as {"on_demand@us-east-1": 16}.
     regions : regions that are bought from side by side; empty: the cheapest anywhere.
     firm_share : share of the load that must not depend on Spot; None: as the availability promise needs. [-]
+    sites : at which owned servers may stand, side by side; empty: the workload's.
 
     Raises
     ------
@@ -65,7 +67,7 @@ def mix(
     if rank > len(plans):
         raise WorkloadError(f"--plan {rank}: there are {len(plans)} plans.\n  List them: planner plan")
     best = plans[rank - 1]
-    found, unpriced = ways(workload, catalog, best, regions, quotas or {})
+    found, unpriced = ways(workload, catalog, best, regions, quotas or {}, sites)
     needed = replicas_over(workload, catalog, best, curve.factors)
     share, rule = _firm_share(workload, catalog, needed, firm_share, found)
     load = _load(workload, catalog, best, needed, share)
@@ -89,9 +91,25 @@ def mix(
         alternatives=_alternatives(found, load, solved.usd_per_year),
         shadows=worth,
         unpriced=unpriced,
+        not_included=_not_included(workload, found, solved),
         catalog_sha256=catalog.sha256,
         wall_s=time.perf_counter() - start,
     )
+
+
+def _not_included(workload: Workload, found: list[Way], solved: supply.Mix) -> tuple[str, ...]:
+    """Costs of what is bought that are in no total: those of a whole fleet, and those that nobody stated."""
+    bought = {way.offer.option for way, units in zip(found, solved.units, strict=True) if units >= 0.5}
+    own = workload.ownership
+    blank = {
+        "installation": own.installation_share,
+        "licences": own.licence_usd_per_gpu_year,
+        "demand": own.demand_charge_usd_per_kw_month,
+        "carbon": own.carbon_price_usd_per_tonne,
+    }
+    owned = ["network", "rack", "staff", "transit", *(name for name, stated in blank.items() if stated is None)]
+    rented = ["egress", "storage"] if bought - {"own"} else []
+    return (*(owned if "own" in bought else []), *rented)
 
 
 def replicas_over(workload: Workload, catalog: Catalog, best: Plan, factors: Array) -> Index:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import UnknownName, WorkloadError
+from planner.errors import MissingFact, UnknownName, WorkloadError
 from planner.models import finance, power
 from planner.models.spot import served_hour_usd
 from planner.schema import Plan, Supply, Workload
@@ -53,26 +53,39 @@ class Way:
 
 
 def ways(
-    workload: Workload, catalog: Catalog, best: Plan, regions: tuple[str, ...], quotas: Mapping[str, float]
+    workload: Workload,
+    catalog: Catalog,
+    best: Plan,
+    regions: tuple[str, ...],
+    quotas: Mapping[str, float],
+    sites: tuple[str, ...] = (),
 ) -> tuple[list[Way], tuple[str, ...]]:
     """Options of a plan's accelerator, and allowed options that have no price.
 
+    Parameters
+    ----------
+    regions : of clouds, side by side; empty: the cheapest anywhere.
+    sites : at which owned servers may stand, side by side; empty: the workload's.
+
     Raises
     ------
-    WorkloadError
-        For a quota of nothing that is known or below zero, or options that were asked for and have no price.
+    WorkloadError, MissingFact
+        For a quota of nothing that is known or below zero, options that were asked for and have no price, or a
+        named site without tariffs.
     """
-    _check_quotas(quotas, regions)
-    row = catalog.accelerators[best.accelerator]
-    markets = regions or ("",)
+    places = sites or (workload.site,)
+    _check_quotas(quotas, regions, places)
+    for site in sites:
+        _refuse_untold_site(catalog, site)
     found: list[Way] = []
-    for region in markets:
+    for region in regions or ("",):
         asked = _in_region(workload, region)
-        whole = min(best.gpus_per_replica, row.server_accelerators)
-        sold = [o for o in offers(catalog, asked, [best.accelerator])[best.accelerator] if o.accelerators >= whole]
-        if region != markets[0]:
-            sold = [o for o in sold if o.option != "own"]  # owned servers stand at the site
+        sold = [o for o in _sold(catalog, asked, best) if o.option != "own"]
         found += [way for o in _cheapest(sold, best) if (way := _way(workload, catalog, best, o, region, quotas))]
+    for site in places:
+        asked = workload.model_copy(update={"site": site})
+        sold = [o for o in _sold(catalog, asked, best) if o.option == "own"]
+        found += [way for o in sold if (way := _way(asked, catalog, best, o, site, quotas))]
     _refuse_alone_spot(found)
     missing = tuple(o for o in workload.supply.options if o not in {w.offer.option for w in found})
     if missing and set(workload.supply.options) != set(Supply().options):
@@ -82,6 +95,20 @@ def ways(
             + ".\n  Leave it out, give a quote under [prices], or see: planner catalog ls prices"
         )
     return found, missing
+
+
+def _sold(catalog: Catalog, workload: Workload, best: Plan) -> list[Offer]:
+    """Offers whose units hold a whole server's part of a replica."""
+    whole = min(best.gpus_per_replica, catalog.accelerators[best.accelerator].server_accelerators)
+    return [o for o in offers(catalog, workload, [best.accelerator])[best.accelerator] if o.accelerators >= whole]
+
+
+def _refuse_untold_site(catalog: Catalog, name: str) -> None:
+    """A site that was named and cannot be priced is refused, where the workload's own would be left out."""
+    site = catalog.site(name, "--own-site")
+    for field in ("pue", "electricity_usd_per_kwh", "colocation_usd_per_kw_month"):
+        if getattr(site, field) is None:
+            raise MissingFact(name, field, "owning there", "Add it with its source to catalogs/sites.csv.")
 
 
 def _in_region(workload: Workload, region: str) -> Workload:
@@ -102,11 +129,15 @@ def _refuse_alone_spot(found: list[Way]) -> None:
         )
 
 
-def _check_quotas(quotas: Mapping[str, float], regions: tuple[str, ...]) -> None:
-    known = [*OPTIONS, *regions, *(f"{option}@{region}" for option in OPTIONS for region in regions)]
+def _check_quotas(quotas: Mapping[str, float], regions: tuple[str, ...], sites: tuple[str, ...]) -> None:
+    rented = [option for option in OPTIONS if option != "own"]
+    known = [*OPTIONS, *regions, *sites, *(f"{option}@{region}" for option in rented for region in regions)]
+    known += [f"own@{site}" for site in sites]
     for name, value in quotas.items():
         if name not in known:
-            raise UnknownName("quota", name, known, "planner mix --help (options, regions, option@region)")
+            raise UnknownName(
+                "quota", name, known, "planner mix --help (options, regions, sites, option@region, own@site)"
+            )
         if not value >= 0:
             raise WorkloadError(f"--quota {name}={value:g}: give a number of accelerators, 0 or more.")
 
@@ -180,9 +211,12 @@ def _spot_hour_usd(workload: Workload, catalog: Catalog, best: Plan, offer: Offe
 
 
 def owned_parts(workload: Workload, catalog: Catalog, best: Plan, offer: Offer) -> tuple[float, float, float]:
-    """Annuity of a server; maintenance, colocation and idle power; what serving draws more. [USD/a], [USD/a], [USD/h]
+    """Annuity of a server; what it costs standing; what serving draws more. [USD/a], [USD/a], [USD/h]
 
-    NaN where a tariff or the power of the accelerator is not sourced: such a way is left out.
+    Standing are maintenance, colocation and idle power, and where the buyer states them licences, the demand
+    charge and the price of carbon; installation counts as capital. Network, racks, staff and transit belong to a
+    fleet and not to a server: `planner cost` prices them. NaN where a tariff or the power of the accelerator is
+    not sourced: such a way is left out.
     """
     site, row = catalog.site(workload.site), catalog.accelerators[best.accelerator]
     place, tariff = site.colocation_usd_per_kw_month, site.electricity_usd_per_kwh
@@ -191,12 +225,16 @@ def owned_parts(workload: Workload, catalog: Catalog, best: Plan, offer: Offer) 
     host = catalog.parameter("host_power_w_per_gpu").value
     idle_w = row.idle_low_w or catalog.parameter("idle_share").value * row.tdp_w
     count = offer.accelerators
-    left = workload.ownership.residual_share * offer.capital_usd
-    annuity = float(finance.annuity_usd(offer.capital_usd, left, workload.horizon_years, workload.discount_rate))
-    standing = offer.usd_per_hour * HOURS_PER_YEAR - annuity
+    own = workload.ownership
+    years, rate, left = workload.horizon_years, workload.discount_rate, own.residual_share * offer.capital_usd
+    annuity = float(finance.annuity_usd(offer.capital_usd, left, years, rate))
+    standing = offer.usd_per_hour * HOURS_PER_YEAR - annuity + (own.licence_usd_per_gpu_year or 0.0) * count
+    annuity *= 1 + (own.installation_share or 0.0)
+    peak_kw = float(power.facility_power_w((row.tdp_w + host) * count, site.pue)) / 1e3
+    standing += 12 * peak_kw * (own.demand_charge_usd_per_kw_month or 0.0)
     standing += 12 * float(finance.colocation_usd_per_month((row.tdp_w + host) * count, place))
-    if site.colocation_includes_energy:
-        return annuity, standing, 0.0
+    emitted = (site.carbon_kg_per_kwh or 0.0) / 1e3 * (own.carbon_price_usd_per_tonne or 0.0)  # USD/kWh
+    tariff = emitted + (0.0 if site.colocation_includes_energy else tariff)
     idle = float(power.facility_power_w((idle_w + host) * count, site.pue))
     more = float(power.facility_power_w((best.power.gpu_w - idle_w) * count, site.pue))
     return annuity, standing + idle / 1e3 * HOURS_PER_YEAR * tariff, max(more, 0.0) / 1e3 * tariff

@@ -98,12 +98,15 @@ def refuse_unpriced(workload: Workload, found: dict[str, list[Offer]]) -> None:
     """
     if not workload.limits.accelerators or any(found.values()):
         return
-    asked = ", ".join(workload.supply.options)
+    asked, ids = ", ".join(workload.supply.options), sorted(found)
+    quote = "Give a price under [prices]"
+    if workload.supply.options == ("own",):
+        quote = f"Quote the server: ownership.unit_prices.{server_item(ids[0])}"
     raise WorkloadError(
-        f"no price: {', '.join(sorted(found))} cannot be obtained as {asked}"
+        f"no price: {', '.join(ids)} cannot be obtained as {asked}"
         + (f" from {', '.join(workload.supply.providers)}" if workload.supply.providers else "")
         + (f" in {', '.join(workload.supply.regions)}" if workload.supply.regions else "")
-        + ".\n  Give a price under [prices], allow another supply.options, or see: planner catalog ls prices"
+        + f".\n  {quote}, allow another supply.options, or see: planner catalog ls prices"
     )
 
 

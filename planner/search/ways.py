@@ -9,7 +9,7 @@ import numpy as np
 
 from planner.models import cash, finance, power
 from planner.models.spot import served_hour_usd
-from planner.schema import Sourced
+from planner.schema import Sourced, Workload
 from planner.schema.costs import Bill, CostLine, Unpriced, WayCost
 from planner.search.bom import Fleet, bill_of, checkpoint_bytes, provisioned_w
 from planner.search.offers import STALE_AFTER, Offer, maintenance_share
@@ -172,6 +172,14 @@ def _unstated(one: Single) -> tuple[Unpriced, ...]:
     if site.colocation_includes_energy is None:
         found.append(Unpriced(what="colocation", field=f"catalogs/sites.csv, {site.id}, colocation_includes_energy"))
     return tuple(found)
+
+
+def unstated_of_clouds(workload: Workload) -> tuple[Unpriced, ...]:
+    """Costs beside the rent that only the buyer knows."""
+    own = workload.ownership
+    asked = {"egress": own.egress_usd_per_month, "storage": own.storage_usd_per_gb_month}
+    fields = {"egress": "egress_usd_per_month", "storage": "storage_usd_per_gb_month"}
+    return tuple(Unpriced(what=w, field=f"ownership.{fields[w]}") for w, stated in asked.items() if stated is None)
 
 
 def rented(one: Single, offer: Offer, on_demand_usd_per_gpu_hour: float | None = None) -> WayCost | None:

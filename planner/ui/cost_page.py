@@ -165,7 +165,9 @@ def _unpriced(answer: CostAnswer, _: Translate) -> None:
     lines = costs.unpriced_lines(answer, _)
     if not lines:
         return
-    text = _("{n} items have no sourced price and are in no total of owning.").format(n=len(answer.unpriced))
+    text = _("{n} items have no sourced price and are in no total of owning, {rent} in none of renting.").format(
+        n=len(answer.unpriced), rent=len(answer.unpriced_rent)
+    )
     st.warning(plain(text), icon=":material/money_off:")
     with st.expander(_("Which, and where to state them")):
         st.markdown("\n".join(f"- {plain(line)}" for line in lines))

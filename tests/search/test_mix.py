@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from planner.catalog import Catalog
-from planner.errors import PlannerError, UnknownName, WorkloadError
+from planner.errors import MissingFact, PlannerError, UnknownName, WorkloadError
 from planner.search.load_curve import load_curve
 from planner.search.mix import Curve, mix, replicas_over
 from planner.search.plan import plan
@@ -148,3 +148,42 @@ def test_a_broken_curve_is_refused(catalog: Catalog, tmp_path: Path, text: str) 
         load_curve(str(file), catalog)
     with pytest.raises(UnknownName, match="servegen-small"):
         load_curve("servegen-smal", catalog)
+
+
+def test_owned_servers_at_several_sites(catalog: Catalog) -> None:
+    """The cheaper site fills its quota first, then the other; without quotas only the cheaper one is used."""
+    workload = load_workload("default", {**SMALL, "supply.options": ["own"]})
+    sites = ("us-iowa", "sweden")
+    free = mix(workload, catalog, DAY, sites=sites)
+    assert {line.region for line in free.lines} == {"us-iowa"}
+    bound = mix(workload, catalog, DAY, sites=sites, quotas={"own@us-iowa": 16})
+    by_site = {line.region: line for line in bound.lines}
+    assert by_site["us-iowa"].accelerators == 16 and by_site["sweden"].accelerators >= 8
+    assert bound.usd_per_year > free.usd_per_year
+    assert any(s.limit == "quota" and s.of == "own@us-iowa" and s.usd_per_year > 0 for s in bound.shadows)
+
+
+def test_sites_that_cannot_be_owned_at_are_refused(catalog: Catalog) -> None:
+    workload = load_workload("default", SMALL)
+    with pytest.raises(UnknownName, match="mars"):
+        mix(workload, catalog, DAY, sites=("mars",))
+    blank = catalog.sites["sweden"].model_copy(update={"electricity_usd_per_kwh": None})
+    other = catalog.with_facts("no tariff", sites={**catalog.sites, "sweden": blank})
+    with pytest.raises(MissingFact, match="electricity_usd_per_kwh"):
+        mix(workload, other, DAY, sites=("sweden",))
+    with pytest.raises(UnknownName, match="own@sweden"):
+        mix(workload, catalog, DAY, quotas={"own@sweden": 8})
+
+
+def test_what_a_mix_leaves_out_is_named(catalog: Catalog) -> None:
+    own = {**SMALL, "supply.options": ["own"]}
+    blank = mix(load_workload("default", own), catalog, DAY)
+    assert {"network", "rack", "staff", "transit", "licences", "installation"} <= set(blank.not_included)
+    assert "egress" not in blank.not_included
+    stated = {**own, "ownership.licence_usd_per_gpu_year": 1000, "ownership.installation_share": 0.1}
+    found = mix(load_workload("default", stated), catalog, DAY)
+    assert not {"licences", "installation"} & set(found.not_included)
+    gpus = sum(line.accelerators for line in blank.lines)
+    assert found.usd_per_year - blank.usd_per_year > 1000 * gpus  # and a tenth of the purchase
+    rented = mix(load_workload("default", {**SMALL, "supply.options": ["on_demand"]}), catalog, DAY)
+    assert rented.not_included == ("egress", "storage")
