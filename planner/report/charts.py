@@ -222,6 +222,12 @@ def _point_layers(shown: Mapping[str, Any], most: float, palette: Palette) -> li
     ]
 
 
+def binary_axis(values: Sequence[float], **options: Any) -> Spec:
+    """An axis of powers of two, spelled as people do: 512, 4k, 128k, 1M."""
+    spelled = "datum.value >= 1048576 ? datum.value / 1048576 + 'M' : datum.value >= 1024 ? datum.value / 1024 + 'k' : "
+    return {"values": list(values), "labelExpr": f"{spelled}datum.value", "labelOverlap": "greedy", **options}
+
+
 def _layer(rows: Rows, mark: Spec, encoding: Spec) -> Spec:
     return {"data": {"values": [dict(row) for row in rows]}, "mark": mark, "encoding": encoding}
 

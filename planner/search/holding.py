@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.catalog import Catalog
 from planner.models.memory import kv_bytes_per_sequence, kv_shards, max_sequences
+from planner.models.placements import take
 from planner.models.precision import BYTES_PER_KV
-from planner.schema import Plan
+from planner.schema import Plan, Workload
+from planner.search.evaluate import find_capacity
+from planner.search.learned import take_eff
+from planner.search.single import single
 from planner.shapes import llm_shape
 
 Array = NDArray[np.float64]
@@ -42,3 +47,31 @@ def longest_context(plan: Plan, catalog: Catalog, users: float) -> float:
         middle = float(np.floor((low + high) / 2))
         low, high = (middle, high) if middle and held(plan, catalog, [middle])[0] >= users else (low, middle)
     return low
+
+
+def kept(workload: Workload, catalog: Catalog, plan: Plan, context_tokens: Sequence[float]) -> Array:
+    """Requests at once that the plan serves within its promise, at each context length, by closed forms. [-]
+
+    A context is a prompt with the answer of the question behind it; 0 where it is too short for one, or where even a
+    single request breaks the promise. Shape (contexts,).
+
+    Raises
+    ------
+    WorkloadError
+        If the workload and the catalogs no longer give such a plan.
+    """
+    one = single(workload, catalog, plan)
+    contexts = np.asarray(context_tokens, float)
+    prompts = contexts - workload.traffic.output_tokens
+    rows = np.full(len(contexts), one.row)
+    found = find_capacity(
+        one.study.shape,
+        take(one.study.place, rows),
+        take_eff(one.study.eff, rows),
+        replace(one.study.lengths, input_tokens=np.maximum(prompts, 1.0)[:, None]),
+        workload.slo,
+        held(plan, catalog, contexts.tolist()) / plan.replicas,
+        one.study.fit.budget_tokens[rows],
+        workload.traffic.concurrency is not None,
+    )
+    return np.asarray(np.where(prompts >= 1, found.sequences * plan.replicas, 0.0))

@@ -1,7 +1,8 @@
-"""What fits: memory of one GPU, and requests at once by context length."""
+"""What fits, how fast it is at which load, and where its steps stand below the roof of the accelerator."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -10,48 +11,138 @@ import streamlit as st
 from planner.errors import PlannerError
 from planner.report import charts, findings, frames
 from planner.report import holding as told
-from planner.schema import Plan, PlanResult
+from planner.report import operating as drawn
+from planner.report.command import command, estimate_command
+from planner.report.explain import explain
+from planner.schema import Plan, PlanResult, Workload
+from planner.search.operating import Operating, Roofline, operating, steps_under_roof
 from planner.ui import inputs
+from planner.ui.explained import explanations, reproduce
 from planner.ui.session import Refusal, Translate, catalog, palette, plain, solve, translate
+
+EXPLAINED = ("KV cache", "P99 TTFT", "P99 TPOT", "Replicas")
+METRICS = ("tpot", "ttft")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page draws of one plan; shared by whoever asks the same."""
+
+    fits: list[dict[str, float]]
+    curve: Operating
+    roof: Roofline
 
 
 def page() -> None:
     """Ask, choose a plan, show what it holds."""
     _ = translate()
-    st.markdown("# " + plain(_("What fits")), anchors=False)
+    st.markdown("# " + plain(_("What fits, and how fast")), anchors=False)
     try:
-        answer = solve(inputs.ask(catalog(), _))
+        workload = inputs.ask(catalog(), _)
+        answer = solve(workload)
+        if isinstance(answer, Refusal):
+            st.warning(plain(answer.message), icon=":material/block:")
+            return
+        plan = _chosen(answer, _)
+        _show(answer, plan, _shown(workload.model_dump_json(), plan.rank, answer.catalog_sha256), _)
     except PlannerError as error:
         st.warning(plain(str(error)), icon=":material/block:")
-        return
-    if isinstance(answer, Refusal):
-        st.warning(plain(answer.message), icon=":material/block:")
-        return
-    plan = _chosen(answer, _)
-    _show(answer, plan, _)
 
 
 def _chosen(answer: PlanResult, _: Translate) -> Plan:
-    names = {plan.rank: f"{plan.rank}. {findings.plan_name(plan)}" for plan in answer.plans}
-    rank = st.selectbox(_("Plan"), list(names), format_func=names.__getitem__, key="capacity_rank")
+    """The plan that is shown on the first page, until the reader chooses another here."""
+    names = {plan.rank: f"{plan.rank}. {findings.plan_name(plan)} {findings.ranks_text(plan)}" for plan in answer.plans}
+    first = min(st.session_state.get("rank", 1), len(names)) - 1
+    rank: int = st.selectbox(_("Plan"), list(names), first, format_func=names.__getitem__, key=f"capacity_rank.{first}")
     return answer.plans[rank - 1]
 
 
-def _show(answer: PlanResult, plan: Plan, _: Translate) -> None:
-    colours = palette()
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _shown(workload_json: str, rank: int, catalog_sha256: str) -> Shown:
+    workload = Workload.model_validate_json(workload_json)
+    answer = solve(workload)
+    assert isinstance(answer, PlanResult)
+    plan = answer.plans[rank - 1]
+    asked = workload, catalog(), plan
+    return Shown(told.rows(plan, workload, catalog()), operating(*asked), steps_under_roof(*asked))
+
+
+def _show(answer: PlanResult, plan: Plan, shown: Shown, _: Translate) -> None:
+    left, right = st.columns(2)
+    with left:
+        _memory(answer, plan, _)
+    with right:
+        _map(answer, plan, shown, _)
+    left, right = st.columns(2)
+    with left:
+        _curve(answer, shown, _)
+    with right:
+        _roof(shown, _)
+    found = [one for one in explain(answer, catalog(), plan.rank, _) if one.name in EXPLAINED]
+    explanations(found, _)
+    reproduce("\n".join((command("plan", answer.workload), estimate_command(answer.workload, plan))), _)
+
+
+def _memory(answer: PlanResult, plan: Plan, _: Translate) -> None:
+    parts, refused = frames.memory(plan, _), frames.refused_memory(answer)
+    title = findings.memory_finding(plan, _)
+    spec = charts.memory_chart(_rows(parts), _rows(refused), palette(), _)
+    table = parts[["part", "gb", "share"]].rename(columns={"part": _("Part"), "gb": "GB", "share": _("Share")})
+    _chart(title, spec, table, _)
+
+
+def _map(answer: PlanResult, plan: Plan, shown: Shown, _: Translate) -> None:
     users = plan.serving.running_sequences * plan.replicas
-    rows, title = told.rows(plan, catalog()), told.finding(plan, catalog(), users, _)
-    parts, memory_title = frames.memory(plan, _), findings.memory_finding(plan, _)
-    st.markdown(f"**{plain(title)}**")
-    st.vega_lite_chart(told.chart(rows, users, colours, _), alt=title)
-    st.markdown(f"**{plain(memory_title)}**")
-    refused: list[dict[str, Any]] = []
-    st.vega_lite_chart(charts.memory_chart(_rows(parts), refused, colours, _), alt=memory_title)
-    with st.expander(_("The tables behind these charts")):
-        left, right = st.columns(2)
-        table = pd.DataFrame(rows).rename(columns={"context": _("context [token]"), "users": _("requests at once")})
-        left.dataframe(table, hide_index=True)
-        right.dataframe(parts[["part", "gb", "share"]], hide_index=True)
+    context = float(answer.workload.traffic.input_tokens + answer.workload.traffic.output_tokens)
+    title = told.finding(plan, catalog(), users, _)
+    names = {"context": _("context [token]"), "users": _("fit in memory"), "kept": _("keep the promise")}
+    table = pd.DataFrame(shown.fits).round(1).rename(columns=names)
+    _chart(title, told.chart(shown.fits, context, users, palette(), _), table, _)
+
+
+def _curve(answer: PlanResult, shown: Shown, _: Translate) -> None:
+    slo = answer.workload.slo
+
+    def spec(metric: str) -> dict[str, Any]:
+        limit = {"tpot": slo.tpot_p99_s, "ttft": slo.ttft_p99_s}[metric]
+        return drawn.curve_chart(shown.curve, metric, limit, palette(), _)
+
+    names = {
+        "sequences": _("requests at once"), "tokens_per_s_per_gpu": _("tokens/s per GPU"), "tpot_ms": "TPOT, ms",
+        "tpot_p99_ms": "P99 TPOT, ms", "ttft_ms": "TTFT, ms", "ttft_p99_ms": "P99 TTFT, ms", "kept": _("Promise"),
+    }  # fmt: skip
+    table = pd.DataFrame(drawn.curve_rows(shown.curve)).round(1).rename(columns=names)
+    with st.container(border=True, height="stretch"):
+        title = drawn.curve_finding(shown.curve, _)
+        st.markdown(f"**{plain(title)}**")
+        metric = st.segmented_control(
+            _("Metric"), METRICS, format_func=str.upper, default="tpot", required=True, key="capacity-metric",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        st.vega_lite_chart(spec(metric or "tpot"), alt=title)
+        _table(table, _)
+
+
+def _roof(shown: Shown, _: Translate) -> None:
+    names = {
+        "step": _("Step"), "intensity": "FLOP/B", "achieved_tflops": _("reached, TFLOP/s"),
+        "attainable_tflops": _("roof, TFLOP/s"), "share": _("of the roof"),
+    }  # fmt: skip
+    table = pd.DataFrame(drawn.roof_rows(shown.roof, _))[list(names)].round(2).rename(columns=names)
+    _chart(drawn.roof_finding(shown.roof, _), drawn.roof_chart(shown.roof, palette(), _), table, _)
+
+
+def _chart(title: str, spec: dict[str, Any], table: pd.DataFrame, _: Translate) -> None:
+    """A finding, the chart that shows it, and the table behind it."""
+    with st.container(border=True, height="stretch"):
+        st.markdown(f"**{plain(title)}**")
+        st.vega_lite_chart(spec, alt=title)
+        _table(table, _)
+
+
+def _table(table: pd.DataFrame, _: Translate) -> None:
+    with st.expander(_("The table behind this chart")):
+        st.dataframe(table, hide_index=True, height=240)
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -65,6 +65,18 @@ def test_capacity_tells_the_longest_context(lang: str, said: str) -> None:
     assert said in words(opened(capacity, lang=lang))
 
 
+def test_capacity_shows_latency_and_the_roof_with_their_tables() -> None:
+    app = opened(capacity)
+    said = words(app).replace("\\", "")
+    assert "the ridge, so memory limits it" in said and "Each GPU gives" in said
+    assert len(app.dataframe) == 4  # one behind each chart
+    assert app.code[0].value.splitlines()[0] == "planner plan" and "planner estimate --llm" in app.code[0].value
+    app.button_group(key="capacity-metric").set_value("ttft").run()
+    assert not app.exception
+    next(box for box in app.selectbox if str(box.key).startswith("capacity_rank")).select_index(1).run()
+    assert not app.exception
+
+
 def test_catalogs_follow_a_figure_to_its_source() -> None:
     app = opened(catalogs)
     app.selectbox(key="catalog_kind").set_value("accelerators").run()
