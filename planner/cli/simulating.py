@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 @click.option("--profile", help="Rate over time: a name of planner catalog ls traces, or a CSV file.")
 @click.option("--busiest", "busiest_h", type=click.FloatRange(0, 168, True), help="Hours of --profile, its busiest.")
 @click.option("--arrivals", help="Times: trace; mmpp, drawn as bursty; poisson. Default: trace, along a profile mmpp.")
-@click.option("--lengths", help="recorded; scaled to --input and --output; or a trace or list of lengths to draw from.")
+@click.option(
+    "--lengths",
+    help="recorded; scaled to --input and --output; statistics: lognormal, by traffic.input_cv, output_cv and "
+    "rank_correlation; or a trace or list of lengths to draw from.",
+)
 @workload_options
 @calibration_option
 @click.option("--plan", "rank", type=click.IntRange(1, 50), default=1, show_default=True, help="Rank of the plan.")

@@ -42,6 +42,15 @@ class Traffic(Strict):
         le=100,
         description="99th percentile of prompt lengths over their mean; absent: as measured [-]",
     )
+    output_cv: float | None = Field(
+        None, ge=0, le=20, description="coefficient of variation of answer lengths; absent: as in the trace [-]"
+    )
+    rank_correlation: float | None = Field(
+        None,
+        ge=-1,
+        le=1,
+        description="Spearman's, between prompt and answer lengths of simulated requests; absent: as in the trace [-]",
+    )
     burst_factor: float | None = Field(
         None, ge=1, le=100, description="busy rate to size for, over the mean rate; absent: as measured [-]"
     )
@@ -61,8 +70,9 @@ class Traffic(Strict):
     )
     lengths: Source | None = Field(
         None,
-        description="lengths of simulated requests: recorded; scaled, to the means given here; or a trace or a list of "
-        "lengths to draw them from; absent: recorded where a trace is named",
+        description="lengths of simulated requests: recorded; scaled, to the means and spreads given here; statistics, "
+        "lognormal with these; or a trace or a list of lengths to draw them from; absent: recorded where a trace is "
+        "named",
     )
 
     router: RouterName = Field(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from planner.catalog import Catalog
 from planner.errors import WorkloadError
-from planner.models.rescale import with_spread
 from planner.models.traffic import Trace
 from planner.schema import Workload
+from planner.search.lengths import scaled_lengths
 from planner.search.offered import DEFAULT_TRACE, offer
 from planner.traces import choose_trace
 from planner.units import SECONDS_PER_HOUR
@@ -56,14 +56,12 @@ def demand(workload: Workload, catalog: Catalog, most_tokens: float | None) -> D
     """
     traffic = workload.traffic
     name = traffic.trace or DEFAULT_TRACE
-    own_lengths = traffic.lengths not in (None, "recorded", "scaled")
+    own_lengths = traffic.lengths not in (None, "recorded", "scaled") or traffic.rank_correlation is not None
     if traffic.profile or traffic.arrivals not in (None, "trace") or own_lengths:
         return _drawn(workload, catalog, name)
     trace = _trace(name, catalog)
     if (traffic.lengths or ("recorded" if traffic.trace else "scaled")) == "scaled":
-        prompts = with_spread(trace.input_tokens.astype(float), traffic.input_cv, traffic.input_p99_ratio)
-        inputs = np.maximum(np.rint(prompts * (traffic.input_tokens / prompts.mean())), 1).astype(np.int64)
-        trace = replace(trace.at_lengths(traffic.input_tokens, traffic.output_tokens), input_tokens=inputs)
+        trace = scaled_lengths(trace, traffic)
     fits = trace.input_tokens + trace.output_tokens <= (most_tokens or np.inf)
     if not fits.any():
         raise WorkloadError(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from planner.catalog import Catalog
 from planner.errors import WorkloadError
@@ -14,16 +13,14 @@ from planner.models.arrivals import STEADY, Modulation, busiest, draw, draw_pair
 from planner.models.burstiness import gaps
 from planner.models.traffic import RateProfile, Trace
 from planner.schema import Arrivals, Remark, Traffic, Workload
+from planner.search.lengths import SAME, Lengths, lengths_of
 from planner.search.remarks import remark
-from planner.traces import choose_lengths, choose_profile, choose_trace
+from planner.traces import choose_profile, choose_trace
 from planner.units import SECONDS_PER_HOUR
 
 DEFAULT_TRACE = "azure-conv"
-SAME = 0.02  # means that differ by less are not worth a remark
 FEWEST, ENOUGH, MOST = 5_000, 200_000, 2_000_000  # requests that are drawn; enough of a larger fleet's
 NO_PROFILE = "--busiest cuts a rate profile.\n  Name one with --profile, or leave it out."
-
-Lengths = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def offer(
         remarks.append(
             remark("gaps", True, trace=recorded.name, count=len(holes), longest_s=end - begin, begin_s=begin)
         )
-    lengths, told = _lengths(recorded, traffic, catalog, seed)
+    lengths, told = lengths_of(recorded, traffic, catalog, seed)
     if _kind(traffic) == "trace":
         offered = _replayed(recorded, lengths, traffic, busiest_h, most)
     else:
@@ -109,37 +106,6 @@ def _kind(traffic: Traffic) -> Arrivals:
     return traffic.arrivals or ("mmpp" if traffic.profile else "trace")
 
 
-def _lengths(trace: Trace, traffic: Traffic, catalog: Catalog, seed: int) -> tuple[Lengths, list[Remark]]:
-    """Lengths of every request of the trace: as recorded, scaled to the workload's means, or of another source."""
-    asked = traffic.lengths or ("recorded" if traffic.trace else "scaled")
-    means = float(trace.input_tokens.mean()), float(trace.output_tokens.mean())
-    planned = float(traffic.input_tokens), float(traffic.output_tokens)
-    recorded = trace.input_tokens, trace.output_tokens
-    if asked not in ("recorded", "scaled"):
-        pairs = choose_lengths(asked, catalog)
-        drawn = draw_pairs(*pairs, len(trace), np.random.default_rng(seed))
-        means = float(pairs[0].mean()), float(pairs[1].mean())
-        return drawn, [_of_lengths("recorded_lengths", asked, means, planned)]
-    if all(abs(a - m) <= SAME * m for a, m in zip(planned, means, strict=True)):
-        return recorded, []
-    told = _of_lengths(f"{asked}_lengths", trace.name, means, planned)
-    if asked == "recorded":
-        return recorded, [told]
-    scaled = trace.at_lengths(*planned)
-    return (scaled.input_tokens, scaled.output_tokens), [told]
-
-
-def _of_lengths(kind: str, source: str, means: tuple[float, float], planned: tuple[float, float]) -> Remark:
-    return remark(
-        kind,
-        trace=source,
-        input_tokens=means[0],
-        output_tokens=means[1],
-        planned_input=planned[0],
-        planned_output=planned[1],
-    )
-
-
 def _replayed(recorded: Trace, lengths: Lengths, traffic: Traffic, busiest_h: float | None, most: int) -> Offered:
     """The recording's own times, its scale of time changed to the workload's rate."""
     if busiest_h is not None:
@@ -150,7 +116,7 @@ def _replayed(recorded: Trace, lengths: Lengths, traffic: Traffic, busiest_h: fl
             "  Keep its busiest hours, or run it with planner simulate --trace FILE."
         )
     rate_per_s, before = traffic.rate_per_s or 0.0, recorded.rate_per_s
-    same = lengths[0] is recorded.input_tokens
+    same = lengths[0] is recorded.input_tokens and lengths[1] is recorded.output_tokens
     trace = recorded if same else replace(recorded, input_tokens=lengths[0], output_tokens=lengths[1], blocks=None)
     told = []
     if before and abs(rate_per_s - before) > SAME * before:

@@ -24,6 +24,15 @@ def texts(_: Translate) -> dict[str, str]:
             "Lengths of {trace} are scaled from {input_tokens:,.0f} tokens in and {output_tokens:,.0f} out on average "
             "to the {planned_input:,.0f} and {planned_output:,.0f} of the workload; their spread and correlation stay."
         ),
+        "statistics": _(
+            "Lengths are drawn from statistics: lognormal, {input_tokens:,.0f} tokens in and {output_tokens:,.0f} out "
+            "on average, coefficients of variation {input_cv:.3g} and {output_cv:.3g}, rank correlation {ties:.2f}; "
+            "those not stated are of {trace}."
+        ),
+        "paired": _(
+            "Answers are paired with prompts anew: rank correlation {after:.2f} in place of {before:.2f}; both sets of "
+            "lengths stay as they were."
+        ),
         "default_trace": _("No trace was named: {trace} stands in for yours. Name your own: --trace FILE"),
         "synthetic_trace": _("{trace} is no recording: {origin}."),
         "poisson": _(

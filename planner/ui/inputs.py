@@ -54,7 +54,7 @@ def _refuse_files(workload: Workload, catalog: Catalog) -> None:
     traffic = workload.traffic
     for field in ("trace", "profile", "lengths"):
         name = getattr(traffic, field)
-        if name is not None and name not in ("recorded", "scaled") and not is_shipped(name, catalog):
+        if name is not None and name not in ("recorded", "scaled", "statistics") and not is_shipped(name, catalog):
             raise WorkloadError(
                 f"traffic.{field} {name!r} is not in the catalogs.\n  Upload a file on the page Traffic."
             )

@@ -109,8 +109,7 @@ def _ask(workload: Workload, _: Translate) -> tuple[Asked | None, Workload]:
         trace = _trace(workload, _)
         kind = _choice(_("Times"), _arrival_words(_), "arrivals", 150)
         profile, busiest = (None, None) if kind == "trace" else _profile(_)
-        words = {"scaled": _("scaled to the plan"), "recorded": _("as recorded")}
-        lengths = _choice(_("Lengths"), words, f"lengths-{trace == OWN_FILE}", 160, trace == OWN_FILE)
+        lengths, statistics = _lengths(trace, _)
         rank = _plan_rank(workload, _)
         replicas = st.number_input(
             _("Replicas"), 1, 10_000, None, placeholder=_("as planned"), key="traffic-replicas", width=110
@@ -121,7 +120,8 @@ def _ask(workload: Workload, _: Translate) -> tuple[Asked | None, Workload]:
     if trace == OWN_FILE and file is None:
         return None, workload
     fleet = fleet_panel.ask(_)
-    changes = {"trace": trace or None, "arrivals": kind, "profile": profile, "lengths": lengths, "router": router}
+    changes: dict[str, Any] = {"trace": trace or None, "arrivals": kind, "profile": profile, "router": router}
+    changes |= {"lengths": lengths, **statistics}
     return Asked(rank, replicas, drop, busiest, 0, file, fleet.model_dump_json()), _with_traffic(workload, **changes)
 
 
@@ -158,6 +158,25 @@ def _profile(_: Translate) -> tuple[str | None, float | None]:
     if chosen is None:
         return None, None
     return chosen, st.number_input(_("Busiest hours"), 0.5, 168.0, 1.0, 0.5, key="traffic-busiest", width=110)
+
+
+def _lengths(trace: str, _: Translate) -> tuple[str, dict[str, float | None]]:
+    """Where lengths come from; of statistics, their spreads and how prompts and answers go together."""
+    words = {"scaled": _("scaled to the plan"), "statistics": _("by statistics"), "recorded": _("as recorded")}
+    lengths = _choice(_("Lengths"), words, f"lengths-{trace == OWN_FILE}", 160, trace == OWN_FILE)
+    if lengths != "statistics":
+        return lengths, {}
+    fields = {
+        "input_cv": (_("CV of prompts"), 0.0, 20.0),
+        "output_cv": (_("CV of answers"), 0.0, 20.0),
+        "rank_correlation": (_("Rank correlation"), -1.0, 1.0),
+    }
+    return lengths, {
+        name: st.number_input(
+            label, low, high, None, 0.1, placeholder=_("as in the trace"), key=f"traffic-{name}", width=140
+        )
+        for name, (label, low, high) in fields.items()
+    }
 
 
 def _router(workload: Workload, _: Translate) -> str:

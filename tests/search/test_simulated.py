@@ -11,6 +11,7 @@ import pytest
 from planner.catalog import Catalog
 from planner.errors import WorkloadError
 from planner.models.arrivals import STEADY, draw
+from planner.models.pairing import rank_correlation
 from planner.models.routing import ROUTERS
 from planner.models.simulate import Result
 from planner.models.traffic import Blocks, Trace
@@ -329,3 +330,33 @@ def test_a_router_of_prefixes_says_where_it_sees_none(server: Server) -> None:
     told = {router: _of_the_cache(offered, server, 1, run, router) for router in ROUTERS}
     assert [one.kind for one in told["prefix"]] == ["router_without_blocks"]
     assert not told["round-robin"] and not told["least-load"]
+
+
+def test_lengths_of_statistics(catalog: Catalog) -> None:
+    """What is stated holds, what is not is the trace's own."""
+    stated = {"traffic.input_cv": 0.8, "traffic.output_cv": 0.5, "traffic.rank_correlation": 0.6}
+    asked = load_workload("chat", {"traffic.lengths": "statistics", **stated})
+    found = offer(asked, catalog, True, 0)
+    prompts, answers = found.trace.input_tokens, found.trace.output_tokens
+    assert prompts.mean() == pytest.approx(asked.traffic.input_tokens, rel=0.01)
+    assert answers.mean() == pytest.approx(asked.traffic.output_tokens, rel=0.01)
+    assert prompts.std() / prompts.mean() == pytest.approx(0.8, abs=0.02)
+    assert rank_correlation(prompts, answers) == pytest.approx(0.6, abs=0.02)
+    recorded = load_trace("azure-conv", catalog)
+    own = offer(load_workload("chat", {"traffic.lengths": "statistics"}), catalog, True, 0).trace
+    ties = rank_correlation(recorded.input_tokens, recorded.output_tokens)
+    assert rank_correlation(own.input_tokens, own.output_tokens) == pytest.approx(ties, abs=0.02)
+
+
+def test_another_pairing_keeps_both_sets_of_lengths(catalog: Catalog) -> None:
+    asked = load_workload("chat", {"traffic.trace": "azure-conv", "traffic.rank_correlation": -0.5})
+    found, recorded = offer(asked, catalog, True, 0), load_trace("azure-conv", catalog)
+    assert (found.trace.input_tokens == recorded.input_tokens).all()
+    assert sorted(found.trace.output_tokens) == sorted(recorded.output_tokens)
+    assert rank_correlation(found.trace.input_tokens, found.trace.output_tokens) == pytest.approx(-0.5, abs=0.02)
+    assert "paired" in [one.kind for one in found.remarks]
+
+
+def test_a_stated_spread_holds_in_a_simulation_too(catalog: Catalog) -> None:
+    found = offer(load_workload("chat", {"traffic.input_cv": 0.4}), catalog, True, 0).trace.input_tokens
+    assert found.std() / found.mean() == pytest.approx(0.4, abs=0.01)
