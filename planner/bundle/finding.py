@@ -12,6 +12,8 @@ import yaml
 
 GPU_RESOURCES = {"nvidia.com/gpu", "amd.com/gpu", "habana.ai/gaudi"}
 
+BACKUP = "k8s/addons/backup/"  # its accelerators are beside those of the plan
+
 Severity = Literal["error", "not_checked", "ok"]
 
 
@@ -130,6 +132,11 @@ class Bundle:
     def engines(self) -> list[Pods]:
         """Pods that hold accelerators."""
         return [pods for pods in self.pods if gpus_per_pod(pods)]
+
+    @property
+    def fleet(self) -> list[Pods]:
+        """Pods that hold accelerators of the plan."""
+        return [pods for pods in self.engines if not pods.file.startswith(BACKUP)]
 
     def of_kind(self, kind: str) -> list[Object]:
         return [found for found in self.objects if found.kind == kind]

@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from planner.bundle import validation
-from planner.bundle.documents.draft import Family, draft
+from planner.bundle.documents import substitute
+from planner.bundle.documents.draft import Draft, Family, draft
 from planner.bundle.documents.engine import image
 from planner.bundle.documents.families import FAMILIES, written
 from planner.bundle.documents.readme import readme
@@ -45,7 +46,7 @@ def documents(result: PlanResult, rank: int, catalog: Catalog) -> dict[str, byte
     files = written(begun)
     for name, language in (("README.md", "en"), ("README.zh.md", "zh")):
         files[name] = readme(begun, language, _held(files)).encode()
-    files["plan.json"] = _json(_record(subject, catalog)).encode()
+    files["plan.json"] = _json(_record(begun)).encode()
     files[validation.FILE] = validation.at_export(_checked(subject, files))
     files[MANIFEST] = manifest(files)
     return dict(sorted(files.items()))
@@ -107,8 +108,9 @@ def bundle_name(result: PlanResult, rank: int) -> str:
     return f"{dns_label(plan.llm)}-{dns_label(plan.accelerator)}"
 
 
-def _record(subject: Subject, catalog: Catalog) -> dict[str, Any]:
+def _record(begun: Draft) -> dict[str, Any]:
     """The plan and everything it rests on, less what the clock decides."""
+    subject = begun.subject
     result, engine = subject.result, subject.engine
     return {
         "plan": json.loads(subject.plan.model_dump_json()),
@@ -125,6 +127,7 @@ def _record(subject: Subject, catalog: Catalog) -> dict[str, Any]:
             "published_checkpoint": subject.published,
             "checkpoint_bytes": subject.checkpoint_bytes,
         },
+        "backup": substitute.told(begun),
         "assumptions": [json.loads(assumption.model_dump_json()) for assumption in result.assumptions],
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,64 @@ def test_overlays_change_what_they_say(name: str, tmp_path: Path) -> None:
         assert wanted in text
 
 
+def built(name: str, overlay: str, folder: Path) -> Bundle:
+    """What `kubectl apply -k` would send of an overlay."""
+    write_bundle(clean(name), folder)
+    command = ["kubectl", "kustomize", f"k8s/overlays/{overlay}"]
+    made = subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout
+    return Bundle({"k8s/built.yaml": made})
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is in no Debian package of this age")
+@pytest.mark.parametrize("name", ["r1-h200-vllm", "r1-h100-two-servers", "r1-h200-two-pools"])
+@pytest.mark.parametrize("overlay", ["shared-weights", "local-weights"])
+def test_weights_lie_elsewhere(name: str, overlay: str, tmp_path: Path) -> None:
+    """No pod has a volume of its own left, and every mount finds what it names."""
+    made = built(name, overlay, tmp_path / "out")
+    assert list(RULES["volumes"](made)) == [] and not any(pods.claims for pods in made.pods)
+    kinds = {k for pods in made.engines for v in pods.spec["volumes"] if v["name"] in ("models", "weights") for k in v}
+    wanted = {"emptyDir", "persistentVolumeClaim"} if overlay == "shared-weights" else {"hostPath"}
+    assert kinds == wanted | {"name"}
+
+
+def test_a_shared_volume_is_written_once_and_awaited(tmp_path: Path) -> None:
+    """The job's program and that of the waiting pods agree on the file that says: complete."""
+    job = yaml.safe_load(FILES["k8s/overlays/shared-weights/fetch.yaml"])["spec"]["template"]["spec"]["containers"][0]
+    steps = body("k8s/overlays/shared-weights/serve.yaml")
+    wait = next(step["value"] for step in steps if step["path"].endswith("initContainers/0/command"))
+    library = "def snapshot_download(model, ignore_patterns): print(model)\n"
+    (tmp_path / "huggingface_hub.py").write_text(library)
+    here = {"MODEL": "owner/model", "PYTHONPATH": str(tmp_path)}
+    for command, said in ((job["command"], "owner/model"), (wait, "")):
+        program = command[2].replace('"/weights"', repr(str(tmp_path)))
+        ran = subprocess.run([sys.executable, "-c", program], env=here, capture_output=True, text=True, timeout=20)
+        assert (ran.returncode, ran.stdout.strip()) == (0, said), ran.stderr
+    assert (tmp_path / "owner--model.complete").exists()
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is in no Debian package of this age")
+@pytest.mark.parametrize("name", ["r1-h100-two-servers", "r1-h200-two-pools"])
+def test_engines_that_cross_servers_get_rdma(name: str, tmp_path: Path) -> None:
+    for pods in built(name, "rdma", tmp_path / "out").engines:
+        asked = pods.spec["containers"][0]["resources"]
+        assert asked["limits"]["rdma/rdma_shared_device_a"] == asked["requests"]["rdma/rdma_shared_device_a"] == 1
+    assert "k8s/overlays/rdma/kustomization.yaml" not in FILES  # one server needs none
+
+
+@pytest.mark.parametrize("name", ["r1-h200-vllm", "r1-h200-sglang", "r1-b200-tensorrt-llm", "r1-h200-two-pools"])
+def test_the_backup_answers_in_the_fleets_name(name: str) -> None:
+    """The gateway's backup server is a Service of the bundle, whose engine knows the name in the requests."""
+    files = clean(name)
+    service = body("k8s/addons/backup/service.yaml", files)
+    host = f"{service['metadata']['name']}.default.svc.cluster.local:{service['spec']['ports'][0]['port']}"
+    assert f"BACKUP-{service['metadata']['name']}." in files["gateway/haproxy.cfg"].decode(), host
+    container = body("k8s/addons/backup/statefulset.yaml", files)["spec"]["template"]["spec"]["containers"][0]
+    assert container["resources"]["limits"] == {"nvidia.com/gpu": 1}
+    if name != "r1-b200-tensorrt-llm":  # which answers to any name
+        assert "--served-model-name=deepseek-r1" in container["args"]
+    assert json.loads(files["plan.json"])["backup"]["llm"] != "deepseek-r1"
+
+
 # ---- HCL
 
 
@@ -182,7 +241,13 @@ def replaced(file: str, old: str, new: str) -> dict[str, bytes]:
     return {**FILES, file: FILES[file].replace(old.encode(), new.encode())}
 
 
-TRIGGER = "['spec']['triggers'][0]['metadata']"
+SPARE = "k8s/addons/backup/statefulset.yaml"
+
+
+def _container(workload: Any) -> Any:
+    return workload["spec"]["template"]["spec"]["containers"][0]
+
+
 BAD: list[tuple[str, str, dict[str, bytes]]] = [
     ("scale-metrics", "accelerators", article_autoscaler()),
     ("one-autoscaler", "two", article_autoscaler()),
@@ -192,6 +257,12 @@ BAD: list[tuple[str, str, dict[str, bytes]]] = [
     ("scale-targets", "version", edited(KEDA, lambda o: o["spec"]["scaleTargetRef"].update(apiVersion="v1"))),
     ("scale-targets", "to nothing", edited(KEDA, lambda o: o["spec"].update(minReplicaCount=0))),
     ("scale-targets", "beyond the plan", edited(KEDA, lambda o: o["spec"].update(maxReplicaCount=9))),
+    ("gpu-total", "a second backup", edited(SPARE, lambda o: o["spec"].update(replicas=2))),
+    (
+        "probes",
+        "a backup that never loads",
+        edited(SPARE, lambda o: _container(o)["startupProbe"].update(failureThreshold=3)),
+    ),
     ("quotas", "queue", replaced(QUEUE, "nominalQuota: '24'", "nominalQuota: '16'")),
     ("quotas", "nodes", edited(NODES, lambda o: o["spec"]["limits"].update({"nvidia.com/gpu": 8}))),
     ("queue-names", "flavor", replaced(QUEUE, "- name: deepseek-r1", "- name: nothing")),

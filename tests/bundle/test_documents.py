@@ -84,8 +84,8 @@ def test_another_run_writes_the_same_bytes() -> None:
 
 @pytest.mark.parametrize("name", FROZEN)
 def test_accelerators_add_up_to_the_plan(name: str) -> None:
-    pods = Bundle(clean(name)).pods
-    assert sum(gpus_per_pod(found) * (found.count or 0) for found in pods) == FROZEN[name].plans[0].gpus_total
+    fleet = Bundle(clean(name)).fleet
+    assert sum(gpus_per_pod(found) * (found.count or 0) for found in fleet) == FROZEN[name].plans[0].gpus_total
 
 
 def test_r1_on_h200_by_hand() -> None:
@@ -134,7 +134,8 @@ def test_no_repository_is_invented() -> None:
     """A precision that nobody published needs a checkpoint that the operator names."""
     files = clean("r1-a100-int4")
     assert given_arguments(files)[0] == "$(MODEL)"
-    text = b"".join(content for name, content in files.items() if name.startswith(("k8s/", "engine/")))
+    names = [name for name in files if name.startswith(("k8s/", "engine/")) and "backup" not in name]
+    text = b"".join(files[name] for name in names)
     assert b"deepseek-ai/" not in text and b"deepseek-r1-checkpoint" in text
     assert b"create configmap deepseek-r1-checkpoint" in files["README.md"]
     assert b"create configmap deepseek-r1-checkpoint" in files["README.zh.md"]
@@ -220,15 +221,20 @@ def test_two_pools_of_sglang() -> None:
     assert "--disaggregation-mode=decode" in files["engine/sglang-decode.args"].decode()
 
 
+def told(files: dict[str, bytes]) -> list[str]:
+    """Files that start an engine with the plan's layout."""
+    return sorted(name for name in files if name.startswith("engine/") and "backup" not in name)
+
+
 def test_other_engines_for_the_same_layout() -> None:
     """TensorRT-LLM has no words for tensor- and data-parallel attention at once; INT4 on A100 runs on all three."""
     files = clean("r1-h200-vllm")
-    assert sorted(n for n in files if n.startswith("engine/")) == ["engine/sglang.args", "engine/vllm.args"]
+    assert told(files) == ["engine/sglang.args", "engine/vllm.args"]
     given = options(files["engine/sglang.args"].decode().splitlines())
     assert (given["--tp-size"], given["--dp-size"], given["--mem-fraction-static"]) == ("8", "4", "0.88")
     files = clean("r1-a100-int4")
     names = ["engine/sglang.args", "engine/trtllm.args", "engine/trtllm.yaml", "engine/vllm.args"]
-    assert sorted(n for n in files if n.startswith("engine/")) == names
+    assert told(files) == names
     nvfp4 = clean("r1-b200-fp4")
     assert "engine/sglang.args" in nvfp4  # both know it on Blackwell
 

@@ -66,7 +66,7 @@ def test_both_languages_have_the_same_parts() -> None:
 def test_the_backup_is_smaller_and_in_time() -> None:
     """R1's publisher has a 32B and a 70B distill; in 16 bit only the 32B fits on one H200."""
     draft = drafted(frozen_result("r1-h200-vllm"))
-    found = backup(draft)
+    found = backup(draft.subject, draft.catalog)
     assert found is not None and found.llm == "deepseek-r1-distill-qwen-32b"
     assert found.ttft_s <= 2.0 and found.tpot_s <= 0.05
     assert (found.gpus_for_all - 1) * found.requests_per_s < 5.0 <= found.gpus_for_all * found.requests_per_s
@@ -76,7 +76,7 @@ def test_without_a_smaller_model_the_runbook_says_so() -> None:
     result = frozen_result("r1-h200-vllm")
     plan = result.plans[0].model_copy(update={"llm": "kimi-k2"})
     draft = drafted(result.model_copy(update={"plans": (plan,)}))
-    assert backup(draft) is None
+    assert backup(draft.subject, draft.catalog) is None
     assert "hold no LLM of the same publisher" in str(runbook.write(draft)["RUNBOOK.md"])
 
 

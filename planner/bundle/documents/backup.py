@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from planner.bundle.documents.draft import Draft
+from planner.bundle.documents.subject import Subject
+from planner.catalog import Catalog
 from planner.errors import PlannerError
 from planner.schema import Estimate, Llm
 from planner.search.estimate import estimate
@@ -26,6 +27,7 @@ class Backup:
     requests_per_s : what one accelerator then serves. [1/s]
     ttft_s, tpot_s : means at that concurrency. [s]
     gpus_for_all : accelerators for the whole load of the plan. [-]
+    context_tokens : longest context, the plan's where the caches of one accelerator hold it. [token]
     """
 
     llm: str
@@ -35,35 +37,36 @@ class Backup:
     ttft_s: float
     tpot_s: float
     gpus_for_all: int
+    context_tokens: int
 
 
-def backup(draft: Draft) -> Backup | None:
+def backup(subject: Subject, catalog: Catalog) -> Backup | None:
     """Largest smaller LLM of the same publisher that one accelerator of the plan serves; None where there is none."""
-    for llm_id, row in _candidates(draft):
-        found = _on_one(draft, llm_id, row)
+    for llm_id, row in _candidates(subject, catalog):
+        found = _on_one(subject, catalog, llm_id, row)
         if found is not None:
             return found
     return None
 
 
-def _candidates(draft: Draft) -> list[tuple[str, Llm]]:
+def _candidates(subject: Subject, catalog: Catalog) -> list[tuple[str, Llm]]:
     """Smaller LLMs of the publisher, the largest first; equal sizes by name, so that the order never changes."""
-    own = draft.subject.llm
+    own = subject.llm
     rows = [
         (llm_id, row)
-        for llm_id, row in draft.catalog.llms.items()
+        for llm_id, row in catalog.llms.items()
         if _publisher(row) == _publisher(own) and _size(own) and 0 < _size(row) <= _size(own) / SMALLER
     ]
     return sorted(rows, key=lambda found: (-_size(found[1]), found[0]))
 
 
-def _on_one(draft: Draft, llm_id: str, row: Llm) -> Backup | None:
+def _on_one(subject: Subject, catalog: Catalog, llm_id: str, row: Llm) -> Backup | None:
     """Figures on one accelerator; None if it does not fit there, or the engine cannot run it."""
-    slo = draft.subject.result.workload.slo
+    slo = subject.result.workload.slo
     kept: tuple[int, Estimate] | None = None
     for concurrency in CONCURRENCIES:
         try:
-            found = estimate(draft.catalog, _question(draft, llm_id, concurrency))
+            found = estimate(catalog, _question(subject, llm_id, concurrency))
         except PlannerError:
             break
         if found.serving.ttft_s > slo.ttft_p99_s or found.serving.tpot_s > slo.tpot_p99_s:
@@ -72,7 +75,7 @@ def _on_one(draft: Draft, llm_id: str, row: Llm) -> Backup | None:
     if kept is None:
         return None
     concurrency, found = kept
-    plan = draft.subject.plan
+    plan = subject.plan
     load_per_s = plan.serving.requests_per_s * plan.replicas
     return Backup(
         llm=llm_id,
@@ -82,11 +85,16 @@ def _on_one(draft: Draft, llm_id: str, row: Llm) -> Backup | None:
         ttft_s=found.serving.ttft_s,
         tpot_s=found.serving.tpot_s,
         gpus_for_all=math.ceil(load_per_s / found.serving.requests_per_s),
+        context_tokens=min(
+            plan.layout.max_context_tokens,
+            math.floor(found.memory.kv_capacity_tokens),
+            row.max_context_tokens or plan.layout.max_context_tokens,
+        ),
     )
 
 
-def _question(draft: Draft, llm_id: str, concurrency: int) -> Question:
-    plan, traffic = draft.subject.plan, draft.subject.result.workload.traffic
+def _question(subject: Subject, llm_id: str, concurrency: int) -> Question:
+    plan, traffic = subject.plan, subject.result.workload.traffic
     return Question(
         llm=llm_id,
         accelerator=plan.accelerator,

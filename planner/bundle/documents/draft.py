@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from planner.bundle.documents.backup import Backup, backup
 from planner.bundle.documents.engine import Launch, Start, starts
 from planner.bundle.documents.subject import Subject
 from planner.catalog import Catalog
@@ -14,11 +15,17 @@ Files = Mapping[str, str | bytes]
 
 @dataclass(frozen=True)
 class Draft:
-    """The plan with its catalog rows, how its engines start, and the catalogs for whatever else a document tells."""
+    """The plan with its catalog rows, how its engines start, and the catalogs for whatever else a document tells.
+
+    Attributes
+    ----------
+    spare : the smaller LLM that answers while no replica is up; None where the catalogs hold none
+    """
 
     subject: Subject
     starts: tuple[Start, ...]
     catalog: Catalog
+    spare: Backup | None = None
 
     @property
     def launch(self) -> Launch:
@@ -34,7 +41,7 @@ def draft(subject: Subject, catalog: Catalog) -> Draft:
     PlannerError
         For an engine without a writer, or a layout that the engine has no words for.
     """
-    return Draft(subject, starts(subject), catalog)
+    return Draft(subject, starts(subject), catalog, backup(subject, catalog))
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ def _vllm(subject: Subject, pool: Pool) -> Launch:
     layout, engine = pool.layout, subject.engine
     arguments = [
         subject.model,
-        f"--served-model-name={subject.plan.llm}",
+        f"--served-model-name={subject.stands_for or subject.plan.llm}",
         "--host=0.0.0.0",
         f"--port={engine.port}",
         f"--tensor-parallel-size={layout.tp}",
@@ -202,7 +202,7 @@ def _sglang(subject: Subject, pool: Pool) -> Launch:
     layout, engine = pool.layout, subject.engine
     arguments = [
         f"--model-path={subject.model}",
-        f"--served-model-name={subject.plan.llm}",
+        f"--served-model-name={subject.stands_for or subject.plan.llm}",
         "--host=0.0.0.0",
         f"--port={engine.port}",
         f"--tp-size={layout.tp * layout.dp}",

@@ -19,6 +19,7 @@ from planner.bundle.documents import (
     procurement,
     runbook,
     scaling,
+    substitute,
     terraform,
     triton,
 )
@@ -42,8 +43,8 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "k8s/overlays",
         {
-            "en": "the base drained within a Spot server's two minutes (spot), or on reserved servers only (reserved)",
-            "zh": "基础之上的变体：在 Spot 服务器的两分钟内排空（spot），或只用预留服务器（reserved）",
+            "en": "variants of the base: Spot or reserved servers, weights on a shared volume or on local drives, RDMA",
+            "zh": "基础之上的变体：Spot 或预留服务器，权重放在共享卷或本地盘，RDMA",
         },
         overlays.write,
     ),
@@ -124,6 +125,11 @@ FAMILIES: tuple[Family, ...] = (
         "k8s/addons/gateway",
         {"en": "gateway and probe as pods", "zh": "以 Pod 运行的网关与探测程序"},
         front.write,
+    ),
+    Family(
+        "k8s/addons/backup",
+        {"en": "the degraded backup: a smaller model under the same name", "zh": "降级备份：以同一名称回答的较小模型"},
+        substitute.write,
     ),
     Family(
         "k8s/addons/monitoring",

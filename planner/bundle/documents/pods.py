@@ -9,7 +9,7 @@ import math
 
 from planner.bundle.documents.engine import OPTIONS_FOLDER, Launch, Start, image
 from planner.bundle.documents.naming import Document, checkpoint_map, family, gpu_resource, labels, selector
-from planner.bundle.documents.subject import MODEL_VARIABLE, Subject
+from planner.bundle.documents.subject import MODEL_VARIABLE, Pool, Subject
 from planner.units import GIB
 
 CACHE = "/models"
@@ -55,13 +55,20 @@ def _pod(subject: Subject, start: Start, launch: Launch, component: str) -> Docu
         "priorityClassName": f"{subject.name}-serving",
         "enableServiceLinks": False,  # a Service named vllm would set VLLM_PORT, which vLLM reads as its own
         "terminationGracePeriodSeconds": subject.drain_s + STOP_S,
-        "securityContext": _user(subject),
+        "securityContext": user(subject),
         "tolerations": [{"key": gpu_resource(subject), "operator": "Exists", "effect": "NoSchedule"}],
         **_place(subject, start, component),
         "initContainers": [_fetch(subject)],
         "containers": [_serve(subject, start, launch)],
         "volumes": _volumes(subject, start, launch),
     }
+
+
+def template_paths(pool: Pool) -> list[str]:
+    """Paths of the pod specifications in a workload."""
+    if pool.nodes == 1:
+        return ["/spec/template/spec"]
+    return [f"/spec/leaderWorkerTemplate/{kind}Template/spec" for kind in ("leader", "worker")]
 
 
 def weights_claim(subject: Subject) -> Document:
@@ -97,12 +104,13 @@ def restricted(capabilities: tuple[str, ...] = ()) -> Document:
     return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"], **kept}}
 
 
-def _user(subject: Subject) -> Document:
+def user(subject: Subject) -> Document:
+    """Whom the containers of a pod run as."""
     filtered = {"seccompProfile": {"type": "RuntimeDefault"}}
-    user = USERS.get(subject.plan.engine)
-    if user is None:
+    number = USERS.get(subject.plan.engine)
+    if number is None:
         return filtered
-    own = {"runAsNonRoot": True, "runAsUser": user, "runAsGroup": user, "fsGroup": user}
+    own = {"runAsNonRoot": True, "runAsUser": number, "runAsGroup": number, "fsGroup": number}
     # Without the policy every start would change the owner of each file of the weights.
     return {**own, "fsGroupChangePolicy": "OnRootMismatch", **filtered}
 
@@ -137,7 +145,7 @@ def _fetch(subject: Subject) -> Document:
         "name": "fetch-weights",
         "image": image(subject),
         "command": ["python3", "-c", FETCH],
-        "env": [*_environment(subject), _model_variable(subject)],
+        "env": [*_environment(subject), model_variable(subject)],
         "volumeMounts": [{"name": "models", "mountPath": CACHE}],
         "securityContext": restricted(),
     }
@@ -174,21 +182,27 @@ def _own(subject: Subject, launch: Launch) -> list[Document]:
     own: list[Document] = [{"name": name, "value": value} for name, value in launch.environment.items()]
     address = {"fieldRef": {"fieldPath": "status.podIP"}}
     own += [{"name": name, "valueFrom": address} for name in launch.addresses]
-    return own if subject.published else [*own, _model_variable(subject)]
+    return own if subject.published else [*own, model_variable(subject)]
 
 
 def _environment(subject: Subject) -> list[Document]:
     """Caches lie on the volume, so that compiled kernels outlive the pod."""
-    secret = {"name": "hugging-face", "key": "token", "optional": True}
     home = [{"name": "HOME", "value": CACHE}, {"name": "USER", "value": "serving"}]
     return [
         *(home if subject.plan.engine in USERS else []),
         {"name": "HF_HOME", "value": CACHE},
-        {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": secret}},
+        token(),
     ]
 
 
-def _model_variable(subject: Subject) -> Document:
+def token() -> Document:
+    """The Hugging Face token by reference; public weights need none."""
+    secret = {"name": "hugging-face", "key": "token", "optional": True}
+    return {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": secret}}
+
+
+def model_variable(subject: Subject) -> Document:
+    """What holds the name of the checkpoint."""
     if subject.published:
         return {"name": MODEL_VARIABLE, "value": subject.llm.hf_id}
     reference = {"name": checkpoint_map(subject), "key": MODEL_VARIABLE}

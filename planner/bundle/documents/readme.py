@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner.bundle.documents import naming, operation, overlays, pods, scaling, variants
+from planner.bundle.documents import naming, operation, overlays, pods, scaling, storage, variants
 from planner.bundle.documents.draft import Draft, Family
 from planner.bundle.documents.engine import image
 from planner.bundle.documents.subject import MODEL_VARIABLE, Pool, Subject
@@ -96,6 +96,10 @@ def figures(draft: Draft, language: str = "en") -> dict[str, str]:
         "waiting": str(operation.most_waiting(subject)),
         "running": str(scaling.most_running(subject)),
         "spot_drain": str(overlays.spot_drain_s(subject)),
+        "local_folder": storage.local_folder(subject),
+        "local_command": _local_command(subject),
+        "rdma": overlays.RDMA,
+        **_spare(draft),
         "served": _served_name(subject),
         "port": str(subject.engine.port),
         "catalogs": f"{subject.result.catalog_as_of}, {subject.result.catalog_sha256[:12]}",
@@ -120,6 +124,27 @@ def _user(subject: Subject, language: str) -> str:
     if user is None:
         return {"en": "the image runs as root", "zh": "镜像以 root 运行"}[language]
     return {"en": f"user {user}, not root", "zh": f"以用户 {user} 而非 root 运行"}[language]
+
+
+def _spare(draft: Draft) -> dict[str, str]:
+    spare = draft.spare
+    if spare is None:
+        return {}
+    plan = draft.subject.plan
+    load_per_s = plan.serving.requests_per_s * plan.replicas
+    return {
+        "backup_llm": draft.catalog.llms[spare.llm].name,
+        "backup_context": f"{spare.context_tokens:,}",
+        "backup_share": percent(min(spare.requests_per_s / load_per_s, 1), 0),
+        "backup_gpus": str(spare.gpus_for_all),
+    }
+
+
+def _local_command(subject: Subject) -> str:
+    """How a server gets the folder that the engine writes its weights to."""
+    number = pods.USERS.get(subject.plan.engine)
+    owner = "" if number is None else f" -o {number} -g {number}"
+    return f"install -d{owner} {storage.local_folder(subject)}"
 
 
 def _with_band(value: float, band: tuple[float, float], unit: str) -> str:
@@ -268,14 +293,16 @@ Outside Kubernetes replace `$({variable})` in {arguments}.
 _SERVERS = {
     "en": """One engine spans several servers, as a group of pods that LeaderWorkerSet starts and ends together. Its
 controller has to be in the cluster (the objects were checked against the definition of v0.10.0). The ranks find each
-other through the group; no Ray is needed. The plan counts on the accelerators' own network between the servers: give
-the pods its devices as your cluster offers them (an RDMA or EFA device plugin, added to the limits of the container
-`engine`); without them the ranks talk TCP, and the plan's times do not hold.
+other through the group; no Ray is needed. The plan counts on the accelerators' own network between the servers:
+`k8s/overlays/rdma` in place of the base gives each pod a share of the servers' RDMA devices as `{rdma}`, the name in
+NVIDIA's Network Operator examples. Put your cluster's name there (EFA: `vpc.amazonaws.com/efa`), and annotate the pods
+with your secondary network if it has one. Without the devices the ranks talk TCP, and the plan's times do not hold.
 """,
     "zh": """一个引擎跨多台服务器，由 LeaderWorkerSet 作为一组 Pod 一起启动和结束。集群中须有其控制器
 （对象按 v0.10.0 的定义检查过）。各进程通过该组互相找到，不需要 Ray。方案按服务器之间的加速器专用网络计算：
-请按集群提供的方式（RDMA 或 EFA 设备插件，加到容器 `engine` 的 limits 中）把设备分配给 Pod；
-否则各进程走 TCP，方案中的时间不成立。
+以 `k8s/overlays/rdma` 代替基础对象，每个 Pod 便得到服务器 RDMA 设备的一份，名为 `{rdma}`
+（NVIDIA Network Operator 示例中的名称）。请换成集群中的名称（EFA：`vpc.amazonaws.com/efa`）；
+若有第二网络，请给 Pod 加上相应注解。没有这些设备，各进程走 TCP，方案中的时间不成立。
 """,
 }
 
@@ -283,11 +310,13 @@ _POOLS = {
     "en": """Prompts are computed by one pool and answered by the other; the router sends each request to one engine of
 both, and the cache follows over NIXL. Only the router's Service answers users. The router holds the addresses of the
 plan's engines: after a change of their number write the bundle again. The cache needs the network between the pools as
-the plan counts it: give the pods its RDMA devices as your cluster offers them.
+the plan counts it: `k8s/overlays/rdma` in place of the base gives each pod a share of the servers' RDMA devices as
+`{rdma}`, the name in NVIDIA's Network Operator examples; put your cluster's name there.
 """,
     "zh": """提示由一个池计算，回答由另一个池生成；路由器把每个请求送往两池中各一个引擎，缓存经 NIXL 传递。
 只有路由器的 Service 面向用户。路由器中写有方案引擎的地址：数量改变后请重新生成本包。缓存传输需要方案所计的池间网络：
-请按集群提供的方式把 RDMA 设备分配给 Pod。
+以 `k8s/overlays/rdma` 代替基础对象，每个 Pod 便得到服务器 RDMA 设备的一份，名为 `{rdma}`
+（NVIDIA Network Operator 示例中的名称）；请换成集群中的名称。
 """,
 }
 

@@ -6,7 +6,7 @@ import math
 
 from planner.bundle.documents import gateway, naming, operation, pods
 from planner.bundle.documents.alerts import Alert, alerts
-from planner.bundle.documents.backup import Backup, backup
+from planner.bundle.documents.backup import Backup
 from planner.bundle.documents.draft import Draft, Files
 from planner.bundle.words import parts
 from planner.units import GIB, si
@@ -16,9 +16,8 @@ FILES = {"en": "RUNBOOK.md", "zh": "RUNBOOK.zh.md"}
 
 def write(draft: Draft) -> Files:
     """Both languages."""
-    spare = backup(draft)
-    values = figures(draft, spare)
-    return {name: page(draft, language, values, spare) for language, name in FILES.items()}
+    values = figures(draft, draft.spare)
+    return {name: page(draft, language, values, draft.spare) for language, name in FILES.items()}
 
 
 def page(draft: Draft, language: str, values: dict[str, str], spare: Backup | None) -> str:

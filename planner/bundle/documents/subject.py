@@ -56,6 +56,7 @@ class Subject:
     checkpoint_bytes : size of the weights on disk. [B]
     drain_s : time that the longest answer of the plan takes, whole seconds. [s]
     same_catalogs : plan and bundle rest on the same catalogs
+    stands_for : name in requests of another LLM that this one answers for; empty: its own
     """
 
     result: PlanResult
@@ -69,6 +70,7 @@ class Subject:
     drain_s: int
     load_time_s: float
     same_catalogs: bool
+    stands_for: str = ""
 
     @property
     def model(self) -> str:

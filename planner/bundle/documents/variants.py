@@ -30,10 +30,22 @@ HOW = {
     "k8s/overlays": {
         "en": """- `k8s/overlays/spot` in place of the base: an engine ends {spot_drain} s after the notice; longer
   answers are asked again by the gateway. `k8s/overlays/reserved` in place of the base: only servers
-  that Karpenter labels `karpenter.sh/capacity-type: reserved`.""",
+  that Karpenter labels `karpenter.sh/capacity-type: reserved`.
+- `k8s/overlays/shared-weights` in place of the base: one volume of {storage} that a job fills once and all
+  engines read. Set `storageClassName` in its claim.yaml to a class that offers ReadWriteMany. A load is then as
+  fast as that storage; the plan's {load} assumes local drives.
+- `k8s/overlays/local-weights` in place of the base: weights stay in {local_folder} on the servers' own drives
+  (host/nvme-raid.sh), and a replaced server fetches them again. On each server first: `{local_command}`
+- Overlays stack: in the kustomization of one name another in place of `../../base`.""",
         "zh": """- `k8s/overlays/spot` 代替基础对象：引擎在收到回收通知后 {spot_drain} 秒内结束，
   更长的回答由网关重新请求。
-  `k8s/overlays/reserved` 代替基础对象：只用 Karpenter 标为 `karpenter.sh/capacity-type: reserved` 的服务器。""",
+  `k8s/overlays/reserved` 代替基础对象：只用 Karpenter 标为 `karpenter.sh/capacity-type: reserved` 的服务器。
+- `k8s/overlays/shared-weights` 代替基础对象：一个 {storage} 的卷，由一个 Job 写入一次，所有引擎只读。
+  请在 claim.yaml 中把 `storageClassName` 设为支持 ReadWriteMany 的存储类。加载速度取决于该存储；
+  方案的 {load} 按本地盘计算。
+- `k8s/overlays/local-weights` 代替基础对象：权重保存在服务器本地盘的 {local_folder}（host/nvme-raid.sh），
+  更换的服务器会重新下载。每台服务器先执行：`{local_command}`
+- 变体可叠加：在一个变体的 kustomization 中用另一个变体代替 `../../base`。""",
     },
     "k8s/addons/keda": {
         "en": """- `k8s/addons/keda` (2.20.2): {least} to {pods} replicas, one for each {waiting} waiting or
@@ -61,6 +73,15 @@ HOW = {
   one probe. Users ask there, not at the engines.""",
         "zh": """- `k8s/addons/gateway`：两份网关，Service 为 `{name}-gateway`，端口 80，以及一个探测程序。
   用户应请求此处而非引擎。""",
+    },
+    "k8s/addons/backup": {
+        "en": """- `k8s/addons/backup`: {backup_llm} on one accelerator beside the plan's, answering as `{served}` while
+  no replica is up, contexts up to {backup_context} tokens. It holds {backup_share} of the load; for all of it
+  set `replicas: {backup_gpus}`. Put it where a fault of the fleet's servers does not reach it.""",
+        "zh": """- `k8s/addons/backup`：{backup_llm}，占用方案之外的一个加速器，
+  在没有可用副本时以 `{served}` 之名回答，上下文最长 {backup_context} 个 token。
+  它承担负载的 {backup_share}；要承担全部，请设 `replicas: {backup_gpus}`。
+  请放在副本组服务器的故障影响不到的地方。""",
     },
     "k8s/addons/monitoring": {
         "en": """- `k8s/addons/monitoring` (Prometheus operator 0.93.0): what is read of engines, gateway and probe.""",

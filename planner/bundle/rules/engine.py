@@ -41,18 +41,16 @@ STEMS = {"vllm": "vllm", "sglang": "sglang", "trtllm": "tensorrt-llm"}
 
 def gpu_requests(bundle: Bundle) -> Problems:
     """Accelerators are requested as limited, in whole numbers; devices cannot be overcommitted."""
-    asked = 0
     for found in bundle.pods:
         for container in containers(found) + containers(found, initial=True):
             limits, requests = (mapping(dig(container, "resources", key)) for key in ("limits", "requests"))
             for name in sorted(GPU_RESOURCES & (set(limits) | set(requests))):
-                asked += 1
                 most, least = whole(limits.get(name)), whole(requests.get(name))
                 if not most or most != least:
                     text = f"{name}: request {requests.get(name)} and limit {limits.get(name)} must be equal counts"
                     yield Finding("gpu-requests", found.file, "error", text)
-    if not asked:
-        yield Finding("gpu-requests", "k8s", "error", "no container requests an accelerator")
+    if not bundle.fleet:
+        yield Finding("gpu-requests", "k8s", "error", "no container of the fleet has an accelerator")
 
 
 def resource_keys(bundle: Bundle) -> Problems:
@@ -65,17 +63,26 @@ def resource_keys(bundle: Bundle) -> Problems:
 
 
 def gpu_total(bundle: Bundle) -> Problems:
-    """Pods times accelerators per pod is what the plan pays for."""
+    """Pods times accelerators per pod is what the plan pays for; the backup has the few that plan.json tells."""
     total = bundle.number("gpus_total")
-    found = sum(gpus_per_pod(pods) * (pods.count or 0) for pods in bundle.engines)
+    found, beside = (_accelerators(bundle, backup) for backup in (False, True))
     if total is not None and found != total:
         yield Finding("gpu-total", "k8s", "error", f"{found} accelerators requested, the plan has {total:g}")
+    spare = whole(dig(bundle.record, "backup", "gpus")) or 0
+    if beside != spare:
+        yield Finding("gpu-total", "k8s", "error", f"{beside} accelerators for the backup, plan.json says {spare}")
     plan = mapping(bundle.record.get("plan"))
     sizes = [_per_server(pool) for pool in items(plan.get("pools")) or [plan]]
-    for pods in bundle.engines:
+    for pods in bundle.fleet:
         if None not in sizes and gpus_per_pod(pods) not in sizes:
             text = f"{gpus_per_pod(pods)} accelerators per pod, a server of the plan has {sizes}"
             yield Finding("gpu-total", pods.file, "error", text)
+
+
+def _accelerators(bundle: Bundle, backup: bool) -> int:
+    """Requested by the fleet, or by its backup."""
+    chosen = [pods for pods in bundle.engines if (pods not in bundle.fleet) == backup]
+    return sum(gpus_per_pod(pods) * (pods.count or 0) for pods in chosen)
 
 
 def parallel_sizes(bundle: Bundle) -> Problems:

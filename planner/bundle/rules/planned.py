@@ -33,7 +33,7 @@ def as_planned(bundle: Bundle) -> Problems:
     for kind in SERVED:
         if kind not in kinds:
             yield Finding("as-planned", "k8s/base", "error", f"has no {kind}")
-    for found in bundle.engines:
+    for found in bundle.fleet:
         layout = _layout(bundle, found)
         for container in containers(found):
             given = options(arguments(container))

@@ -85,18 +85,20 @@ def volumes(bundle: Bundle) -> Problems:
 def references(bundle: Bundle) -> Problems:
     """Accounts and priorities exist; what variables name and the bundle does not hold is created by hand."""
     held = {(f.kind, f.name) for f in bundle.objects} | generated(bundle)
+    told: set[tuple[str, str]] = set()
     for found in bundle.pods:
         for kind, key in (("ServiceAccount", "serviceAccountName"), ("PriorityClass", "priorityClassName")):
             name = found.spec.get(key)
             if name is not None and (kind, str(name)) not in held and not str(name).startswith("system-"):
                 yield Finding("references", found.file, "error", f"no {kind} {name!r}")
-        for kind, name in sorted(_wanted(found) - held):
+        missing = _wanted(found) - held - told
+        told |= missing
+        for kind, name in sorted(missing):
             yield Finding("references", found.file, "not_checked", f"create {kind} {name}: README.md says how")
 
 
 def probes(bundle: Bundle) -> Problems:
     """Whatever opens a port has all three probes, and the engine's startup probe outlasts loading."""
-    load_s = bundle.number("load_time_s")
     for found in bundle.pods:
         if found.owner.kind not in SERVING or found.role == "worker":
             continue
@@ -105,9 +107,10 @@ def probes(bundle: Bundle) -> Problems:
                 if not isinstance(container.get(probe), dict):
                     yield Finding("probes", found.file, "error", f"container {container.get('name')} has no {probe}")
     for found in bundle.engines:
+        load_s = bundle.number("load_time_s") if found in bundle.fleet else dig(bundle.record, "backup", "load_time_s")
         for start in (mapping(container.get("startupProbe")) for container in containers(found)):
             budget_s = (whole(start.get("periodSeconds", 10)) or 0) * (whole(start.get("failureThreshold", 3)) or 0)
-            if start and load_s is not None and budget_s < load_s:
+            if start and isinstance(load_s, int | float) and budget_s < load_s:
                 text = f"the startup probe gives up after {budget_s} s, loading takes {load_s:.0f} s"
                 yield Finding("probes", found.file, "error", text)
 
