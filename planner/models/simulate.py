@@ -228,18 +228,22 @@ def _run(
                     room_kv -= needs[head]
                     head += 1
                     due = arrivals[head]
-                chunk = left if left < room else room
-                begin = length - left
-                twice_pairs += chunk * (begin + begin + chunk)
-                left -= chunk
-                room -= chunk
-            prompt = budget - beside - room
+                if left < room:
+                    twice_pairs += left * (length + length - left)
+                    prompt += left
+                    room -= left
+                    left = 0
+                else:
+                    twice_pairs += room * (length + length - left - left + room)
+                    prompt += room
+                    left -= room
+                    break
 
         if prompt:  # walk one step
             read = context if mixed else 0
             if linear is not None:
                 rows = prompt + beside
-                segment = bisect_right(inner, rows)
+                segment = bisect_right(inner, rows) if inner else 0
                 walked_s = offsets[segment] + slopes[segment] * rows
                 walked_s += sequence_s * beside + context_s * read + half_pair_s * twice_pairs
                 time += walked_s if walked_s > least_s else least_s
@@ -248,7 +252,8 @@ def _run(
             if mixed:
                 now += one
                 context += decoding
-            while answering < (head - 1 if left else head):
+            whole = head - 1 if left else head
+            while answering < whole:
                 first[answering] = time
                 heappush(completions, now + ends[answering])
                 decoding += 1

@@ -21,7 +21,8 @@ Item = TypeVar("Item")
 Out = TypeVar("Out")
 Progress = Callable[[int, int], None]  # done, of how many
 
-CHUNKS_PER_WORKER = 8  # enough to even out, few enough to send what they share once
+CHUNKS_PER_WORKER = 8  # few enough to send what they share once
+LAST_SHARE = 2  # towards the end, chunks of 1/so many of what is left for each worker: all end together
 RETRIES = 3
 MOST_WORKERS = 512
 CONNECT_S = 10
@@ -91,8 +92,12 @@ def _told(result: Out, progress: Progress, done: int, total: int) -> Out:
 
 
 def _chunks(numbers: list[int], workers: int) -> list[list[int]]:
-    size = max(-(-len(numbers) // (workers * CHUNKS_PER_WORKER)), 1)
-    return [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]
+    most, begin, found = -(-len(numbers) // (workers * CHUNKS_PER_WORKER)), 0, []
+    while begin < len(numbers):
+        size = max(min(most, (len(numbers) - begin) // (LAST_SHARE * workers)), 1)
+        found.append(numbers[begin : begin + size])
+        begin += size
+    return found
 
 
 def _gather(

@@ -12,7 +12,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from planner.errors import WorkloadError
-from planner.search.spread import Workers, spread
+from planner.search.spread import Workers, _chunks, spread
 
 NUMBERS = list(range(40))
 ROOTS = [math.isqrt(n) for n in NUMBERS]
@@ -39,6 +39,17 @@ def test_any_number_of_processes_gives_the_same(processes: int) -> None:
     told: list[int] = []
     assert spread(math.isqrt, NUMBERS, Workers(processes), lambda done, total: told.append(done)) == ROOTS
     assert told == sorted(told) and told[-1] == 40
+
+
+@pytest.mark.parametrize(("count", "workers"), [(1, 2), (25, 2), (97, 2), (5000, 3)])
+def test_chunks_end_with_single_items(count: int, workers: int) -> None:
+    """All items once and in order; nobody waits for more than one item of another at the end."""
+    chunks = _chunks(list(range(count)), workers)
+    assert [number for chunk in chunks for number in chunk] == list(range(count))
+    sizes = [len(chunk) for chunk in chunks]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-workers:] == [1] * min(workers, count)
+    assert len(chunks) <= max(4 * workers * 8, count if count < 32 else 0)
 
 
 def test_nothing_to_do() -> None:
