@@ -43,6 +43,12 @@ def catalog() -> Catalog:
     return load_catalog()
 
 
+@pytest.fixture(autouse=True)
+def _main_module_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest leaves its script as `__main__`, which spawned workers of a later test would run again."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 @pytest.fixture
 def run_cli(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CommandResult]:
     """Function that runs `planner ARGUMENTS` in this process: `run_cli("plan", "--json")`."""

@@ -27,6 +27,8 @@ class Claims:
     claims: tuple[Claim, ...]
     refused: tuple[RefusedClaim, ...]
     folder: Path | None = None
+    title_zh: str = ""
+    source_zh: str = ""
 
 
 def shipped() -> dict[str, Path]:
@@ -96,7 +98,7 @@ def parse_claims(table: dict[str, Any], where: str, folder: Path | None = None) 
         except WorkloadError as error:
             refused.append(RefusedClaim(id=id, reason=str(error)))
         seen.add(id)
-    return Claims(file.title, file.source, tuple(claims), tuple(refused), folder)
+    return Claims(file.title, file.source, tuple(claims), tuple(refused), folder, file.title_zh, file.source_zh)
 
 
 def _missing(error: ValidationError) -> str:

@@ -40,24 +40,34 @@ CHECKERS: dict[str, Callable[[Any, Context], Finding]] = {
 }
 
 
-def audit(claims: Claims, catalog: Catalog, translate: Translate = str) -> AuditResult:
-    """Verdicts of all claims; those that cannot be computed are refused one by one, the others stand."""
+def audit(claims: Claims, catalog: Catalog, translate: Translate = str, language: str = "en") -> AuditResult:
+    """Verdicts of all claims; those that cannot be computed are refused one by one, the others stand.
+
+    Parameters
+    ----------
+    translate, language : of what is said, and of the claims' own words where the file has them in Chinese.
+    """
     context = Context(catalog, translate, claims.folder)
     found: list[Audited] = []
     refused = list(claims.refused)
     for claim in claims.claims:
         try:
-            found.append(_audited(claim, CHECKERS[claim.kind](claim, context)))
+            found.append(_audited(claim, CHECKERS[claim.kind](claim, context), language))
         except PlannerError as error:
             refused.append(RefusedClaim(id=claim.id, reason=str(error)))
     return AuditResult(
-        title=claims.title, source=claims.source, catalog_sha256=catalog.sha256, claims=tuple(found),
+        title=_in(language, claims.title, claims.title_zh), source=_in(language, claims.source, claims.source_zh),
+        catalog_sha256=catalog.sha256, claims=tuple(found),
         refused=tuple(refused),
     )  # fmt: skip
 
 
-def _audited(claim: Claim, found: Finding) -> Audited:
+def _in(language: str, text: str, chinese: str) -> str:
+    return chinese if language == "zh" and chinese else text
+
+
+def _audited(claim: Claim, found: Finding, language: str) -> Audited:
     return Audited(
-        id=claim.id, text=claim.text, kind=claim.kind, stated=found.stated, unit=found.unit, computed=found.computed,
-        verdict=found.verdict, reason=found.reason, evidence=found.evidence,
+        id=claim.id, text=_in(language, claim.text, claim.text_zh), kind=claim.kind, stated=found.stated,
+        unit=found.unit, computed=found.computed, verdict=found.verdict, reason=found.reason, evidence=found.evidence,
     )  # fmt: skip

@@ -28,9 +28,9 @@ def audit(claims: str, template: bool, out: Path | None, force: bool, as_json: b
     if template:
         click.echo(auditing.template(), nl=False)
         return
-    _ = translator(language_from_environment())
-    catalog = load_catalog()
-    found = auditing.audit(auditing.read_claims(claims), catalog, _)
+    language = language_from_environment()
+    _, catalog = translator(language), load_catalog()
+    found = auditing.audit(auditing.read_claims(claims), catalog, _, language)
     if out is not None:
         auditing.write(found, out, catalog.as_of, _, force)
     if as_json:

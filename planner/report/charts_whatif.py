@@ -153,5 +153,42 @@ def fleet_chart(rows: Rows, palette: Palette, _: Translate) -> Spec:
     }
 
 
+def sweep_chart(rows: Rows, field: str, series: str, palette: Palette, _: Translate) -> Spec:
+    """Cost of the best plan over the values of one field, a line for each value of a second one.
+
+    Parameters
+    ----------
+    rows : `x`, `series`, `plan`, `usd` in the order of the values; without a plan there is no row. [USD/month]
+    field, series : names of the fields; the second may be empty.
+    """
+    numbers = all(isinstance(row["x"], int | float) for row in rows)
+    x = {"field": "x", "type": "quantitative" if numbers else "ordinal", "title": field, "sort": None,
+         "scale": {"zero": False} if numbers else {}, "axis": {"labelAngle": 0}}  # fmt: skip
+    lines = list(dict.fromkeys(row["series"] for row in rows))
+    colour = {
+        "field": "series", "type": "nominal", "scale": {"domain": lines, "range": _cycled(palette, len(lines))},
+        "legend": {"title": series, "orient": "top", "columns": 3} if series else None,
+    }  # fmt: skip
+    tips = [{"field": "x", "title": field}, {"field": "plan", "title": _("Plan")},
+            {"field": "usd", "title": _("USD a month"), "format": "$,.0f"}]  # fmt: skip
+    tips += [{"field": "series", "title": series}] if series else []
+    return {
+        "$schema": SCHEMA,
+        "height": CURVE_PX,
+        "data": {"values": [dict(row) for row in rows]},
+        "mark": {"type": "line", "strokeWidth": 2.5, "point": {"size": 60}},
+        "encoding": {
+            "x": x,
+            "y": {"field": "usd", "type": "quantitative", "title": _("USD a month"), "axis": {"format": "$,.0f"}},
+            "color": colour,
+            "tooltip": tips,
+        },
+    }
+
+
+def _cycled(palette: Palette, count: int) -> list[str]:
+    return [palette.lines[n % len(palette.lines)] for n in range(count)]
+
+
 def _plain_axis() -> Spec:
     return {"labelLimit": 260, "labelOverlap": False, "ticks": False, "domain": False}

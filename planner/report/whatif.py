@@ -133,6 +133,21 @@ def _driver_table(title: str, drivers: tuple[Driver, ...], words: dict[str, str]
     return TextTable(title, (_("Part"), "$"), (*rows, (_("Together"), f"{whole:+,.0f}")))
 
 
+def cases_sentence(answer: Comparison, _: Translate) -> str:
+    """The span of costs over the cases, and how many have no plan."""
+    known = [case for case in answer.cases if case.outcome is not None]
+    if not known:
+        return _("None of {n} cases has a plan.").format(n=len(answer.cases))
+    low, high = (end(known, key=lambda case: case.outcome.usd_per_month if case.outcome else 0.0) for end in (min, max))
+    assert low.outcome is not None and high.outcome is not None
+    text = _("{n} cases: from {low} a month ({first}) to {high} ({last}).").format(
+        n=len(answer.cases), low=usd(low.outcome.usd_per_month), first=low.name, high=usd(high.outcome.usd_per_month),
+        last=high.name,
+    )  # fmt: skip
+    missing = len(answer.cases) - len(known)
+    return text + (" " + _("{n} have no plan.").format(n=missing) if missing else "")
+
+
 def comparison_table(answer: Comparison, _: Translate) -> TextTable:
     """Cases side by side."""
     headings = (

@@ -20,6 +20,7 @@ class ClaimBase(Strict):
 
     id: ClaimId
     text: Text = Field(max_length=400, description="the claim in words")
+    text_zh: str = Field("", max_length=400, description="the same in Chinese, for a document in Chinese")
     tolerance: float = Field(0.02, ge=0, le=0.5, description="relative difference that rounding explains [-]")
 
 
@@ -298,4 +299,6 @@ class ClaimsFile(Strict):
 
     title: Text = Field(max_length=200)
     source: str = Field("", max_length=500)
+    title_zh: str = Field("", max_length=200)
+    source_zh: str = Field("", max_length=500)
     claims: tuple[dict[str, Any], ...] = Field(min_length=1, max_length=1000)

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from planner.errors import OutputError, WorkloadError
 from planner.schema import Strict
 from planner.search.change import Change, Question
-from planner.workloads import MAX_FILE_BYTES, load_workload, parse_workload
+from planner.workloads import MAX_FILE_BYTES, load_workload, parse_workload, presets
 
 SetValue = float | int | str | bool | list[str] | list[int]
 
@@ -39,17 +39,40 @@ def read_scenario(path: Path, base: Question) -> tuple[str, Question, tuple[Chan
     WorkloadError
         Naming file, field, value and what is allowed.
     """
-    table = _table(path)
+    return _parsed(_table(path), path.name, base)
+
+
+def uploaded_scenario(content: bytes, name: str, base: Question) -> tuple[str, Question, tuple[Change, ...]]:
+    """The same of bytes that a visitor sent, who may name presets and no files of the server.
+
+    Raises
+    ------
+    WorkloadError
+        Naming file, field, value and what is allowed.
+    """
+    if len(content) > MAX_FILE_BYTES:
+        raise WorkloadError(f"{name} is larger than {MAX_FILE_BYTES:,} bytes: not a scenario file.")
+    try:
+        table = tomllib.loads(content.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
+        raise WorkloadError(f"{name} is not valid TOML: {error}.") from None
+    start = table.get("workload", "")
+    if start and start not in presets():
+        raise WorkloadError(f"{name}: workload {str(start)[:60]!r}: give one of {', '.join(presets())}, or none.")
+    return _parsed(table, name, base)
+
+
+def _parsed(table: dict[str, Any], file: str, base: Question) -> tuple[str, Question, tuple[Change, ...]]:
     if "set" not in table and "llm" in table:
-        workload = parse_workload(table, path.name)
-        return workload.name or path.stem, Question(workload, base.catalog), ()
+        workload = parse_workload(table, file)
+        return workload.name or Path(file).stem, Question(workload, base.catalog), ()
     try:
         scenario = Scenario.model_validate(table)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "the file"
         raise WorkloadError(
-            f"{path.name}: {field}: {first['msg']}.\n"
+            f"{file}: {field}: {first['msg']}.\n"
             '  A scenario has name = "…" and a table [set] of "field" = value; planner whatif --save FILE writes one.'
         ) from None
     start = Question(load_workload(scenario.workload), base.catalog) if scenario.workload else base
@@ -67,6 +90,13 @@ def _table(path: Path) -> dict[str, Any]:
         raise WorkloadError(f"cannot read scenario {path}: {error}.") from None
 
 
+def scenario_text(name: str, changes: Sequence[Change]) -> str:
+    """Changes as a scenario file."""
+    lines = [f"name = {json.dumps(name, ensure_ascii=False)}", "", "[set]"]
+    lines += [f"{json.dumps(c.field)} = {json.dumps(c.asked, ensure_ascii=False)}" for c in changes]
+    return "\n".join(lines) + "\n"
+
+
 def write_scenario(path: Path, name: str, changes: Sequence[Change], force: bool = False) -> None:
     """Write changes as a scenario file; beside, then renamed.
 
@@ -77,11 +107,9 @@ def write_scenario(path: Path, name: str, changes: Sequence[Change], force: bool
     """
     if path.exists() and not force:
         raise OutputError(f"{path} exists.\n  Choose another --save, or replace it with --force.")
-    lines = [f"name = {json.dumps(name, ensure_ascii=False)}", "", "[set]"]
-    lines += [f"{json.dumps(c.field)} = {json.dumps(c.asked, ensure_ascii=False)}" for c in changes]
     beside = path.with_name(f".{path.name}.new")
     try:
-        beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        beside.write_text(scenario_text(name, changes), encoding="utf-8")
         beside.replace(path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}.") from None

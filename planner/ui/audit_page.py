@@ -12,7 +12,7 @@ from planner.audit.claims import ARTICLE, MAX_BYTES, Claims, parse_claims
 from planner.audit.document import as_markdown, as_workbook
 from planner.errors import PlannerError, WorkloadError
 from planner.report import audit as told
-from planner.schema import AuditResult
+from planner.schema import Audited, AuditResult
 from planner.ui.session import Translate, catalog, language, plain, translate
 
 
@@ -26,10 +26,11 @@ def page() -> None:
         st.error(plain(str(error)), icon=":material/block:")
         return
     st.markdown(f"**{plain(found.title)}.** {plain(told.headline(found, _))}")
-    _table(found, _)
+    shown = _chosen(found, _)
+    _table(shown, _)
     for line in told.refusals(found, _):
         st.warning(plain(line))
-    _evidence(found, _)
+    _evidence(shown, _)
     _downloads(found, _)
 
 
@@ -41,7 +42,7 @@ def _result(_: Translate) -> AuditResult:
     if own is None:
         return _article(language(), catalog().sha256)
     with st.spinner(_("Computing…")):
-        return audit(_uploaded(own.getvalue(), own.name), catalog(), _)
+        return audit(_uploaded(own.getvalue(), own.name), catalog(), _, language())
 
 
 def _uploaded(content: bytes, name: str) -> Claims:
@@ -56,19 +57,39 @@ def _uploaded(content: bytes, name: str) -> Claims:
 
 @st.cache_data(max_entries=4, show_spinner="…")
 def _article(tongue: str, sha256: str) -> AuditResult:
-    return audit(read_claims(ARTICLE), catalog(), translate())
+    return audit(read_claims(ARTICLE), catalog(), translate(), tongue)
 
 
-def _table(found: AuditResult, _: Translate) -> None:
-    rows = [told.cells(one, _) for one in found.claims]
-    frame = pd.DataFrame(rows, columns=list(told.headings(_)))
-    st.dataframe(frame, hide_index=True, width="stretch", height=min(38 * (len(rows) + 1), 720))
+def _chosen(found: AuditResult, _: Translate) -> list[Audited]:
+    """Claims of the verdicts that the reader picks; none picked: all."""
+    words = told.verdict_words(_)
+    counts = {verdict: n for verdict, n in found.counts().items() if n}
+    picked = st.pills(
+        _("Verdict"), list(counts), selection_mode="multi", key="audit-verdicts", label_visibility="collapsed",
+        format_func=lambda verdict: f"{told.MARKS[verdict]} {words[verdict]} · {counts[verdict]}",
+    )  # fmt: skip
+    return [one for one in found.claims if not picked or one.verdict in picked]
 
 
-def _evidence(found: AuditResult, _: Translate) -> None:
+def _table(claims: list[Audited], _: Translate) -> None:
+    """What is stated beside what it should be; why stands with the evidence below, where long text wraps."""
+    id, verdict, stated, computed, words, _why = told.headings(_)
+    rows = [told.cells(one, _) for one in claims]
+    columns = {
+        id: [row[0] for row in rows], verdict: [row[1] for row in rows], words: [row[4] for row in rows],
+        stated: [row[2] for row in rows], computed: [row[3] for row in rows],
+    }  # fmt: skip
+    widths = {id: st.column_config.Column(width=60), words: st.column_config.Column(width=420)}
+    st.dataframe(
+        pd.DataFrame(columns), hide_index=True, width="stretch", height=min(38 * (len(rows) + 1), 720),
+        column_config=widths,
+    )  # fmt: skip
+
+
+def _evidence(claims: list[Audited], _: Translate) -> None:
     """Each claim opens its reason and the rows behind it."""
-    st.markdown("## " + plain(_("Evidence")), anchors=False)
-    for one in found.claims:
+    st.markdown("## " + plain(_("Why, and the evidence")), anchors=False)
+    for one in claims:
         with st.expander(f"{one.id} · {told.verdict_words(_)[one.verdict]} · {plain(one.text)}"):
             if one.reason:
                 st.markdown(plain(one.reason))

@@ -12,8 +12,9 @@ from planner.report.charts_whatif import parts_chart
 from planner.report.tables import TextTable
 from planner.schema import WhatIf, Workload
 from planner.search.change import Question, parse_change
+from planner.search.scenarios import scenario_text
 from planner.search.whatif import whatif
-from planner.ui import horizon_view, inputs, risk_view
+from planner.ui import cases_view, horizon_view, inputs, risk_view
 from planner.ui.session import Translate, catalog, palette, plain, translate
 
 
@@ -25,14 +26,14 @@ def page() -> None:
     except PlannerError as error:
         refuse(str(error), _)
         return
-    names = {"change": _("One change"), "risk": _("How sure"), "years": _("Years ahead")}
+    names = {"change": _("One change"), "cases": _("Side by side"), "risk": _("How sure"), "years": _("Years ahead")}
     view = st.segmented_control(
         _("View"), list(names), format_func=names.__getitem__, default="change", key="whatif-view",
         required=True, label_visibility="collapsed",
     )  # fmt: skip
-    show = {"change": _change, "risk": risk_view.show, "years": horizon_view.show}[view or "change"]
+    show = {"change": _change, "cases": cases_view.show, "risk": risk_view.show, "years": horizon_view.show}
     try:
-        show(workload, _)
+        show[view or "change"](workload, _)
     except PlannerError as error:
         refuse(str(error), _)
 
@@ -78,6 +79,11 @@ def _change(workload: Workload, _: Translate) -> None:
         st.info(_("Choose a change, or write one."))
         return
     _show(_answer(workload.model_dump_json(), tuple(texts), keep, catalog().sha256), _)
+    changes = [parse_change(text) for text in texts]
+    st.download_button(
+        _("Save as a scenario"), scenario_text(" ".join(texts)[:80], changes), "scenario.toml", "application/toml",
+        icon=":material/save:", on_click="ignore",
+    )  # fmt: skip
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from planner.audit.expressions import evaluate
 from planner.audit.verdicts import CHECKERS
 from planner.catalog import Catalog
 from planner.errors import OutputError, PlannerError, WorkloadError
+from planner.i18n import translator
 from planner.schema import AuditResult
 
 SPEC = {
@@ -159,3 +161,14 @@ def test_documents_are_the_same_each_time_and_never_half(catalog: Catalog, tmp_p
         with pytest.raises(OutputError):
             write(found, tmp_path / name, catalog.as_of, str)
     assert [path.name for path in tmp_path.iterdir()] == ["a.md"]
+
+
+def test_a_document_in_chinese_has_the_claims_in_chinese(catalog: Catalog) -> None:
+    """Every shipped claim has its words in both languages; a claim without Chinese keeps its own."""
+    shipped = read_claims("article")
+    assert shipped.title_zh and all(claim.text_zh for claim in shipped.claims)
+    few = replace(shipped, claims=shipped.claims[:1])
+    page = as_markdown(audit(few, catalog, translator("zh"), "zh"), translator("zh"))
+    assert shipped.claims[0].text_zh in page and shipped.claims[0].text not in page
+    own = parse_claims({"title": "t", "claims": [SPEC]}, "t")
+    assert audit(own, catalog, translator("zh"), "zh").claims[0].text == "t"

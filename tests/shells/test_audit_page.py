@@ -35,6 +35,14 @@ def test_the_article_stands_first_with_its_evidence() -> None:
     assert len(app.expander) == 30  # one for each claim, and the upload
 
 
+def test_verdicts_are_picked() -> None:
+    app = opened()
+    app.button_group(key="audit-verdicts").set_value(["refuted"])
+    app.run()
+    assert not app.exception
+    assert len(app.dataframe[0].value) == len(app.expander) - 1 == 15
+
+
 def test_an_upload_is_data_and_nothing_else() -> None:
     found = audit_page._uploaded(template().encode(), "quote.toml")
     assert not found.refused

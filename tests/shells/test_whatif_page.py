@@ -7,11 +7,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from planner.catalog import Catalog
+from planner.errors import WorkloadError
 from planner.i18n import translator
 from planner.report import charts
-from planner.report.charts_whatif import chance_chart, fleet_chart, parts_chart, tornado_chart
+from planner.report.charts_whatif import chance_chart, fleet_chart, parts_chart, sweep_chart, tornado_chart
 from planner.search.change import Change, Question
+from planner.search.scenarios import scenario_text, uploaded_scenario
 from planner.search.whatif import whatif
+from planner.ui import cases_view
 from planner.workloads import load_workload
 
 TIMEOUT_S = 90
@@ -99,6 +102,33 @@ def test_years_ahead() -> None:
     assert any("b200" in str(frame.value) for frame in app.dataframe)
 
 
+def test_values_of_two_fields_side_by_side() -> None:
+    app = view(opened(), "cases")
+    app.text_input(key="cases-first").set_value("traffic.rate_per_s=5,10")
+    app.text_input(key="cases-second").set_value("cloud.all=-20%,x1")
+    run(app)
+    assert headline(app).startswith("# 4 cases")
+    assert len(app.dataframe[0].value) == 4 and len(app.get("vega_lite_chart")) == 1
+    for text in ("traffic.rate_per_s", "nonsense=1,2", "traffic.rate_per_s=" + ",".join(map(str, range(1, 31)))):
+        app.text_input(key="cases-first").set_value(text)
+        run(app)
+        assert app.warning and "cannot be answered" in app.warning[0].value
+
+
+def test_sent_scenarios_stand_beside_the_question(catalog: Catalog) -> None:
+    base = load_workload("default", {"limits.accelerators": ["h200"], "limits.engines": ["vllm"]})
+    twice = scenario_text("twice", [Change("traffic.rate_per_s", "x2")]).encode()
+    answer = cases_view._compared(base, [("a.toml", twice)])
+    assert [case.name for case in answer.cases] == [base.name, "twice"]
+    one, two = (case.outcome for case in answer.cases)
+    assert one is not None and two is not None and two.usd_per_month > one.usd_per_month
+    with pytest.raises(WorkloadError, match="another name"):
+        cases_view._compared(base, [("a.toml", twice), ("b.toml", twice)])
+    for content in (b"\xff", b"x", b"name = 'n'", b"name = 'n'\nworkload = '/etc/passwd'\n[set]\na = 1"):
+        with pytest.raises(WorkloadError, match=r"c\.toml"):
+            uploaded_scenario(content, "c.toml", Question(base, catalog))
+
+
 def test_speaks_chinese() -> None:
     assert "每月" in headline(opened(lang="zh"))
 
@@ -110,6 +140,8 @@ def test_charts_are_valid() -> None:
         parts_chart([{"name": "load", "usd": 5.0}, {"name": "price", "usd": -2.0}], charts.LIGHT, _),
         tornado_chart([bar], 6.0, "cost", "$,.0f", charts.DARK, _),
         chance_chart([{"plan": "1", "chance": 0.5, "usd": 10.0}], 12.0, charts.LIGHT, _),
+        sweep_chart([{"x": "a", "series": "", "plan": "p", "usd": 5.0}], "f", "", charts.LIGHT, _),
+        sweep_chart([{"x": 1.0, "series": "2", "plan": "p", "usd": 5.0}], "f", "g", charts.DARK, _),
         fleet_chart([{"year": 1, "what": "owned", "servers": 3}], charts.LIGHT, _),
     )
     for spec in specs:

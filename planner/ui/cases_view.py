@@ -1,0 +1,103 @@
+"""Side by side: values of one or two fields tried, and saved scenarios compared."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from planner.errors import WorkloadError
+from planner.report import whatif as told
+from planner.report.charts_whatif import sweep_chart
+from planner.schema import Workload
+from planner.schema.whatif import Case, Comparison
+from planner.search.change import Question, apply
+from planner.search.scenarios import uploaded_scenario
+from planner.search.whatif import compare, sweep
+from planner.ui.session import Translate, catalog, palette, plain
+
+MOST_CASES, MOST_FILES = 25, 6
+
+
+def show(workload: Workload, _: Translate) -> None:
+    """Scenario files where there are some, else the sweep."""
+    left, right = st.columns(2)
+    load = "traffic.concurrency" if workload.traffic.concurrency is not None else "traffic.rate_per_s"
+    first = left.text_input(_("Values to try, FIELD=A,B,C"), f"{load}=x0.5,x1,x2,x4", key="cases-first")
+    second = right.text_input(
+        _("Values of a second field"), placeholder="slo.tpot_p99_s=0.025,0.05,0.1", key="cases-second"
+    )
+    with st.expander(_("Compare scenario files instead")):
+        files = st.file_uploader(
+            _("Scenarios of `planner whatif --save`, or workloads"), ["toml"], accept_multiple_files=True,
+            max_upload_size=1, key="cases-files",
+        )  # fmt: skip
+    if files:
+        _show(_compared(workload, [(file.name, file.getvalue()) for file in files]), _)
+        return
+    answer = _swept(workload.model_dump_json(), (first.strip(), second.strip()), catalog().sha256)
+    _show(answer, _, chart=True)
+
+
+@st.cache_resource(max_entries=32, show_spinner="…")
+def _swept(workload_json: str, texts: tuple[str, ...], catalog_sha256: str) -> Comparison:
+    fields: dict[str, list[str]] = {}
+    for text in filter(None, texts):
+        field, _, values = text.partition("=")
+        found = [part.strip() for part in values.split(",") if part.strip()]
+        if not field.strip() or not found or field.strip() in fields:
+            raise WorkloadError(f"{text[:80]}: give FIELD=A,B,C, such as traffic.rate_per_s=5,10,20, each field once.")
+        fields[field.strip()] = found
+    count = 1
+    for found in fields.values():
+        count *= len(found)
+    if count > MOST_CASES:
+        raise WorkloadError(
+            f"{count} combinations: at most {MOST_CASES} on this page.\n  More: planner whatif --sweep FIELD=A,B,C"
+        )
+    return sweep(Question(Workload.model_validate_json(workload_json), catalog()), fields)
+
+
+def _compared(workload: Workload, files: list[tuple[str, bytes]]) -> Comparison:
+    """The question at hand and the scenarios that a visitor sent."""
+    if len(files) > MOST_FILES:
+        raise WorkloadError(f"{len(files)} files: at most {MOST_FILES}.")
+    base = Question(workload, catalog())
+    cases = {workload.name or workload.llm: apply(base, ())}
+    for file, content in files:
+        name, start, changes = uploaded_scenario(content, file, base)
+        if name in cases:
+            raise WorkloadError(f"{file}: a scenario named {name!r} is there already.\n  Give it another name.")
+        cases[name] = apply(start, changes)
+    return compare(cases)
+
+
+def _show(answer: Comparison, _: Translate, chart: bool = False) -> None:
+    from planner.ui.whatif_page import table
+
+    st.markdown(f"# {plain(told.cases_sentence(answer, _))}", anchors=False)
+    rows = _rows(answer)
+    if chart and rows:
+        title = _("Cost of the best plan")
+        with st.container(border=True):
+            st.markdown(f"**{plain(title)}**")
+            second = answer.fields[1] if len(answer.fields) > 1 else ""
+            st.vega_lite_chart(sweep_chart(rows, answer.fields[0], second, palette(), _), alt=title)
+    table(told.comparison_table(answer, _))
+    for case in answer.cases:
+        if case.refusal:
+            st.warning(plain(f"{case.name}: {told.reason(case.refusal)}"), icon=":material/block:")
+
+
+def _rows(answer: Comparison) -> list[dict[str, object]]:
+    def value(case: Case, n: int) -> object:
+        return case.values.get(answer.fields[n]) if n < len(answer.fields) else ""
+
+    return [
+        {
+            "x": value(case, 0),
+            "series": str(value(case, 1)),
+            "plan": f"{case.outcome.gpus_total} × {case.outcome.accelerator} {case.outcome.layout}",
+            "usd": case.outcome.usd_per_month,
+        }
+        for case in answer.cases
+        if case.outcome is not None
+    ]
