@@ -7,10 +7,10 @@ TEMPLATE := planner/locale/planner.pot
 AIPERF := .venv-aiperf
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench aiperf format calibrate docs messages clean
+.PHONY: help run test check screenshots bench aiperf format calibrate docs messages clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/.installed ## Plan DeepSeek-R1 with the default workload, then start the dashboard
 	$(PYTHON_IN) -m planner plan
@@ -25,6 +25,9 @@ check: $(VENV)/.installed-dev ## Lint, format, types, catalogs, and the wheel ou
 	$(PYTHON_IN) -m mypy
 	$(PYTHON_IN) -m planner catalog check
 	bash .ci/check_wheel.sh $(PYTHON_IN)
+
+screenshots: $(VENV)/.installed-dev ## Pictures of every page in both languages, both themes, three widths (LOOKS=--some: four looks)
+	$(PYTHON_IN) -m tests.screenshots build/screenshots $(LOOKS)
 
 bench: $(VENV)/.installed ## Speed and memory, printed
 	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(PYTHON_IN) "$$script"; done

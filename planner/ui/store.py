@@ -1,4 +1,4 @@
-"""Saved questions by name, through Streamlit's SQL connection: SQLite by default, PostgreSQL by secrets.toml.
+"""Saved questions by name, through Streamlit's SQL connection: SQLite by default, PostgreSQL by configuration.
 
 A row holds an owner, a name and a question as the link would hold it; answers are computed again. The owner is the
 reader's login where one is configured, else everybody who reaches this dashboard shares one shelf.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from planner.errors import WorkloadError
+from planner.errors import PlannerError, WorkloadError
 from planner.schema import Workload
 from planner.ui import login
 from planner.workloads import parse_workload
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
 CONNECTION = "scenarios"
+LOCK = 0x11CA9AC17  # any number that is this planner's own
 MOST_SAVED, MOST_NAME, MOST_BYTES = 200, 80, 20_000
 # Each step brings the tables from one version to the next; a step that has shipped never changes.
 MIGRATIONS = (
@@ -44,11 +46,10 @@ class Saved:
 
 
 class Store:
-    """The shelf of one owner."""
+    """The shelf of one owner, on tables that are migrated."""
 
     def __init__(self, engine: Engine, owner: str = ""):
         self.engine, self.owner = engine, owner
-        migrate(engine)
 
     def save(self, name: str, workload: Workload, note: str = "") -> None:
         """Keep a question; the same name replaces what it held.
@@ -102,6 +103,8 @@ def migrate(engine: Engine) -> None:
     from sqlalchemy import text
 
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":  # servers that start together take turns
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         connection.execute(text("CREATE TABLE IF NOT EXISTS planner_schema (version INTEGER NOT NULL)"))
         done = connection.execute(text("SELECT MAX(version) FROM planner_schema")).scalar() or 0
         for version, step in enumerate(MIGRATIONS[done:], done + 1):
@@ -124,18 +127,57 @@ def _read(name: str, question: str, saved_at: str, note: str) -> Saved | None:
 
 
 def store() -> Store:
-    """The shelf of whoever is looking."""
-    return Store(_engine(), login.owner())
+    """The shelf of whoever is looking.
+
+    Raises
+    ------
+    PlannerError
+        If the database does not answer, or the login names nobody.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return Store(_engine(), login.owner())
+    except (SQLAlchemyError, ImportError) as error:  # its message may hold the address, so only its class
+        raise PlannerError(
+            f"saved questions cannot be reached: {type(error).__name__}.\n"
+            f"  Ask whoever runs this dashboard to look at the database and [connections.{CONNECTION}]."
+        ) from None
 
 
 @st.cache_resource(show_spinner=False)
 def _engine() -> Engine:
-    """As `.streamlit/secrets.toml` says under [connections.scenarios]; else a SQLite file of this user."""
+    """As `.streamlit/secrets.toml` says under [connections.scenarios], or the environment; else a file of this user."""
     if CONNECTION in login.configured("connections"):
-        return st.connection(CONNECTION, type="sql").engine
-    file = default_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return st.connection(CONNECTION, type="sql", url=f"sqlite:///{file}").engine
+        engine = st.connection(CONNECTION, type="sql", pool_pre_ping=True).engine
+    else:
+        engine = st.connection(CONNECTION, type="sql", url=database_url(os.environ), pool_pre_ping=True).engine
+    migrate(engine)
+    return engine
+
+
+def database_url(environment: Mapping[str, str]) -> str:
+    """PLANNER_DATABASE_URL with the password of PLANNER_DATABASE_PASSWORD_FILE; without the first, a SQLite file.
+
+    Raises
+    ------
+    WorkloadError
+        For a password file that cannot be read.
+    """
+    from sqlalchemy.engine import make_url
+
+    given = environment.get("PLANNER_DATABASE_URL")
+    if not given:
+        file = default_file()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{file}"
+    secret = environment.get("PLANNER_DATABASE_PASSWORD_FILE")
+    try:
+        password = Path(secret).read_text(encoding="utf-8").strip() if secret else None
+    except OSError as error:
+        raise WorkloadError(f"PLANNER_DATABASE_PASSWORD_FILE cannot be read: {error.strerror}.") from None
+    url = make_url(given)
+    return (url.set(password=password) if password else url).render_as_string(hide_password=False)
 
 
 def default_file() -> Path:

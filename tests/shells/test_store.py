@@ -6,14 +6,16 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Engine, make_url
 
-from planner.errors import WorkloadError
-from planner.ui.store import MIGRATIONS, MOST_NAME, MOST_SAVED, Store, default_file, migrate
+from planner.errors import PlannerError, WorkloadError
+from planner.ui.store import MIGRATIONS, MOST_NAME, MOST_SAVED, Store, database_url, default_file, migrate, store
 from planner.workloads import load_workload
 
 
@@ -58,22 +60,27 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return found
 
 
+def shelf(engine: Engine, owner: str = "") -> Store:
+    migrate(engine)
+    return Store(engine, owner)
+
+
 def test_a_question_comes_back_as_it_was(engine: Engine) -> None:
     workload = load_workload(changes={"traffic.rate_per_s": 7})
-    Store(engine).save("  a   plan ", workload, "why")
-    (found,) = Store(engine).all()  # another session
+    shelf(engine).save("  a   plan ", workload, "why")
+    (found,) = shelf(engine).all()  # another session
     assert (found.name, found.workload, found.note) == ("a plan", workload, "why")
-    Store(engine).save("a plan", load_workload())
-    assert [one.workload for one in Store(engine).all()] == [load_workload()]
-    Store(engine).delete("a plan")
-    assert not Store(engine).all()
+    shelf(engine).save("a plan", load_workload())
+    assert [one.workload for one in shelf(engine).all()] == [load_workload()]
+    shelf(engine).delete("a plan")
+    assert not shelf(engine).all()
 
 
 def test_owners_do_not_see_each_other(engine: Engine) -> None:
-    Store(engine, "a@x").save("mine", load_workload())
-    assert not Store(engine, "b@x").all()
-    Store(engine, "b@x").delete("mine")
-    assert len(Store(engine, "a@x").all()) == 1
+    shelf(engine, "a@x").save("mine", load_workload())
+    assert not shelf(engine, "b@x").all()
+    shelf(engine, "b@x").delete("mine")
+    assert len(shelf(engine, "a@x").all()) == 1
 
 
 def test_old_tables_are_migrated_with_what_they_hold(engine: Engine) -> None:
@@ -83,7 +90,7 @@ def test_old_tables_are_migrated_with_what_they_hold(engine: Engine) -> None:
         connection.execute(text("INSERT INTO planner_schema (version) VALUES (1)"))
         row = {"q": load_workload().model_dump_json()}
         connection.execute(text("INSERT INTO planner_scenarios VALUES ('', 'old', :q, '2026')"), row)
-    assert [one.name for one in Store(engine).all()] == ["old"]
+    assert [one.name for one in shelf(engine).all()] == ["old"]
     migrate(engine)  # again changes nothing
     with engine.connect() as connection:
         versions = connection.execute(text("SELECT COUNT(*) FROM planner_schema")).scalar_one()
@@ -92,26 +99,57 @@ def test_old_tables_are_migrated_with_what_they_hold(engine: Engine) -> None:
 
 def test_hostile_names_are_data(engine: Engine) -> None:
     name = "'; DROP TABLE planner_scenarios; --"
-    Store(engine).save(name, load_workload())
-    assert [one.name for one in Store(engine).all()] == [name]
+    shelf(engine).save(name, load_workload())
+    assert [one.name for one in shelf(engine).all()] == [name]
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * (MOST_NAME + 1), "a\x00b"])
 def test_names_are_checked(sqlite: Engine, name: str) -> None:
     with pytest.raises(WorkloadError, match="printable"):
-        Store(sqlite).save(name, load_workload())
+        shelf(sqlite).save(name, load_workload())
 
 
 def test_a_shelf_is_finite(sqlite: Engine) -> None:
-    shelf = Store(sqlite)
+    mine = shelf(sqlite)
     with sqlite.begin() as connection:
         rows = [{"n": f"s{i}"} for i in range(MOST_SAVED)]
         connection.execute(text("INSERT INTO planner_scenarios VALUES ('', :n, '{}', '2026', '')"), rows)
     with pytest.raises(WorkloadError, match="Delete one first"):
-        shelf.save("more", load_workload())
-    assert shelf.all() == ()  # none of them can be read, none stops the page
+        mine.save("more", load_workload())
+    assert mine.all() == ()  # none of them can be read, none stops the page
 
 
 def test_the_file_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PLANNER_STATE", str(tmp_path))
     assert default_file() == tmp_path / "scenarios.sqlite"
+
+
+def test_servers_that_start_together_migrate_once(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":  # one server; its sessions wait at the cache of the engine
+        migrate(engine)
+    else:
+        with ThreadPoolExecutor(4) as servers:
+            list(servers.map(migrate, [engine] * 4))
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT COUNT(*) FROM planner_schema")).scalar_one() == len(MIGRATIONS)
+
+
+def test_the_password_comes_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("p@ss/w:rd\n")
+    given = {"PLANNER_DATABASE_URL": "postgresql+psycopg://planner@database/planner"}
+    assert make_url(database_url(given)).password is None
+    url = make_url(database_url({**given, "PLANNER_DATABASE_PASSWORD_FILE": str(tmp_path / "secret")}))
+    assert (url.username, url.password, url.host) == ("planner", "p@ss/w:rd", "database")
+    with pytest.raises(WorkloadError, match="cannot be read"):
+        database_url({**given, "PLANNER_DATABASE_PASSWORD_FILE": str(tmp_path / "none")})
+    monkeypatch.setenv("PLANNER_STATE", str(tmp_path / "new"))
+    assert database_url({}) == f"sqlite:///{tmp_path}/new/scenarios.sqlite" and (tmp_path / "new").is_dir()
+
+
+def test_a_database_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    st.cache_resource.clear()
+    monkeypatch.setenv("PLANNER_DATABASE_URL", "postgresql+psycopg://planner:hunter2@127.0.0.1:1/planner")
+    with pytest.raises(PlannerError, match="OperationalError") as caught:
+        store()
+    assert "hunter2" not in str(caught.value) and "127.0.0.1" not in str(caught.value)
+    st.cache_resource.clear()
