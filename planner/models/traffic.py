@@ -109,7 +109,10 @@ class Trace:
         if not 0 < rate_per_s < np.inf:
             raise WorkloadError(f"rate {rate_per_s:g}: a trace can be replayed at a positive rate only.")
         if not self.rate_per_s:
-            raise WorkloadError(f"trace {self.name}: {len(self)} requests at one moment have no rate to scale.")
+            raise WorkloadError(
+                f"trace {self.name}: {len(self)} requests at one moment have no rate to scale.\n"
+                "  Give a longer trace, or draw times for its lengths: --arrivals mmpp with --profile, or poisson."
+            )
         factor = self.rate_per_s / rate_per_s
         way = "compressing" if factor < 1 else "stretching"
         note = f"scaled in rate from {self.rate_per_s:.3g} to {rate_per_s:.3g} requests/s by {way} time"

@@ -65,7 +65,9 @@ def demand(workload: Workload, catalog: Catalog, most_tokens: float | None) -> D
     fits = trace.input_tokens + trace.output_tokens <= (most_tokens or np.inf)
     if not fits.any():
         raise WorkloadError(
-            f"trace {name}: every request exceeds the {most_tokens:,.0f}-token context of the llm.\n"
+            f"trace {trace.name}: every request exceeds the {most_tokens:,.0f}-token context of "
+            f"{catalog.llm_id(workload.llm, 'workload.llm')}; the shortest has "
+            f"{(trace.input_tokens + trace.output_tokens).min():,} tokens.\n"
             "  Set traffic.lengths to scaled, or choose another trace or llm."
         )
     kept = trace if fits.all() else trace.keep(fits)

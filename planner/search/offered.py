@@ -147,7 +147,7 @@ def _drawn(
     profile, ratio, told = _profile(traffic, catalog, busiest_h)
     rate_per_s *= ratio
     if profile is None:
-        duration_s = max(min(recorded.duration_s, most / rate_per_s), FEWEST / rate_per_s)
+        duration_s = max(min(recorded.duration_s, most * servers / rate_per_s), FEWEST / rate_per_s)
     else:
         duration_s = profile.step_s * len(profile.rate_per_s)
     kept = _kept(rate_per_s, duration_s, most, servers)

@@ -57,6 +57,11 @@ def texts(_: Translate) -> dict[str, str]:
             "Of {requests:,.0f} requests those of {kept} of {ranks} ranks are simulated, {share:.2%} of all: what a "
             "round robin gives them. The other ranks get the same kind of traffic."
         ),
+        "squeezed": _(
+            "At this rate {trace} would be over in {span_s:.3g} s, hardly longer than an answer of {answer_s:.3g} s: "
+            "no rank would fill. It is replayed to {kept} of {ranks} ranks at their share of the rate; the others get "
+            "the same kind of traffic."
+        ),
         "gaps": _(
             "{trace} has {count} silences, the longest of {longest_s:,.0f} s from {begin_s:,.0f} s on: a quiet time or "
             "a hole in the recording. Rates are means over the whole time, silences included."

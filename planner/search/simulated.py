@@ -34,6 +34,7 @@ from planner.search.sections import sections_of
 PEAK_WINDOW_S = 10.0
 DISPERSION_WINDOWS_S = (1.0, 10.0, 60.0, 600.0)
 FEW_REQUESTS, LONG = 1000, 300_000
+LEAST_ANSWERS = 10  # mean answers that a replayed trace lasts at least: ranks must fill before they show what they hold
 
 
 def simulate(
@@ -71,6 +72,7 @@ def simulate(
     offered = offer(workload, catalog, drop_longer, seed, busiest_h, most_requests, count * chosen.layout.dp)
     server = server_of(chosen, catalog, offered.trace, workload.traffic.prefix_hit_rate)
     offered = _within_cache(offered, server, chosen.title, drop_longer)
+    offered = _long_enough(offered, chosen, count * chosen.layout.dp)
     trace, slo = offered.trace, workload.slo
     share = offered.share
     router = workload.traffic.router
@@ -115,6 +117,20 @@ def _within_cache(offered: Offered, server: Server, title: str, drop: bool) -> O
     limit = int(server.kv_tokens)
     what = f"the {limit:,} tokens that a rank of {title} caches"
     return without_longer(offered, limit, what, "choose another --plan", drop)
+
+
+def _long_enough(offered: Offered, plan: Plan, ranks: int) -> Offered:
+    """Of a trace that a high rate squeezes into a few answers, what some ranks get, over a longer time."""
+    trace = offered.trace
+    answer_s = plan.serving.ttft_s + float(trace.output_tokens.mean()) * plan.serving.tpot_s
+    kept = max(int(ranks * trace.duration_s / (LEAST_ANSWERS * answer_s)), 1)
+    if offered.redraw is not None or kept >= ranks:
+        return offered
+    longer = trace.at_rate(trace.rate_per_s * kept / ranks)
+    told = remark(
+        "squeezed", True, trace=offered.source, span_s=trace.duration_s, answer_s=answer_s, kept=kept, ranks=ranks
+    )
+    return replace(offered, trace=longer, kept=kept, share=kept / ranks, remarks=(*offered.remarks, told))
 
 
 def _spread(offered: Offered, server: Server, replicas: int, run: Result, seed: int, router: RouterName) -> Spread:

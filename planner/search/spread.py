@@ -6,6 +6,7 @@ own seed, and results come in the order of the items. What a lost worker had in 
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -143,6 +144,8 @@ def _executor(workers: Workers) -> Iterator[tuple[Executor, int]]:
             yield pool, workers.processes
         return
     client_of, problems = _distributed()
+    if not re.fullmatch(r"\w+://.+:\d+", workers.cluster):
+        raise WorkloadError(f"--cluster {workers.cluster}: give an address such as tcp://10.0.0.1:8786.")
     try:
         client = client_of(workers.cluster, timeout=CONNECT_S, set_as_default=False)
     except problems as error:

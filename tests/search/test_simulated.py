@@ -360,3 +360,14 @@ def test_another_pairing_keeps_both_sets_of_lengths(catalog: Catalog) -> None:
 def test_a_stated_spread_holds_in_a_simulation_too(catalog: Catalog) -> None:
     found = offer(load_workload("chat", {"traffic.input_cv": 0.4}), catalog, True, 0).trace.input_tokens
     assert found.std() / found.mean() == pytest.approx(0.4, abs=0.01)
+
+
+def test_a_trace_squeezed_into_moments_is_shown_to_some_ranks(catalog: Catalog, part: str) -> None:
+    """At 20,000 requests a second ten minutes are over in 0.15 s: a fleet sized by it would never fill."""
+    asked = question(traffic__trace=part, traffic__rate_per_s=20_000.0)
+    found = simulate(asked, catalog, replicas=3000)
+    assert "squeezed" in [one.kind for one in found.remarks]
+    assert found.traffic.rate_per_s == pytest.approx(20_000, rel=1e-6)
+    assert found.simulated_share < 0.01 and found.traffic.duration_s > 10
+    few = simulate(question(traffic__trace=part, traffic__rate_per_s=20_000.0 / 1000), catalog, replicas=3)
+    assert found.margin.rate_ratio == pytest.approx(few.margin.rate_ratio, rel=0.3)

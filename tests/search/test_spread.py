@@ -118,6 +118,12 @@ def test_no_scheduler_says_how_to_start_one(monkeypatch: pytest.MonkeyPatch) -> 
     assert "dask worker" in str(refused.value)
 
 
+@pytest.mark.parametrize("address", ["foo", "10.0.0.1:8786", "tcp://host", "tcp://host:port"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(WorkloadError, match="such as tcp://"):
+        spread(math.isqrt, NUMBERS, Workers(cluster=address))
+
+
 @pytest.mark.parametrize(("fields", "message"), [((0,), "--workers 0"), ((1000,), "1 to 512"), ((2, "tcp://x"), "one")])
 def test_impossible_workers_are_refused(fields: tuple[object, ...], message: str) -> None:
     with pytest.raises(WorkloadError, match=message):
