@@ -70,7 +70,7 @@ class Scaling:
     start_s : from the wish for a replica until it serves [s]
     metric_delay_s : age of the metrics that the autoscaler sees [s]
     drain_s : a replica that goes is paid for so long [s]
-    first : replicas ready at the beginning; None: the least [-]
+    first : replicas that have served before, and stay until metrics come; None: the least, and no past [-]
     spot : zones that hold what is not on demand; None: everything is on demand
     """
 
@@ -219,7 +219,10 @@ def run(plant: Plant, rate_per_s: Array, step_s: float, scaling: Scaling, failur
             shown = max(i - late, 0)
             before = rate_per_s[:shown], concurrency[:shown], waiting[:shown]
             seen = Seen(now, step_s, *before, places.up, places.starting)
-            wish = min(max(scaling.rule.decide(seen, memory), scaling.least), scaling.most)
+            if shown or not scaling.first:
+                wish = min(max(scaling.rule.decide(seen, memory), scaling.least), scaling.most)
+            else:  # it has served before, and no metric of this time has come
+                memory.wishes.append((now, wish))
         retired[i] = places.resize(wish, now)
         places.arrive(now)  # a start that takes no time
         concurrency[i], waiting[i], served[i] = plant.step(now, now + step_s, places.up)

@@ -171,15 +171,18 @@ def spot_sentence(found: SpotFleet, _: Translate) -> str:
         if found.firm_base is None
         else _("{base} of {needed} replicas must be firm").format(base=found.firm_base, needed=found.needed)
     )
-    reach = _(
-        "With gaps filled on demand the cheapest that reaches it is {base} on demand and {spot} on Spot, ready {ready} "
-        "of the time, at {cost} of the cost of all on demand."
-    ).format(
-        base=found.reaching.base,
-        spot=found.reaching.spot,
-        ready=floored(found.reaching.ready, 3),
-        cost=percent(found.reaching.cost_ratio, 0),
-    )
+    reaching = found.reaching
+    reach = _("With gaps filled on demand nothing less than all on demand reaches it, of what was tried.")
+    if reaching.spot:
+        reach = _(
+            "With gaps filled on demand the cheapest that reaches it is {base} on demand and {spot} on Spot, ready "
+            "{ready} of the time, at {cost} of the cost of all on demand."
+        ).format(
+            base=reaching.base,
+            spot=reaching.spot,
+            ready=floored(reaching.ready, 3),
+            cost=percent(reaching.cost_ratio, 0),
+        )
     text = _(
         "Spot at {ratio} of the on-demand price, {zones} zones with capacity {share} of the time that come and go "
         "together (correlation {correlation:.2f}): for {target}, {must} where nothing fills gaps. {reach} Of the "

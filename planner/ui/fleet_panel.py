@@ -56,7 +56,7 @@ def _autoscale(_: Translate) -> dict[str, Any]:
         _("A replica fails every, h"), 0.5, 1e6, None, placeholder=_("never"), key="fleet-mtbf", width=150
     )
     base = st.number_input(
-        _("On Spot but for"), 0, 10_000, None, placeholder=_("none on Spot"), key="fleet-spot-base", width=150
+        _("On Spot but for"), 0, 10_000, None, placeholder=_("none on Spot"), key="fleet-spot-base", width=190
     )
     return {"storage": storage, "warm_nodes": warm, "mtbf_hours": hours, "spot_base": base}
 

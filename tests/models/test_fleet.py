@@ -167,3 +167,11 @@ def test_growth_by_hand() -> None:
 def test_growth_in_ten_minutes_of_recorded_rates(catalog: Catalog, name: str) -> None:
     profile = load_profile(name, catalog)
     assert 1.25 < growth(profile.rate_per_s, profile.step_s, 600.0) < 1.9
+
+
+def test_a_fleet_that_has_served_waits_for_metrics() -> None:
+    """Two minutes without metrics are no sign of two minutes without requests."""
+    rate, rule = np.full(200, 24.0), Hpa(target=24.0, metric="concurrency")
+    late = Scaling(rule, 1, 100, 60.0, metric_delay_s=120.0, first=3)
+    assert lived(rate, late).ready.min() == 3
+    assert lived(rate, replace(late, first=None)).ready.min() == 1
