@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tempfile
 import zipfile
@@ -40,10 +41,12 @@ def documents(result: PlanResult, rank: int, catalog: Catalog) -> dict[str, byte
         If there is no such plan, its servers cannot hold an engine of it, or its engine has no words for it.
     MissingFact
         If a figure that the documents need is not in the catalogs.
+    OutputError
+        If there is no room for the temporary files of a workbook.
     """
     subject = describe(result, rank, catalog)
     begun = draft(subject, catalog)
-    files = written(begun)
+    files = _written(begun)
     for name, language in (("README.md", "en"), ("README.zh.md", "zh")):
         files[name] = readme(begun, language, _held(files)).encode()
     files["plan.json"] = _json(_record(begun)).encode()
@@ -65,7 +68,7 @@ def write_bundle(files: Mapping[str, bytes], out: Path, force: bool = False) -> 
     OutputError
         If the folder holds something already, or cannot be written.
     """
-    out = out.absolute()
+    out = _plain(out)
     beside: Path | None = None
     made: list[Path] = []
     try:
@@ -76,12 +79,13 @@ def write_bundle(files: Mapping[str, bytes], out: Path, force: bool = False) -> 
         _fill(beside / "new", files)
         _swap(beside / "new", out, beside / "old")
     except OSError as error:
+        kept = beside is not None and _lost(beside / "old", out)
+        left = f"What was there is in {beside}/old." if kept else "Nothing was left there."
         raise OutputError(
-            f"cannot write {out}: {error.strerror or error}. Nothing was left there.\n"
-            "  Choose another folder with --out, or make room."
+            f"cannot write {out}: {error.strerror or error}. {left}\n  Choose another folder with --out, or make room."
         ) from None
     finally:
-        if beside is not None:
+        if beside is not None and not _lost(beside / "old", out):
             shutil.rmtree(beside, ignore_errors=True)
         _remove_empty(made)
 
@@ -106,6 +110,16 @@ def bundle_name(result: PlanResult, rank: int) -> str:
     """Name for the folder of a bundle: LLM and accelerator."""
     plan = next(plan for plan in result.plans if plan.rank == rank)
     return f"{dns_label(plan.llm)}-{dns_label(plan.accelerator)}"
+
+
+def _written(begun: Draft) -> dict[str, bytes]:
+    try:
+        return written(begun)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write temporary files in {tempfile.gettempdir()}: {error.strerror or error}. Nothing was left.\n"
+            "  Make room there, or set TMPDIR to another folder."
+        ) from None
 
 
 def _record(begun: Draft) -> dict[str, Any]:
@@ -150,6 +164,17 @@ def _checked(subject: Subject, files: Mapping[str, bytes]) -> list[Finding]:
 
 def _json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(out: Path) -> Path:
+    """The folder without links and `..` on the way to it: while it is replaced, no way may lead through it."""
+    place = Path(os.path.realpath(out.parent)) / out.name
+    return Path(os.path.realpath(out)) if out.name in ("", "..") else place
+
+
+def _lost(old: Path, out: Path) -> bool:
+    """Whether the old folder could not be brought back: then it stays where it is."""
+    return old.exists() and not out.exists()
 
 
 def _refuse(out: Path, force: bool) -> None:

@@ -219,6 +219,7 @@ def estimate(calibration: tuple[Path, ...], as_json: bool, gpus: int | None, **q
 @click.argument("workload", default="default")
 @workload_options
 @click.option("--plan", "rank", type=click.IntRange(1, 50), default=1, show_default=True, help="Rank of the plan.")
+@click.option("--from", "saved", type=click.Path(path_type=Path), help="Answer of planner plan --json, kept in a file.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @calibration_option
 @click.option("--force", is_flag=True, help="Replace a folder that exists.")
@@ -226,6 +227,7 @@ def export(
     workload: str,
     assignments: tuple[str, ...],
     rank: int,
+    saved: Path | None,
     out: Path,
     calibration: tuple[Path, ...],
     force: bool,
@@ -235,7 +237,10 @@ def export(
     from planner.bundle.write import documents, write_bundle
 
     catalog = catalog_under(calibration)
-    result = plan_of(workload, options, assignments, catalog, max(rank, 12))
+    if saved is None:
+        result = plan_of(workload, options, assignments, catalog, max(rank, 12))
+    else:
+        result = _saved(saved, workload, changes_of(options, assignments), catalog)
     if rank > len(result.plans):
         raise WorkloadError(
             f"--plan {rank}: there are {len(result.plans)} plans.\n  List them: planner plan {workload}"
@@ -243,6 +248,19 @@ def export(
     files = documents(result, rank, catalog)
     write_bundle(files, out, force)
     click.echo(f"{result.plans[rank - 1].title}: {len(files)} files in {out}")
+    if result.catalog_sha256 != catalog.sha256:
+        text = f"Planned with other catalogs ({result.catalog_as_of}, {result.catalog_sha256[:8]}) than those here"
+        click.echo(f"{text} ({catalog.as_of}, {catalog.sha256[:8]}): plan again before you rely on it.", err=True)
+
+
+def _saved(path: Path, workload: str, changes: dict[str, Any], catalog: Catalog) -> PlanResult:
+    """Plans of a file; they are what they are, so nothing else may be asked."""
+    from planner.bundle.saved import read_plans
+
+    if workload != "default" or changes:
+        asked = ", ".join(([workload] if workload != "default" else []) + sorted(changes))
+        raise WorkloadError(f"--from {path} and {asked}: a saved plan answers its own workload.\n  Give one of them.")
+    return read_plans(path, catalog)
 
 
 @click.command()

@@ -153,6 +153,36 @@ def test_the_old_folder_comes_back(
     assert tree(tmp_path) == before
 
 
+@pytest.mark.parametrize("way", ["out/../out", "out/deep/..", "side/../out"])
+def test_a_way_through_the_folder_itself(tmp_path: Path, old: Path, way: str) -> None:
+    (old / "deep").mkdir()
+    (tmp_path / "side").mkdir()
+    write_bundle(FILES, tmp_path / way, force=True)
+    assert files(old) == FILES and sorted(p.name for p in tmp_path.iterdir()) == ["out", "side"]
+
+
+def test_what_cannot_come_back_stays(tmp_path: Path, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the new folder nor the old one can be moved: the old one is not thrown away with the new one."""
+    rename = Path.rename
+    monkeypatch.setattr(Path, "rename", lambda path, to: rename(path, to) if path == old else _no_more())
+    with pytest.raises(OutputError, match=r"Read-only file system. What was there is in .*/old"):
+        write_bundle(FILES, old, force=True)
+    assert [p.read_text() for p in tmp_path.rglob("mine.txt")] == ["old"]
+
+
+def _no_more() -> Path:
+    raise OSError(errno.EROFS, "Read-only file system")
+
+
+def test_no_room_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: object) -> object:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("planner.bundle.write.written", full)
+    with pytest.raises(OutputError, match=r"No space left on device(.|\n)*TMPDIR"):
+        documents(frozen_result("distill-32b-a100"), 1, load_catalog())
+
+
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil"])
 def test_no_file_leaves_the_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputError, match="leads out"):

@@ -1,0 +1,65 @@
+"""Plans that were kept as `planner plan --json` wrote them: read again, and held against today's catalogs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from planner.catalog import Catalog
+from planner.errors import UnknownName, WorkloadError
+from planner.schema import Layout, Plan, PlanResult
+
+MOST_BYTES = 50_000_000
+NEXT = "  Write one: planner plan --json > plan.json"
+
+
+def read_plans(path: Path, catalog: Catalog) -> PlanResult:
+    """Plans of a file.
+
+    Raises
+    ------
+    WorkloadError
+        For a file that cannot be read, that holds no plans, or plans that nothing could run.
+    UnknownName
+        For an LLM, accelerator or engine that the catalogs do not hold.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise WorkloadError(f"{path} is larger than {MOST_BYTES:,} bytes: no answer of planner plan.\n{NEXT}")
+        result = PlanResult.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise WorkloadError(f"cannot read {path}: {error.strerror or error}.\n{NEXT}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the file"
+        raise WorkloadError(f"{path} holds no plans: {where}: {first['msg']}.\n{NEXT}") from None
+    for plan in result.plans:
+        _refuse(path, plan, catalog)
+    return result
+
+
+def _refuse(path: Path, plan: Plan, catalog: Catalog) -> None:
+    """Ids are what `planner plan` writes, no synonyms; sizes are those of something that runs."""
+    kinds = (("llm", catalog.llms), ("accelerator", catalog.accelerators), ("engine", catalog.engines))
+    for kind, rows in kinds:
+        if getattr(plan, kind) not in rows:
+            raise UnknownName(kind, getattr(plan, kind), rows, f"planner catalog ls {kind}s", str(path))
+    sizes = {"replicas": plan.replicas, "gpus_per_replica": plan.gpus_per_replica, "nodes": plan.nodes_per_replica}
+    for layout in (plan.layout, *(pool.layout for pool in plan.pools)):
+        sizes |= _sizes(layout)
+    for pool in plan.pools:
+        sizes |= {f"{pool.role} replicas": pool.replicas, f"{pool.role} gpus": pool.gpus_per_replica}
+        sizes |= {f"{pool.role} nodes": pool.nodes_per_replica}
+    wrong = [f"{name} = {size}" for name, size in sizes.items() if size < 1]
+    if plan.spares < 0:
+        wrong.append(f"spares = {plan.spares}")
+    if not plan.supply:
+        wrong.append("no supply")
+    if wrong:
+        raise WorkloadError(f"{path}: plan {plan.rank} cannot run: {', '.join(wrong)}.\n{NEXT}")
+
+
+def _sizes(layout: Layout) -> dict[str, int]:
+    names = ("tp", "dp", "pp", "ep", "max_sequences", "max_batched_tokens", "max_context_tokens")
+    return {name: getattr(layout, name) for name in names}
