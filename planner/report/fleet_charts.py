@@ -52,7 +52,15 @@ def _losses(y: Spec, palette: Palette, _: Translate) -> list[Spec]:
     """A mark wherever a zone took its replicas."""
     tips = [_tip("hour", _("hour"), ".2f"), _tip("lost", _("Lost"), ".3g")]
     marks = {
-        **_drawn("point", {"field": "capacity", **y}, tips, color=palette.refused, shape="triangle-down", filled=True),
+        **_drawn(
+            "point",
+            {"field": "capacity", **y},
+            tips,
+            color=palette.refused,
+            shape="triangle-down",
+            filled=True,
+            size=140,
+        ),
         "transform": [{"filter": "datum.lost > 0"}],
     }
     return [marks, _note(_("a zone is lost"), palette.refused, 40)]

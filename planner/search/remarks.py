@@ -58,13 +58,13 @@ def texts(_: Translate) -> dict[str, str]:
             "round robin gives them. The other ranks get the same kind of traffic."
         ),
         "squeezed": _(
-            "At this rate {trace} would be over in {span_s:.3g} s, hardly longer than an answer of {answer_s:.3g} s: "
-            "no rank would fill. It is replayed to {kept} of {ranks} ranks at their share of the rate; the others get "
+            "At this rate {trace} would be over in {span_s:.3g} s, while an answer takes {answer_s:.3g} s: its ranks "
+            "would hardly fill. It is replayed to {kept} of {ranks} ranks at their share of the rate; the others get "
             "the same kind of traffic."
         ),
         "gaps": _(
-            "{trace} has {count} silences, the longest of {longest_s:,.0f} s from {begin_s:,.0f} s on: a quiet time or "
-            "a hole in the recording. Rates are means over the whole time, silences included."
+            "{trace} has silences, {count} in all, the longest of {longest_s:,.0f} s from {begin_s:,.0f} s on: a quiet "
+            "time or a hole in the recording. Rates are means over the whole time, silences included."
         ),
         "refused": _(
             "{count:,} of {requests:,} requests are longer than {limit:,} tokens, up to {longest:,}: they are refused, "

@@ -61,6 +61,17 @@ def test_another_trace_and_drawn_times() -> None:
     assert app.dataframe[-1].value["end_s"].max() == 3600  # its busiest hour
 
 
+def test_lengths_of_statistics_behind_another_router() -> None:
+    app = opened()
+    app.selectbox(key="traffic-lengths-False").set_value("statistics")
+    run(app)
+    app.number_input(key="traffic-rank_correlation").set_value(0.5)
+    app.selectbox(key="traffic-router").set_value("least-load")
+    run(app)
+    assert "least load" in texts(app)
+    assert "rank correlation 0.50" in texts(app)
+
+
 def test_fewer_replicas_serve_worse() -> None:
     app = opened(traffic__rate_per_s="12")
     before = app.dataframe[-1].value["ttft_p99_s"].max()
