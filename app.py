@@ -21,6 +21,7 @@ from planner.ui import (
     question,
     session,
     share,
+    theme,
     traffic_page,
     whatif_page,
 )
@@ -62,3 +63,4 @@ with below:
     inputs.offer_undo(catalog, _)
     share.offer(catalog, page.url_path, _)
     login.offer_logout(_)
+    theme.watch()

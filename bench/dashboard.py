@@ -73,7 +73,8 @@ def start_server() -> tuple[subprocess.Popen[bytes], str]:
         probe.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{probe.getsockname()[1]}"
     command = [sys.executable, "-m", "planner", "app", "--port", address.rsplit(":", 1)[1]]
-    server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
+    environment, quiet = {**os.environ, "PYTHONPATH": str(ROOT)}, subprocess.DEVNULL
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet)
     for _ in range(HEALTH_TRIES):
         try:
             urllib.request.urlopen(f"{address}/_stcore/health", timeout=5).close()

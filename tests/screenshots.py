@@ -100,7 +100,7 @@ def picture(page: Page, name: str, look: Look, folder: Path) -> list[str]:
     """One picture of the whole page; says where it scrolls sideways."""
     page.emulate_media(color_scheme=look.scheme)
     page.set_viewport_size({"width": look.width, "height": WIDTHS[look.width]})
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(1000)  # a changed theme is asked for again
     settled(page)
     inside = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
     page.set_viewport_size({"width": look.width, "height": min(max(WIDTHS[look.width], int(inside) + 60), MOST_HEIGHT)})

@@ -65,7 +65,7 @@ def _point_layer(rows: Rows, generations: list[str], x: Spec, y: Spec, palette: 
     colours = [palette.lines[i % len(palette.lines)] for i in range(len(generations))]
     shapes = [SHAPES[i % len(SHAPES)] for i in range(len(generations))]
     there = [name for name in generations if any(row["generation"] == name for row in rows)]
-    legend = {"title": None, "orient": "top", "columns": 4, "symbolOpacity": 1, "values": there}
+    legend = {"title": None, "orient": "top", "columns": 3, "symbolOpacity": 1, "values": there}
     tips = [
         ("id", "id", ""),
         ("measured", _("measured"), ",.4~r"),

@@ -52,7 +52,8 @@ def regrets(result: PlanResult, catalog: Catalog) -> dict[int, float]:
     bands = {plan.rank: [of_plan(one, plan) for one in predictions(question, plan)] for plan in result.plans}
     models = [plan_model(question, plan, shared, stated, bands[plan.rank]) for plan in result.plans]
     inputs = [*shared, *{one.name: one for found in bands.values() for one in found}.values()]
-    drawn = [model.evaluate(uncertainty.draws(inputs, DRAWS, SEED)) for model in models]
+    values = uncertainty.draws(inputs, DRAWS, SEED)
+    drawn = [model.evaluate(values) for model in models]
     costs, bought = (np.stack([getattr(d, name) for d in drawn]) for name in ("sized_usd_per_month", "usd_per_month"))
     over = uncertainty.regret(costs, bought)
     return {plan.rank: float(row.mean()) for plan, row in zip(result.plans, over, strict=True)} if over.size else {}

@@ -17,7 +17,7 @@ from planner.errors import PlannerError
 from planner.report import accuracy as told
 from planner.report.scatter import domain, scatter_chart
 from planner.schema import Validation
-from planner.ui.session import Translate, catalog, palette, plain, translate
+from planner.ui.session import KEPT, Translate, catalog, palette, plain, translate
 
 FILTERS = ("engine", "accelerator", "llm", "source")
 SHOWN_ROWS = 2000
@@ -142,14 +142,16 @@ def _chosen(found: Accuracy, _: Translate) -> list[Judged]:
     rows = [row for row in found.rows if row.answered]
     metrics = [metric for metric in METRICS if any(row.point.metric == metric for row in rows)]
     st.segmented_control(
-        _("Metric"), ["all", *metrics], key="accuracy-metric", default="all", required=True,
+        _("Metric"), ["all", *metrics], key="accuracy-metric", bind=KEPT, default="all", required=True,
         format_func=lambda name: words.get(name, _("all metrics")),
     )  # fmt: skip
     asked: dict[str, list[str]] = {}
     with st.grid(4, min_column_width=150):
         for name in FILTERS:
             options = sorted({getattr(row.point, name) for row in rows})
-            asked[name] = st.multiselect(titles[name], options, key=f"accuracy-{name}", placeholder=_("empty: all"))
+            asked[name] = st.multiselect(
+                titles[name], options, key=f"accuracy-{name}", bind=KEPT, placeholder=_("empty: all")
+            )
     metric = st.session_state["accuracy-metric"]
     return [
         row

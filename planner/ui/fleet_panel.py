@@ -13,7 +13,7 @@ from planner.report.charts import Palette
 from planner.report.fleet_charts import latency_chart, rates_chart, surge_chart
 from planner.report.tables import TextTable
 from planner.schema import Assumption, Autoscaled, FleetOptions, Simulated, Surge
-from planner.ui.session import Translate, plain
+from planner.ui.session import KEPT, Translate, plain
 
 
 def ask(_: Translate) -> FleetOptions:
@@ -31,16 +31,21 @@ def ask(_: Translate) -> FleetOptions:
             selection_mode="multi",
             format_func=words.__getitem__,
             key="fleet-show",
+            bind=KEPT,
         )
         table: dict[str, dict[str, Any]] = {name: {} for name in chosen}
         if "autoscale" in table:
             table["autoscale"] = _autoscale(_)
         if "spot" in table:
             label, sourced = _("Spot price over on demand"), _("as sourced")
-            ratio = st.number_input(label, 0.01, 0.99, None, 0.05, placeholder=sourced, key="fleet-ratio", width=190)
+            ratio = st.number_input(
+                label, 0.01, 0.99, None, 0.05, placeholder=sourced, key="fleet-ratio", bind=KEPT, width=190
+            )
             table["spot"] = {"price_ratio": ratio}
         if "surge" in table:
-            factor = st.number_input(_("Surge, times the rate"), 1.0, 50.0, 4.0, 1.0, key="fleet-surge", width=130)
+            factor = st.number_input(
+                _("Surge, times the rate"), 1.0, 50.0, 4.0, 1.0, key="fleet-surge", bind=KEPT, width=130
+            )
             table["surge"] = {"factor": factor}
     return FleetOptions.model_validate(table)
 
@@ -49,14 +54,26 @@ def _autoscale(_: Translate) -> dict[str, Any]:
     """Where weights come from, whether machines wait, how often replicas fail, what is not on Spot."""
     places = {"nvme": "NVMe", "network": _("network"), "object": _("object store")}
     storage: str = st.selectbox(
-        _("Weights from"), list(get_args(Source)), format_func=places.__getitem__, key="fleet-storage", width=140
+        _("Weights from"),
+        list(get_args(Source)),
+        format_func=places.__getitem__,
+        key="fleet-storage",
+        bind=KEPT,
+        width=140,
     )
-    warm = st.checkbox(_("Machines stand ready"), key="fleet-warm")
+    warm = st.checkbox(_("Machines stand ready"), key="fleet-warm", bind=KEPT)
     hours = st.number_input(
-        _("A replica fails every, h"), 0.5, 1e6, None, placeholder=_("never"), key="fleet-mtbf", width=150
+        _("A replica fails every, h"), 0.5, 1e6, None, placeholder=_("never"), key="fleet-mtbf", bind=KEPT, width=150
     )
     base = st.number_input(
-        _("On Spot but for"), 0, 10_000, None, placeholder=_("none on Spot"), key="fleet-spot-base", width=190
+        _("On Spot but for"),
+        0,
+        10_000,
+        None,
+        placeholder=_("none on Spot"),
+        key="fleet-spot-base",
+        bind=KEPT,
+        width=190,
     )
     return {"storage": storage, "warm_nodes": warm, "mtbf_hours": hours, "spot_base": base}
 
@@ -87,7 +104,13 @@ def _day(found: Autoscaled, ttft_s: float, palette: Palette, _: Translate) -> No
         _table(told.policy_table(found, _))
         rules = [series.rule for series in found.series]
         rule = st.segmented_control(
-            _("Autoscaler"), rules, default=rules[-1], required=True, key="fleet-rule", label_visibility="collapsed"
+            _("Autoscaler"),
+            rules,
+            default=rules[-1],
+            required=True,
+            key="fleet-rule",
+            bind=KEPT,
+            label_visibility="collapsed",
         )
         series = next(one for one in found.series if one.rule == rule)
         st.vega_lite_chart(rates_chart(series, palette, _), alt=_("requests per second"))

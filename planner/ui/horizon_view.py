@@ -10,7 +10,7 @@ from planner.schema import Workload
 from planner.schema.horizon import HorizonResult, Outlook
 from planner.search.change import Question
 from planner.search.horizon import horizon
-from planner.ui.session import Translate, catalog, palette, plain
+from planner.ui.session import KEPT, Translate, catalog, palette, plain
 
 
 def show(workload: Workload, _: Translate) -> None:
@@ -33,16 +33,20 @@ def show(workload: Workload, _: Translate) -> None:
 
 def _asked(_: Translate) -> Outlook:
     one, two, three, four, five, six = st.columns(6, vertical_alignment="bottom")
-    years = one.number_input(_("Years"), 0.5, 10.0, 3.0, 0.5, key="years-years")
-    growth = two.number_input(_("Growth a year, %"), -90.0, 1000.0, 50.0, 10.0, key="years-growth")
-    dearer = three.number_input(_("Purchase prices a year, %"), -90.0, 200.0, 0.0, 5.0, key="years-dearer")
-    weeks = four.number_input(_("Delivery, weeks"), 0, 260, 26, key="years-weeks")
+    years = one.number_input(_("Years"), 0.5, 10.0, 3.0, 0.5, key="years-years", bind=KEPT)
+    growth = two.number_input(_("Growth a year, %"), -90.0, 1000.0, 50.0, 10.0, key="years-growth", bind=KEPT)
+    dearer = three.number_input(_("Purchase prices a year, %"), -90.0, 200.0, 0.0, 5.0, key="years-dearer", bind=KEPT)
+    weeks = four.number_input(_("Delivery, weeks"), 0, 260, 26, key="years-weeks", bind=KEPT)
     names = {id: row.name for id, row in catalog().accelerators.items()}
     label = _("none")
     later = five.selectbox(
-        _("Comes later"), [None, *names], format_func=lambda id: label if id is None else names[id], key="years-later"
+        _("Comes later"),
+        [None, *names],
+        format_func=lambda id: label if id is None else names[id],
+        key="years-later",
+        bind=KEPT,
     )
-    when = six.number_input(_("In years"), 0.25, 10.0, 1.0, 0.25, key="years-when", disabled=later is None)
+    when = six.number_input(_("In years"), 0.25, 10.0, 1.0, 0.25, key="years-when", bind=KEPT, disabled=later is None)
     return Outlook(
         years=years,
         growth_per_year=growth / 100,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from streamlit.web import cli
 
 from planner.assets import app_file
-from planner.ui.session import catalog, solve
+from planner.schema import PlanResult
+from planner.ui.session import catalog, regret_of_plans, solve
 from planner.workloads import load_workload
 
 
@@ -25,4 +28,8 @@ def serve(port: int) -> NoReturn:
 def warm_up() -> None:
     """Read the catalogs and answer the default question, so that the first visitor waits for neither."""
     catalog()
-    solve(load_workload())
+    answer = solve(load_workload())
+    if isinstance(answer, PlanResult):
+        regret_of_plans(answer)
+    for page in Path(__file__).parent.glob("*_page.py"):
+        importlib.import_module(f"planner.ui.{page.stem}")

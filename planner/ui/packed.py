@@ -21,11 +21,12 @@ from planner.ui.link import MOST_RANK
 
 VERSION = "1"
 MOST_CHARACTERS, MOST_BYTES = 8_192, 65_536
+MOST_WIDGETS, MOST_NAME, MOST_VALUE = 60, 60, 400
 _TEXT = re.compile(r"[A-Za-z0-9_-]*")
 
 PageName = Annotated[str, StringConstraints(pattern=r"^[a-z]{0,30}$")]
-WidgetName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]*-[a-z0-9_.-]+$", max_length=60)]
-WidgetValue = Annotated[str, StringConstraints(max_length=400, strip_whitespace=False)]
+WidgetName = Annotated[str, StringConstraints(pattern=r"^[a-z][A-Za-z0-9_.]*-[A-Za-z0-9_.-]+$", max_length=MOST_NAME)]
+WidgetValue = Annotated[str, StringConstraints(max_length=MOST_VALUE, strip_whitespace=False)]
 
 
 class Shared(Strict):
@@ -36,7 +37,7 @@ class Shared(Strict):
     rank: int = Field(1, ge=1, le=MOST_RANK, description="rank of the plan that is shown [-]")
     language: Literal["en", "zh"] = Field("en", description="language of the page")
     view: dict[WidgetName, tuple[WidgetValue, ...]] = Field(
-        default_factory=dict, max_length=60, description="widgets of the page that differ from their default"
+        default_factory=dict, max_length=MOST_WIDGETS, description="widgets of the page that differ from their default"
     )
     catalogs: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}$")] = Field(
         description="first digits of the hash of the catalogs that it was seen with"

@@ -13,7 +13,7 @@ from planner.search.change import Question
 from planner.search.regret import range_text, usual_ranges
 from planner.search.risk import METRICS, Setting, risk
 from planner.search.uncertain import parse
-from planner.ui.session import Translate, catalog, palette, plain
+from planner.ui.session import KEPT, Translate, catalog, palette, plain
 from planner.units import percent, usd
 
 FORMS = {"usd_per_month": "$,.0f", "usd_per_million_output_tokens": "$,.2f", "ttft_p99_s": ".2f", "tpot_p99_s": ".3f"}
@@ -39,17 +39,21 @@ def _asked(workload: Workload, _: Translate) -> tuple[tuple[str, ...], float | N
     texts, ranges = [], usual_ranges(workload)
     for column, (field, start) in zip(st.columns(len(ranges)), ranges.items(), strict=True):
         label = next((text for name, text in words.items() if name in field), _("Load, %"))
-        low, high = column.slider(label, -80, 200, start, step=5, key=f"risk-{field}")
+        low, high = column.slider(label, -80, 200, start, step=5, key=f"risk-{field}", bind=KEPT)
         if (low, high) != (0, 0):
             texts.append(range_text(field, low, high))
     words = told.metric_words(_)
     left, middle, right = st.columns([3, 1, 2])
     own = left.text_input(
         _("More ranges, FIELD=LOW,MID,HIGH, separated by spaces"),
-        placeholder="site.electricity_usd_per_kwh=-20%,+60% discount_rate=0.05,0.08,0.12", key="risk-own",
+        placeholder="site.electricity_usd_per_kwh=-20%,+60% discount_rate=0.05,0.08,0.12", key="risk-own", bind=KEPT,
     )  # fmt: skip
-    budget = middle.number_input(_("Budget, USD a month"), min_value=0.0, step=1000.0, value=0.0, key="risk-budget")
-    metric = right.selectbox(_("What the inputs act on"), METRICS, format_func=words.__getitem__, key="risk-metric")
+    budget = middle.number_input(
+        _("Budget, USD a month"), min_value=0.0, step=1000.0, value=0.0, key="risk-budget", bind=KEPT
+    )
+    metric = right.selectbox(
+        _("What the inputs act on"), METRICS, format_func=words.__getitem__, key="risk-metric", bind=KEPT
+    )
     return (*texts, *own.split()), budget or None, metric
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 
@@ -17,6 +18,7 @@ from planner.search.plan import Screening, answered, screened
 from planner.ui import log
 
 Translate = Callable[[str], str]
+KEPT: Literal["query-params"] = "query-params"  # bind=KEPT: a widget's value lives in the address, checked by Streamlit
 ANSWERS_KEPT, SCREENINGS_KEPT = 128, 4
 CONFIRMED = 3  # plans that simulations confirm, as `planner plan` does
 

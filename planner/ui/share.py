@@ -11,7 +11,7 @@ from streamlit.navigation.page import StreamlitPage
 from planner.catalog import Catalog
 from planner.errors import PlannerError
 from planner.ui import link, question
-from planner.ui.packed import Shared, pack
+from planner.ui.packed import MOST_NAME, MOST_VALUE, MOST_WIDGETS, Shared, pack
 from planner.ui.session import Translate, plain
 
 
@@ -29,8 +29,8 @@ def offer(catalog: Catalog, page: str, _: Translate) -> None:
     """The link, with a button that copies it."""
     try:
         text = pack(question.shared(catalog, page, _view()))
-    except PlannerError:
-        return  # the page says what is wrong with the question
+    except (PlannerError, ValueError):
+        return  # the page says what is wrong with the question, or a name in the address is no widget's
     with st.popover(_("Copy link"), icon=":material/link:", type="tertiary"):
         st.caption(_("Shows this page as it is: question, plan, settings and language."))
         st.code(f"{_address(page)}?{link.PACKED}={text}", language=None, wrap_lines=True)
@@ -45,9 +45,10 @@ def say_older(catalog: Catalog, _: Translate) -> None:
 
 
 def _view() -> dict[str, tuple[str, ...]]:
-    """What widgets of the page keep in the address."""
-    names = [name for name in st.query_params if link.of_a_page(name)]
-    return {name: tuple(st.query_params.get_all(name)) for name in names}
+    """What widgets of the page keep in the address, as far as a link may hold it."""
+    names = [name for name in st.query_params if link.of_a_page(name) and len(name) <= MOST_NAME][:MOST_WIDGETS]
+    found = {name: tuple(st.query_params.get_all(name)) for name in names}
+    return {name: values for name, values in found.items() if all(len(one) <= MOST_VALUE for one in values)}
 
 
 def _address(page: str) -> str:

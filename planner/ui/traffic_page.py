@@ -18,7 +18,7 @@ from planner.search.offered import DEFAULT_TRACE
 from planner.search.remarks import spelled
 from planner.search.simulated import simulate
 from planner.ui import fleet_panel, inputs
-from planner.ui.session import Refusal, Translate, catalog, palette, plain, solve, translate
+from planner.ui.session import KEPT, Refusal, Translate, catalog, palette, plain, solve, translate
 from planner.units import percent, si
 
 UPLOAD_MB = 5  # .streamlit/config.toml has the server's own limit
@@ -112,10 +112,10 @@ def _ask(workload: Workload, _: Translate) -> tuple[Asked | None, Workload]:
         lengths, statistics = _lengths(trace, _)
         rank = _plan_rank(workload, _)
         replicas = st.number_input(
-            _("Replicas"), 1, 10_000, None, placeholder=_("as planned"), key="traffic-replicas", width=110
+            _("Replicas"), 1, 10_000, None, placeholder=_("as planned"), key="traffic-replicas", bind=KEPT, width=110
         )
         router = _router(workload, _)
-        drop = st.checkbox(_("Leave out what is too long"), key="traffic-drop")
+        drop = st.checkbox(_("Leave out what is too long"), key="traffic-drop", bind=KEPT)
     file = _upload(_) if trace == OWN_FILE else None
     if trace == OWN_FILE and file is None:
         return None, workload
@@ -131,7 +131,7 @@ def _trace(workload: Workload, _: Translate) -> str:
     names[OWN_FILE] = _("a file of mine")
     asked = list(names).index(workload.traffic.trace or DEFAULT_TRACE)
     chosen: str = st.selectbox(
-        _("Requests"), list(names), asked, format_func=names.__getitem__, key="traffic-trace", width=250
+        _("Requests"), list(names), asked, format_func=names.__getitem__, key="traffic-trace", bind=KEPT, width=250
     )
     return chosen
 
@@ -143,7 +143,7 @@ def _arrival_words(_: Translate) -> dict[str, str]:
 def _choice(label: str, words: dict[str, str], name: str, width: int, last: bool = False) -> str:
     first = len(words) - 1 if last else 0
     chosen: str = st.selectbox(
-        label, list(words), first, format_func=words.__getitem__, key=f"traffic-{name}", width=width
+        label, list(words), first, format_func=words.__getitem__, key=f"traffic-{name}", bind=KEPT, width=width
     )
     return chosen
 
@@ -152,12 +152,14 @@ def _profile(_: Translate) -> tuple[str | None, float | None]:
     """A rate profile, and how many of its busiest hours."""
     names = {id: f"{id}: {row.name}" for id, row in catalog().traces.items() if row.kind == "rates"}
     chosen: str | None = st.selectbox(
-        _("Rate over time"), list(names), None, format_func=names.__getitem__, key="traffic-profile",
+        _("Rate over time"), list(names), None, format_func=names.__getitem__, key="traffic-profile", bind=KEPT,
         placeholder=_("steady"), width=190,
     )  # fmt: skip
     if chosen is None:
         return None, None
-    return chosen, st.number_input(_("Busiest hours"), 0.5, 168.0, 1.0, 0.5, key="traffic-busiest", width=110)
+    return chosen, st.number_input(
+        _("Busiest hours"), 0.5, 168.0, 1.0, 0.5, key="traffic-busiest", bind=KEPT, width=110
+    )
 
 
 def _lengths(trace: str, _: Translate) -> tuple[str, dict[str, float | None]]:
@@ -173,7 +175,7 @@ def _lengths(trace: str, _: Translate) -> tuple[str, dict[str, float | None]]:
     }
     return lengths, {
         name: st.number_input(
-            label, low, high, None, 0.1, placeholder=_("as in the trace"), key=f"traffic-{name}", width=140
+            label, low, high, None, 0.1, placeholder=_("as in the trace"), key=f"traffic-{name}", bind=KEPT, width=140
         )
         for name, (label, low, high) in fields.items()
     }
@@ -183,7 +185,7 @@ def _router(workload: Workload, _: Translate) -> str:
     words = told.router_words(_)
     asked = list(words).index(workload.traffic.router)
     chosen: str = st.selectbox(
-        _("Router"), list(words), asked, format_func=words.__getitem__, key="traffic-router", width=150
+        _("Router"), list(words), asked, format_func=words.__getitem__, key="traffic-router", bind=KEPT, width=150
     )
     return chosen
 
@@ -195,7 +197,7 @@ def _plan_rank(workload: Workload, _: Translate) -> int:
         return 1
     titles = {plan.rank: f"{plan.rank}: {plan.replicas} × {plan.title}" for plan in answer.plans}
     chosen: int = st.selectbox(
-        _("Plan"), list(titles), format_func=titles.__getitem__, key=f"traffic-plan-{len(titles)}", width=260
+        _("Plan"), list(titles), format_func=titles.__getitem__, key=f"traffic-plan-{len(titles)}", bind=KEPT, width=260
     )
     return chosen
 
@@ -272,7 +274,7 @@ def _latency(found: Simulated, _: Translate) -> None:
     with st.container(border=True):
         metrics = [metric for metric in words if getattr(found, f"{metric}_s") is not None]
         metric = st.segmented_control(
-            _("Metric"), metrics, default="ttft", required=True, key="traffic-metric",
+            _("Metric"), metrics, default="ttft", required=True, key="traffic-metric", bind=KEPT,
             format_func=words.__getitem__, label_visibility="collapsed",
         )  # fmt: skip
         title = traffic_charts.latency_finding(found, metric or "ttft", _)

@@ -15,7 +15,7 @@ from planner.search.change import Question, parse_change
 from planner.search.scenarios import scenario_text
 from planner.search.whatif import whatif
 from planner.ui import cases_view, horizon_view, inputs, risk_view
-from planner.ui.session import Translate, catalog, palette, plain, translate
+from planner.ui.session import KEPT, Translate, catalog, palette, plain, translate
 
 
 def page() -> None:
@@ -28,7 +28,7 @@ def page() -> None:
         return
     names = {"change": _("One change"), "cases": _("Side by side"), "risk": _("How sure"), "years": _("Years ahead")}
     view = st.segmented_control(
-        _("View"), list(names), format_func=names.__getitem__, default="change", key="whatif-view",
+        _("View"), list(names), format_func=names.__getitem__, default="change", key="whatif-view", bind=KEPT,
         required=True, label_visibility="collapsed",
     )  # fmt: skip
     show = {"change": _change, "cases": cases_view.show, "risk": risk_view.show, "years": horizon_view.show}
@@ -66,14 +66,15 @@ def _change(workload: Workload, _: Translate) -> None:
     ready = suggestions(workload, _)
     chosen = st.pills(
         _("What changes"), list(ready), selection_mode="multi", default=["load"],
-        format_func=lambda id: ready[id][0], key="whatif-ready",
+        format_func=lambda id: ready[id][0], key="whatif-ready", bind=KEPT,
     )  # fmt: skip
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     own = left.text_input(
         _("More changes, FIELD=VALUE, separated by spaces"),
-        placeholder="prices.h200=2.1 layout.tp=8 accelerators.h200.bandwidth_bytes_per_s=+10%", key="whatif-own",
+        placeholder="prices.h200=2.1 layout.tp=8 accelerators.h200.bandwidth_bytes_per_s=+10%",
+        key="whatif-own", bind=KEPT,
     )  # fmt: skip
-    keep = right.checkbox(_("Keep the plan, only resize"), key="whatif-keep")
+    keep = right.checkbox(_("Keep the plan, only resize"), key="whatif-keep", bind=KEPT)
     texts = [ready[id][1] for id in chosen] + own.split()
     if not texts:
         st.info(_("Choose a change, or write one."))

@@ -59,7 +59,11 @@ def test_an_hour_at_the_dashboard(browser: Browser, tmp_path: Path) -> None:
         page.wait_for_url("**rank=*", timeout=PAINT_MS)
         page.get_by_text("中文", exact=True).click()
         page.wait_for_url("**lang=zh*", timeout=PAINT_MS)
-        page.emulate_media(color_scheme="dark")
+        settled(page)
+        runs = server.log.read_text().count('"event"')
+        page.emulate_media(color_scheme="dark")  # charts are drawn again in its colours
+        while server.log.read_text().count('"event"') == runs:
+            page.wait_for_timeout(200)
         before = answer(page)
         assert "每月" in before
         page.get_by_role("button", name="复制链接").click()
@@ -96,15 +100,19 @@ def plan_of(bundle: zipfile.ZipFile) -> str:
 
 
 def test_a_shared_page_opens_where_it_was(browser: Browser, address: str) -> None:
-    page, _ = arrive(browser, f"{address}/capacity?traffic.rate_per_s=4")
+    page, _ = arrive(browser, f"{address}/whatif?traffic.rate_per_s=4&whatif-own=slo.ttft_p99_s%3D4")
     settled(page)
+    assert "slo.ttft_p99_s" in answer(page)
     link = shared_link(page)
-    assert link.startswith(f"{address}/capacity?q=1.")
-    fresh, complaints = arrive(browser, link.replace("/capacity?", "/?"))  # somebody cut the path
-    fresh.wait_for_url("**/capacity?traffic.rate_per_s=4", timeout=PAINT_MS)
-    assert answer(fresh) == answer(page)
+    assert link.startswith(f"{address}/whatif?q=1.")
+    fresh, complaints = arrive(browser, link.replace("/whatif?", "/?"))  # somebody cut the path
+    fresh.wait_for_function("location.pathname === '/whatif'", timeout=PAINT_MS)
+    expect(fresh.locator("h1")).to_have_text(answer(page), timeout=PAINT_MS)
+    assert "whatif-own=slo.ttft_p99_s" in fresh.url and "traffic.rate_per_s=4" in fresh.url and "q=" not in fresh.url
     assert not complaints, "\n".join(complaints)
+    before = answer(fresh)
     fresh.reload()
+    expect(fresh.locator("h1")).to_have_text(before, timeout=PAINT_MS)
     shows(fresh, "Requests/s", "4")
     page.context.close()
     fresh.context.close()

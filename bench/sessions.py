@@ -1,0 +1,190 @@
+"""Twenty people at the dashboard at once, each changing inputs: how long each waits, and what the server holds.
+
+    python bench/sessions.py [--sessions 20] [--seconds 120] [--think 10] [--mode mixed|hot|cold]
+
+Each session is a browser context of its own. It changes the rate, an answer's length or the promise, then waits
+until the sentence with the answer is there, and until simulations confirmed it. `hot` draws from few
+questions, which the sessions share through the cache; `cold` never asks a question twice. Needs Playwright and
+Chromium (`make .venv/.installed-dev`). Printed, never asserted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import shutil
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from dashboard import start_server
+from playwright.async_api import Browser, Page, async_playwright
+
+ANSWER_MS = 60_000
+
+
+class Asked(NamedTuple):
+    """A number field of the form: its place in the address, and what sessions type there."""
+
+    field: str
+    usual: float
+    low: float
+    high: float
+
+
+FIELDS = {
+    "Requests/s": Asked("traffic.rate_per_s", 5.0, 1.0, 60.0),
+    "Tokens out": Asked("traffic.output_tokens", 1000.0, 200.0, 1500.0),
+    "Tokens in": Asked("traffic.input_tokens", 2000.0, 500.0, 4000.0),
+}
+HOT = 8  # values of a field that sessions share
+
+
+@dataclass
+class Seen:
+    """What the sessions went through."""
+
+    first_s: list[float] = field(default_factory=list)
+    changed_s: list[float] = field(default_factory=list)
+    simulated_s: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    memory_mib: list[float] = field(default_factory=list)
+
+
+def value(draw: random.Random, name: str, mode: str) -> str:
+    """A new value of a field: one of few where questions are shared."""
+    _, _, low, high = FIELDS[name]
+    share = mode == "hot" or (mode == "mixed" and draw.random() < 0.5)
+    place = draw.randrange(HOT) / (HOT - 1) if share else draw.random()
+    number = low + place * (high - low)
+    return f"{number:.3g}" if name == "Requests/s" else f"{number:.0f}"
+
+
+async def session(
+    browser: Browser, address: str, until: float, seed: int, asked: argparse.Namespace, seen: Seen
+) -> None:
+    """One person, from arriving until time is up."""
+    draw = random.Random(seed)
+    await asyncio.sleep(draw.random() * min(10.0, asked.seconds / 4))
+    context = await browser.new_context(viewport={"width": 1366, "height": 768})
+    page = await context.new_page()
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    page.on("console", lambda said: seen.errors.append(said.text) if said.type == "error" else None)
+    try:
+        start = time.perf_counter()
+        await page.goto(address)
+        await page.locator("h1").wait_for(timeout=ANSWER_MS)
+        seen.first_s.append(time.perf_counter() - start)
+        while time.perf_counter() < until:
+            await asyncio.sleep(draw.expovariate(1 / asked.think))
+            await change(page, draw, asked.mode, seen)
+        if await page.get_by_test_id("stException").count():
+            seen.errors.append("an exception on a page")
+    except Exception as error:  # noqa: BLE001
+        seen.errors.append(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+    finally:
+        await context.close()
+
+
+async def change(page: Page, draw: random.Random, mode: str, seen: Seen) -> None:
+    """Type a value, press Enter, wait for the sentence that answers it, then for what simulations make of it."""
+    name = draw.choice(list(FIELDS))
+    box = page.get_by_label(name, exact=True).first
+    new = value(draw, name, mode)
+    if await box.input_value(timeout=ANSWER_MS) == new:
+        return
+    await box.fill(new, timeout=ANSWER_MS)
+    before = await page.locator("h1").first.inner_text(timeout=ANSWER_MS)
+    start = time.perf_counter()
+    await box.press("Enter")
+    given = [FIELDS[name].field, float(new), before, FIELDS[name].usual]
+    await page.wait_for_function(f"given => ({SAID})(given) || ({DONE})(given)", arg=given, timeout=ANSWER_MS)
+    seen.changed_s.append(time.perf_counter() - start)
+    await page.wait_for_function(DONE, arg=given, timeout=ANSWER_MS)
+    seen.simulated_s.append(time.perf_counter() - start)
+
+
+# Another sentence than before; or the address holds the new value and no script runs any more.
+SAID = """([name, value, before]) => (document.querySelector('h1')?.innerText ?? before) !== before"""
+DONE = """([name, value, before, usual]) => {
+  const said = new URLSearchParams(location.search).get(name);
+  const state = document.querySelector('[data-testid=stApp]').dataset.testScriptState;
+  return Number(said ?? usual) === value && state === 'notRunning';
+}"""
+
+
+def resident_mib(pid: int) -> float:
+    """Memory of a process and its children, as Linux counts it."""
+    total = 0.0
+    for stat in Path("/proc").glob("[0-9]*/status"):
+        try:
+            lines = dict(line.split(":", 1) for line in stat.read_text().splitlines() if ":" in line)
+        except OSError:
+            continue
+        if int(lines["Pid"]) == pid or int(lines["PPid"]) == pid:
+            total += float(lines.get("VmRSS", "0 kB").split()[0]) / 1024
+    return total
+
+
+async def watch(pid: int, until: float, seen: Seen) -> None:
+    while time.perf_counter() < until:
+        seen.memory_mib.append(resident_mib(pid))
+        await asyncio.sleep(2)
+
+
+async def drive(address: str, pid: int, asked: argparse.Namespace) -> Seen:
+    seen, until = Seen(), time.perf_counter() + asked.seconds
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        visits = (session(browser, address, until, seed, asked, seen) for seed in range(asked.sessions))
+        await asyncio.gather(watch(pid, until, seen), *visits)
+        await browser.close()
+    return seen
+
+
+def quantile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else float("nan")
+
+
+def tell(seen: Seen, asked: argparse.Namespace, load: float) -> None:
+    print(f"{asked.sessions} sessions, {asked.seconds:g} s, {asked.think:g} s between changes, questions {asked.mode};")
+    print(f"  browsers and server share {os.cpu_count()} cores, load before the start {load:.1f}")
+    for what, values in (
+        ("first answer", seen.first_s),
+        ("changed input", seen.changed_s),
+        ("simulated", seen.simulated_s),
+    ):
+        shares = "  ".join(f"P{100 * share:.0f} {quantile(values, share):6.2f} s" for share in (0.5, 0.95, 0.99))
+        print(f"  {what:<14} {len(values):5d} times  {shares}")
+    quarter = max(1, len(seen.memory_mib) // 4)
+    held = [
+        sum(part) / len(part) for part in (seen.memory_mib[quarter : 2 * quarter], seen.memory_mib[-quarter:]) if part
+    ]
+    print("  memory of the server: " + " -> ".join(f"{one:.0f} MiB" for one in held) + ", second to last quarter")
+    print(f"  errors: {len(seen.errors)}", *sorted(set(seen.errors))[:5], sep="\n    ")
+
+
+def main() -> None:
+    given = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    given.add_argument("--sessions", type=int, default=20)
+    given.add_argument("--seconds", type=float, default=120.0)
+    given.add_argument("--think", type=float, default=10.0, help="mean time between two changes of a session [s]")
+    given.add_argument("--mode", choices=("mixed", "hot", "cold"), default="mixed")
+    asked = given.parse_args()
+    load = os.getloadavg()[0]
+    server, address = start_server()  # its log is not shown
+    try:
+        tell(asyncio.run(drive(address, server.pid, asked)), asked, load)
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+if __name__ == "__main__":
+    main()
