@@ -11,6 +11,8 @@ from planner.errors import UnknownName, WorkloadError
 from planner.schema import Layout, Plan, PlanResult
 
 MOST_BYTES = 50_000_000
+LONGEST = 300
+MARKUP = frozenset("<>|`")  # these texts stand in the pages of a bundle
 NEXT = "  Write one: planner plan --json > plan.json"
 
 
@@ -34,8 +36,16 @@ def read_plans(path: Path, catalog: Catalog) -> PlanResult:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"]) or "the file"
         raise WorkloadError(f"{path} holds no plans: {where}: {first['msg']}.\n{NEXT}") from None
+    texts = {"catalog_sha256": result.catalog_sha256, "catalog_as_of": result.catalog_as_of}
     for plan in result.plans:
         _refuse(path, plan, catalog)
+        texts |= _texts(plan)
+    for name, text in texts.items():
+        if len(text) > LONGEST or not text.isprintable() or MARKUP & set(text):
+            raise WorkloadError(
+                f"{path}: {name} = {text[:40]!r} is no text of planner plan: one line of up to {LONGEST} characters "
+                f"without {' '.join(sorted(MARKUP))}.\n{NEXT}"
+            )
     return result
 
 
@@ -58,6 +68,13 @@ def _refuse(path: Path, plan: Plan, catalog: Catalog) -> None:
         wrong.append("no supply")
     if wrong:
         raise WorkloadError(f"{path}: plan {plan.rank} cannot run: {', '.join(wrong)}.\n{NEXT}")
+
+
+def _texts(plan: Plan) -> dict[str, str]:
+    """Texts that pages show, by where they are."""
+    names = ("option", "term", "provider", "instance_type", "region", "source_date")
+    bought = {f"supply {name}": getattr(unit, name) for unit in plan.supply for name in names}
+    return {f"plan {plan.rank} {name}": str(text) for name, text in {"title": plan.title, **bought}.items()}
 
 
 def _sizes(layout: Layout) -> dict[str, int]:

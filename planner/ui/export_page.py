@@ -11,7 +11,7 @@ from planner.errors import PlannerError
 from planner.report.findings import plan_name
 from planner.schema import PlanResult
 from planner.ui import inputs
-from planner.ui.session import Refusal, Translate, catalog, plain, solve, translate
+from planner.ui.session import Refusal, Translate, catalog, language, plain, solve, translate
 
 LANGUAGES = {
     ".yaml": "yaml",
@@ -92,7 +92,8 @@ def _verdicts(files: Mapping[str, bytes], _: Translate) -> None:
 
 
 def _preview(files: Mapping[str, bytes], _: Translate) -> None:
-    name = st.selectbox(_("File"), sorted(files), key="export_file")
+    first = "README.zh.md" if language() == "zh" else "README.md"
+    name = st.selectbox(_("File"), sorted(files, key=lambda one: (one != first, one)), key="export_file")
     try:
         text = files[name].decode("utf-8")
     except UnicodeDecodeError:

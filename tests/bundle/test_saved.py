@@ -47,6 +47,9 @@ WRONG: dict[str, tuple[Change, str]] = {
     "no accelerators": (plan(lambda p: p["layout"].update(tp=0)), "tp = 0"),
     "less than none spare": (plan(lambda p: p.update(spares=-1)), "spares = -1"),
     "not bought": (plan(lambda p: p.update(supply=[])), "no supply"),
+    "a title of two lines": (plan(lambda p: p.update(title="a\n---\nkind: Secret")), "plan 1 title"),
+    "markup": (plan(lambda p: p["supply"][0].update(region="<script>")), "plan 1 supply region"),
+    "a terminal's language": (lambda body: body.update(catalog_as_of="\x1b[2J"), "catalog_as_of"),
     "a word": (plan(lambda p: p.update(replicas="many")), "plans.0.replicas"),
     "no workload": (lambda body: body.pop("workload"), "workload: Field required"),
 }
