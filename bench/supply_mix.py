@@ -32,6 +32,7 @@ def main() -> None:
         quota=np.array([60, np.inf, np.inf, 40, np.inf, 20]),
         firm=np.array([True] * 5 + [False]),
     )
+    cheapest(options, levels(np.ones(24), np.ones(24), 365.0))  # loads the solver
     for peak in (10, 100, 1000):
         for whole in (False, True):
             start = time.perf_counter()

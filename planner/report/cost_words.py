@@ -60,6 +60,19 @@ def way_words(_: Translate) -> dict[str, str]:
     }
 
 
+def item_name(item: BillItem, _: Translate) -> str:
+    """A product's name as it is sold, or what is bought without one in the reader's language."""
+    if item.role == "server":
+        accelerator = item.name.partition(" x ")[2]
+        return _("server with {n} x {name}").format(n=f"{item.why['gpus']:.0f}", name=accelerator)
+    if item.role == "installation":
+        return _("installation, freight, duty")
+    if item.role == "rack":
+        kw, _comma, cooling = item.name.partition(", ")
+        return f"{kw}, {_('liquid') if cooling == 'liquid' else _('air')}"
+    return item.name
+
+
 def reason(item: BillItem, _: Translate) -> str:
     """Why this many, in one clause with its numbers."""
     templates = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from planner.report.cost_words import line_words, reason, role_words, unpriced_words, way_words
+from planner.report.cost_words import item_name, line_words, reason, role_words, unpriced_words, way_words
 from planner.report.tables import TextTable, Translate
 from planner.report.words import supply_words
 from planner.schema.costs import ApiBreakEven, BillItem, CostAnswer, SloStep, WayCost
@@ -126,7 +126,7 @@ def _bill_row(item: BillItem, _: Translate) -> tuple[str, ...]:
     unit = usd(item.unit_usd) if item.unit_usd is not None else inside if item.included else blank
     priced = DASH if item.unit_usd is None else item.source_date[:10].split("..")[0] + (OLD if item.stale else "")
     total = DASH if item.total_usd is None else usd(item.total_usd)
-    return (role_words(_)[item.role], item.name, str(item.quantity), unit, total, priced, reason(item, _))
+    return (role_words(_)[item.role], item_name(item, _), str(item.quantity), unit, total, priced, reason(item, _))
 
 
 def unit_table(answer: CostAnswer, _: Translate) -> TextTable:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from planner.report.tables import Translate, accelerator_name, priced_text
+from planner.report.tables import Translate, accelerator_name, owning_note, priced_text
 from planner.report.words import limit_words, supply_words, term_words, why_words
 from planner.schema import CurvePoint, Plan, PlanResult, Rejection
 from planner.units import percent, si, usd
@@ -82,6 +82,7 @@ def reasons(result: PlanResult, plan: Plan, _: Translate) -> str:
             date=unit.source_date.split("..")[0],
             stale=_(" (older than 180 days)") if unit.stale else "",
         ),
+        *([owning_note(_)] if unit.option == "own" else []),
         _compared(result, plan, _),
     ]
     return " ".join(parts).replace("。 ", "。")  # Chinese full stops carry their own space

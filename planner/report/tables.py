@@ -28,7 +28,7 @@ def sentence(result: PlanResult, _: Translate) -> str:
     best = result.plans[0]
     low, high = best.band.tpot_s
     spare = _(" and {n} spare").format(n=best.spares) if best.spares else ""
-    return _(
+    told = _(
         "{total} × {name}: {replicas} serving{spare}, {layout}, for {cost} a month "
         "({unit} per million output tokens). P99 TTFT {ttft}, P99 TPOT {tpot}; mean TPOT {mean}, "
         "80 % of such measurements fall in {low} to {high}. Price: {supply}, dated {priced}, {confidence} confidence."
@@ -48,6 +48,15 @@ def sentence(result: PlanResult, _: Translate) -> str:
         supply=supply_text(best, _),
         priced=priced_text(best),
         confidence=_(best.supply[0].confidence),
+    )
+    return f"{told} {owning_note(_)}" if best.supply[0].option == "own" else told
+
+
+def owning_note(_: Translate) -> str:
+    """What the ranking of owned plans leaves out: it compares servers, the costs price the rest."""
+    return _(
+        "Owned servers with support, energy and space; network, racks, installation and staff come on top: "
+        "`planner cost` names each."
     )
 
 

@@ -104,6 +104,42 @@ def test_a_changed_catalog_row_moves_the_verdict(tmp_path: Path, catalog: Catalo
     assert of(audit(only, load_catalog(tmp_path / "all")), "A1").verdict == "holds"
 
 
+def only(id: str, catalog: Catalog, **changes: object) -> Audited:
+    """One claim of the article, some of its fields changed, on other facts."""
+    claim = next(c for c in read_claims("article").claims if c.id == id)
+    fields = claim.model_dump() | changes
+    return of(audit(parse_claims({"title": "t", "claims": [fields]}, "t"), catalog), id)
+
+
+def test_prices_move_the_verdict_on_owning(catalog: Catalog) -> None:
+    """Rent at half its price is nowhere so much dearer than owning; at ten times it is everywhere, at full load."""
+    asked = {"accelerators": ("h200-sxm-141gb",), "tiers": ("on_demand",), "load_factor": 1.0}
+
+    def rented(times: float) -> Catalog:
+        changed = tuple(
+            p.model_copy(update={"price_usd_per_hour": p.price_usd_per_hour * times}) for p in catalog.prices
+        )
+        return catalog.with_facts(f"rent times {times}", prices=changed)
+
+    verdicts = [only("G2", rented(times), **asked).verdict for times in (0.5, 1.0, 10.0)]
+    assert verdicts == ["refuted", "conditional", "holds"]
+
+
+def test_a_fact_of_a_drive_moves_the_verdict_on_the_array(catalog: Catalog) -> None:
+    row = catalog.drives["pm1743-15.36tb"].model_copy(update={"read_bytes_per_s": 3e9})
+    other = catalog.with_facts("slow", drives={**catalog.drives, row.id: row})
+    assert (only("C1", catalog).verdict, only("C1", other).verdict) == ("holds", "refuted")
+
+
+def test_calibration_moves_the_verdict_on_kernels(catalog: Catalog) -> None:
+    """Kernels that reach a third of the bandwidth leave a factor of two to gain."""
+    claim = {"id": "k", "kind": "speed_up", "option": "kernels", "text": "t", "stated": 1.8, "concurrency": 1,
+             "llm": "llama-3.1-8b", "accelerator": "h100-sxm-80gb", "gpus": 1}  # fmt: skip
+    slow = catalog.calibrated({("gemm_memory_efficiency", "bf16"): 0.33})
+    found = [of(audit(parse_claims({"title": "t", "claims": [claim]}, "t"), c), "k").verdict for c in (catalog, slow)]
+    assert found == ["refuted", "conditional"]
+
+
 def test_a_changed_claim_moves_the_verdict(catalog: Catalog) -> None:
     right = {"id": "D2", "kind": "arithmetic", "text": "x", "figures": {"old": 180, "new": 270},
              "checks": [{"name": "gain", "expression": "(new - old) / old", "stated": 44, "unit": "%"}]}  # fmt: skip

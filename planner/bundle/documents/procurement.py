@@ -17,7 +17,7 @@ from planner.bundle.documents.quotation import quotation
 from planner.bundle.documents.workbook import workbook
 from planner.errors import WorkloadError
 from planner.i18n import translator
-from planner.report.cost_words import reason, role_words
+from planner.report.cost_words import item_name, reason, role_words
 from planner.report.words import Translate, confidence_words
 
 PLACE = "procurement"
@@ -52,7 +52,7 @@ def bill_csv(bought: Purchase, _: Translate) -> bytes:
         texts = item.source, item.source_date, sure.get(item.confidence, ""), _("over 180 days") if item.stale else ""
         rows.writerow(
             [
-                *map(plain_text, (roles[item.role], item.item, item.name)),
+                *map(plain_text, (roles[item.role], item.item, item_name(item, _))),
                 item.quantity,
                 item.spare,
                 _("in the server") if item.included else _number(item.unit_usd),

@@ -11,7 +11,7 @@ from planner.bundle.documents.cells import plain_text
 from planner.bundle.documents.purchase import Purchase
 from planner.bundle.documents.subject import Subject
 from planner.i18n import translator
-from planner.report.cost_words import reason, role_words
+from planner.report.cost_words import item_name, reason, role_words
 from planner.units import si
 
 METERS = {
@@ -83,10 +83,11 @@ def _items(bought: Purchase, language: str) -> str:
     _ = translator(language)
     roles = role_words(_)
     wanted = [item for item in bought.bill.items if item.role != "installation"]
-    return "\n".join(
-        f"| {roles[i.role]} | {plain_text(i.name).replace('|', '/')} | {i.quantity} | {i.spare} | {reason(i, _)} |"
+    rows = (
+        (roles[i.role], plain_text(item_name(i, _)).replace("|", "/"), i.quantity, i.spare, reason(i, _))
         for i in wanted
     )
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
 _PAGE = {

@@ -28,7 +28,7 @@ from planner.bundle.documents.purchase_words import (
     unit_words,
 )
 from planner.models.cash import months_of
-from planner.report.cost_words import reason, role_words
+from planner.report.cost_words import item_name, reason, role_words
 from planner.report.words import Translate, confidence_words
 
 Value = str | float | int | None
@@ -79,7 +79,7 @@ def _bill(sheet: Worksheet, purchase: Purchase, title: str, _: Translate) -> str
         values: list[Value] = [
             roles[item.role],
             item.item,
-            item.name,
+            item_name(item, _),
             item.quantity,
             item.spare,
             None if item.included else item.unit_usd,
