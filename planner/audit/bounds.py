@@ -57,12 +57,12 @@ def precisions(llm: str, stated: str, context: Context) -> Sequence[str]:
 
 
 def first_that_fits(questions: Sequence[Question], context: Context) -> tuple[Question, Estimate]:
-    """The first question with an answer; raises the last refusal where none has one."""
+    """The first question with an answer; raises the first refusal where none has one."""
     refusal: PlannerError | None = None
     for asked in questions:
         try:
             return asked, answer(asked, context)
         except PlannerError as error:
-            refusal = error
+            refusal = refusal or error
     assert refusal is not None
     raise refusal

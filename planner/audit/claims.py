@@ -106,5 +106,6 @@ def _missing(error: ValidationError) -> str:
     found = []
     for one in error.errors()[:4]:
         place = ".".join(str(part) for part in one["loc"][1:] or one["loc"])
-        found.append(f"{place}: {one['msg'].lower()}" if place else one["msg"])
+        message = one["msg"][:1].lower() + one["msg"][1:]
+        found.append(f"{place}: {message}" if place else one["msg"])
     return "; ".join(found)

@@ -69,7 +69,7 @@ def item_name(item: BillItem, _: Translate) -> str:
         return _("installation, freight, duty")
     if item.role == "rack":
         kw, _comma, cooling = item.name.partition(", ")
-        return f"{kw}, {_('liquid') if cooling == 'liquid' else _('air')}"
+        return ", ".join((kw, _("liquid") if cooling == "liquid" else _("air")))
     return item.name
 
 

@@ -135,7 +135,9 @@ class ConcurrencyClaim(SetUp):
     kind: Literal["concurrency"]
     weights: str = ""
     stated: Positive
-    contexts: tuple[Count, ...] = Field((1024, 4096, 16384), description="context lengths to look at [token]")
+    contexts: tuple[Count, ...] = Field(
+        (1024, 4096, 16384), min_length=1, description="context lengths to look at [token]"
+    )
 
 
 class ThroughputClaim(SetUp):
@@ -169,7 +171,7 @@ class LoadTimeClaim(ClaimBase):
     kind: Literal["load_time"]
     llm: Text
     accelerator: Text
-    gpus: Count
+    gpus: Annotated[int, Field(ge=1, le=1024, description="accelerators of one replica")]
     weights: str = ""
     stated: Positive
     unit: Text = "s"
