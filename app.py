@@ -17,6 +17,7 @@ from planner.ui import (
     inputs,
     log,
     login,
+    own_view,
     plan_page,
     question,
     session,
@@ -57,7 +58,8 @@ with st.sidebar:
     st.caption(_("Prices and facts as of {day}, catalogs {hash}").format(day=catalog.as_of, hash=catalog.sha256[:8]))
     share.say_older(catalog, _)
 with log.observed(page.url_path or "plan"):
-    page.run()
+    own_view.mark(_)
+page.run()
 question.write_link(catalog)
 with below:
     inputs.offer_undo(catalog, _)

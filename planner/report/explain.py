@@ -7,7 +7,7 @@ from collections.abc import Callable
 from planner.catalog import Catalog
 from planner.report import bands
 from planner.report.words import basis_words
-from planner.schema import Accelerator, Assumption, Parameter, Plan, PlanResult, Strict
+from planner.schema import Accelerator, Assumption, Parameter, Plan, PlanResult, Provenance, Strict
 from planner.search.learned import scope_for
 from planner.search.metrics import assumptions, band_row
 from planner.units import floored, si, usd
@@ -179,7 +179,7 @@ def _power(catalog: Catalog, plan: Plan, row: Accelerator, result: PlanResult, _
                 name=_("PUE of {site}").format(site=site.id),
                 value=site.pue or "-",
                 unit="-",
-                source=f"{site.source} ({site.source_date})",
+                source=_where(site.provenance(site.id, "pue")),
             ),
         ),
         band=_power_band(catalog, plan, _),
@@ -248,13 +248,16 @@ def _given(name: str, _: Translate, value: float, unit: str) -> Assumption:
 
 
 def _fact(row: Accelerator, id: str, field: str, value: float | None, unit: str) -> Assumption:
-    where = row.provenance(id, field)
     return Assumption(
         name=f"{id}.{field}",
         value="-" if value is None else value,
         unit=unit,
-        source=f"{where.source} ({where.source_date}, {where.confidence} confidence)",
+        source=_where(row.provenance(id, field)),
     )
+
+
+def _where(one: Provenance) -> str:
+    return f"{one.source} ({one.source_date}, {one.confidence} confidence)"
 
 
 def _parameters(catalog: Catalog, *names: str) -> tuple[Assumption, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
 Confidence = Literal["high", "medium", "low"]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]*$", max_length=64)]
@@ -59,6 +60,7 @@ class Sourced(Strict):
         (), description="columns of this row recalled without a document at hand: low confidence"
     )
     notes: str = Field("", description="caveats of the source")
+    _replaced: dict[str, str] = PrivateAttr(default_factory=dict)  # figures of a reader's own, with their sources
 
     @model_validator(mode="after")
     def _unverified_are_columns(self) -> Sourced:
@@ -69,8 +71,16 @@ class Sourced(Strict):
 
     def provenance(self, row: str, field: str) -> Provenance:
         """Source, date and confidence of one figure of this row."""
-        confidence: Confidence = "low" if field in self.unverified else self.confidence
-        return Provenance(row=row, field=field, source=self.source, source_date=self.source_date, confidence=confidence)
+        own = self._replaced.get(field)
+        confidence: Confidence = "low" if own or field in self.unverified else self.confidence
+        source = own or self.source
+        return Provenance(row=row, field=field, source=source, source_date=self.source_date, confidence=confidence)
+
+    def replacing(self, sources: Mapping[str, str], before: Sourced) -> Self:
+        """The row with sources of its own for some figures, beside those that the row before it had."""
+        other = self.model_copy()
+        other._replaced = {**before._replaced, **sources}
+        return other
 
     @property
     def dated(self) -> date:

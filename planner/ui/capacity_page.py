@@ -12,12 +12,13 @@ from planner.errors import PlannerError
 from planner.report import charts, findings, frames
 from planner.report import holding as told
 from planner.report import operating as drawn
-from planner.report.command import command, estimate_command
+from planner.report.command import estimate_command
 from planner.report.explain import explain
 from planner.schema import Plan, PlanResult, Workload
 from planner.search.operating import Operating, Roofline, operating, steps_under_roof
 from planner.ui import inputs
 from planner.ui.explained import explanations, reproduce
+from planner.ui.own_view import plan_command
 from planner.ui.session import Refusal, Translate, catalog, palette, plain, solve, translate
 
 EXPLAINED = ("KV cache", "P99 TTFT", "P99 TPOT", "Replicas")
@@ -80,7 +81,7 @@ def _show(answer: PlanResult, plan: Plan, shown: Shown, _: Translate) -> None:
         _roof(shown, _)
     found = [one for one in explain(answer, catalog(), plan.rank, _) if one.name in EXPLAINED]
     explanations(found, _)
-    reproduce("\n".join((command("plan", answer.workload), estimate_command(answer.workload, plan))), _)
+    reproduce("\n".join((plan_command(answer.workload), estimate_command(answer.workload, plan))), _)
 
 
 def _memory(answer: PlanResult, plan: Plan, _: Translate) -> None:

@@ -9,8 +9,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from planner.errors import PlannerError
-from planner.schema import Sourced
+from planner.errors import PlannerError, WorkloadError
+from planner.huggingface import llm_from_config, llm_slug, llm_to_toml
+from planner.report.words import confidence_words
+from planner.schema import Llm, Sourced
+from planner.ui import own_facts, own_view
 from planner.ui.session import Translate, catalog, plain, translate
 
 HIDDEN = ("source", "source_date", "confidence", "unverified", "notes")
@@ -30,6 +33,8 @@ def page() -> None:
     if rows:
         id = st.selectbox(_("Row in full"), list(rows)[:MOST_ROWS], key=f"catalog_row_{kind}")
         _row(id, rows[id], _)
+        own_view.replace_figure(kind, id, rows[id], _)
+    own_view.take_quotes(_)
     _import(_)
 
 
@@ -53,14 +58,22 @@ def _scalars(row: Sourced) -> dict[str, Any]:
 
 
 def _row(id: str, row: Sourced, _: Translate) -> None:
-    """Each figure with unit and meaning from the schema, source, date and confidence."""
-    fields = type(row).model_fields
+    """Each figure with unit and meaning from the schema, its own source, date and confidence."""
+    fields, words = type(row).model_fields, confidence_words(_)
     lines = [
-        (name, _spelled(value), fields[name].description or "", row.provenance(id, name).confidence)
+        (
+            name,
+            _spelled(value),
+            fields[name].description or "",
+            where.source,
+            where.source_date,
+            words[where.confidence],
+        )
         for name, value in row
         if name not in HIDDEN and value not in (None, "", (), {})
+        for where in [row.provenance(id, name)]
     ]
-    heads = [_("Figure"), _("Value"), _("Meaning and unit"), _("Confidence")]
+    heads = [_("Figure"), _("Value"), _("Meaning and unit"), _("Source"), _("Date"), _("Confidence")]
     st.dataframe(pd.DataFrame(lines, columns=heads), hide_index=True, width="stretch")
     st.caption(plain(_("Source: {source}").format(source=f"{row.source} ({row.source_date})")))
     if row.notes:
@@ -76,24 +89,26 @@ def _spelled(value: Any) -> str:
 
 
 def _import(_: Translate) -> None:
-    """A Hugging Face config.json as a catalog entry, to be read before it is kept."""
+    """A Hugging Face config.json as a catalog entry, to be read before it is used or kept."""
     with st.expander(_("Add an LLM from its config.json")):
         file = st.file_uploader(_("config.json"), type=["json"], max_upload_size=1, key="catalog_config")
         name = st.text_input(_("Name of the entry"), max_chars=64, key="catalog_name")
         if file is None or not name.strip():
-            st.caption(_("The entry is shown here; add it to catalogs/llms.toml."))
+            st.caption(_("The entry is shown here; add it to catalogs/llms.toml, or use it in this session."))
             return
         try:
-            st.code(_entry(file.getvalue(), name), language="toml")
+            id, entry = _entry(file.getvalue(), name)
+            st.code(llm_to_toml(id, entry), language="toml")
+            st.button(
+                _("Use it in this session"), on_click=own_facts.add_llm, args=(id, entry), icon=":material/add:",
+                disabled=id in catalog().llms, key="catalog_use",
+            )  # fmt: skip
         except PlannerError as error:
             st.error(plain(str(error)), icon=":material/block:")
 
 
-def _entry(content: bytes, name: str) -> str:
-    """TOML of an LLM; raises PlannerError for whatever is no configuration."""
-    from planner.errors import WorkloadError
-    from planner.huggingface import llm_from_config, llm_slug, llm_to_toml
-
+def _entry(content: bytes, name: str) -> tuple[str, Llm]:
+    """Id and entry of an LLM; raises PlannerError for whatever is no configuration."""
     try:
         if len(content) > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES:,} bytes")
@@ -102,4 +117,4 @@ def _entry(content: bytes, name: str) -> str:
             raise ValueError("a JSON object is expected")
     except (ValueError, RecursionError) as error:
         raise WorkloadError(f"config.json cannot be read: {error}.") from None
-    return llm_to_toml(llm_slug(name), llm_from_config(config, name, catalog().as_of))
+    return llm_slug(name), llm_from_config(config, name, catalog().as_of)

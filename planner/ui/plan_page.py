@@ -10,7 +10,6 @@ import streamlit as st
 
 from planner.errors import PlannerError
 from planner.report import charts, findings, frames
-from planner.report.command import command
 from planner.report.explain import explain
 from planner.report.numbers import numbers
 from planner.report.sizing import sizing_sentence
@@ -19,6 +18,7 @@ from planner.schema import Plan, PlanResult
 from planner.search.regret import USUAL
 from planner.ui import inputs, inverse_panel
 from planner.ui.explained import explanations, reproduce
+from planner.ui.own_view import plan_command
 from planner.ui.session import (
     Refusal,
     Translate,
@@ -265,7 +265,7 @@ def _crossed(limits: Iterable[str], messages: Iterable[str]) -> list[str]:
 
 
 def _downloads(result: PlanResult, plan: Plan, _: Translate) -> None:
-    reproduce(command("plan", result.workload), _)
+    reproduce(plan_command(result.workload), _)
     with st.container(horizontal=True):
         _file("plan.json", lambda: result.model_dump_json(indent=2), "plan.json", "application/json")
         _file(_("Plans as CSV"), lambda: frames.plans(result).to_csv(index=False), "plans.csv", "text/csv")

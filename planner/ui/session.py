@@ -9,13 +9,13 @@ from typing import Literal
 
 import streamlit as st
 
-from planner.catalog import Catalog, load_catalog
+from planner.catalog import Catalog
 from planner.errors import NoPlan, PlannerError
 from planner.i18n import LANGUAGES, language_code, translator
 from planner.report.charts import DARK, LIGHT, Palette
 from planner.schema import PlanResult, Workload
 from planner.search.plan import Screening, answered, screened
-from planner.ui import log
+from planner.ui import log, own_facts
 
 Translate = Callable[[str], str]
 KEPT: Literal["query-params"] = "query-params"  # bind=KEPT: a widget's value lives in the address, checked by Streamlit
@@ -31,10 +31,9 @@ class Refusal:
     nothing_serves: bool
 
 
-@st.cache_resource(show_spinner=False)
 def catalog() -> Catalog:
-    """The catalogs, read once for all sessions."""
-    return load_catalog()
+    """The catalogs as this session has them: those that ship, under what the reader laid over them."""
+    return own_facts.catalog()
 
 
 def solve(workload: Workload, confirmed: int = CONFIRMED) -> PlanResult | Refusal:

@@ -86,9 +86,56 @@ def test_catalogs_follow_a_figure_to_its_source() -> None:
     assert "Source" in words(app)
 
 
+def plans() -> None:
+    from planner.ui import own_view, plan_page
+    from planner.ui.session import translate
+
+    own_view.mark(translate())
+    plan_page.page()
+
+
+def replaced(value: str, reason: str) -> AppTest:
+    """The catalogs page after somebody replaced the power limit of an H200."""
+    app = opened(catalogs)
+    app.selectbox(key="catalog_kind").set_value("accelerators").run()
+    app.selectbox(key="catalog_row_accelerators").set_value("h200-sxm-141gb").run()
+    figure = next(box for box in app.selectbox if box.label == "Figure")
+    figure.set_value("accelerators.h200-sxm-141gb.tdp_w")
+    next(box for box in app.text_input if box.label.startswith("New value")).set_value(value)
+    next(box for box in app.text_input if box.label.startswith("Reason")).set_value(reason)
+    next(one for one in app.button if one.label == "Replace in this session").click().run()
+    assert not app.exception
+    return app
+
+
+def test_a_replaced_figure_marks_every_answer_until_it_is_taken_back() -> None:
+    app = replaced("650", "capped in our racks")
+    assert not app.error
+    table = app.dataframe[1].value
+    row = table[table["Figure"] == "tdp_w"].iloc[0]
+    assert row["Value"] == "650" and "capped in our racks" in row["Source"] and row["Confidence"] == "low"
+    planned = AppTest.from_function(plans, default_timeout=TIMEOUT_S)
+    planned.session_state["own_facts"] = app.session_state["own_facts"]
+    planned.query_params.update({"limits.accelerators": '["h200-sxm-141gb"]'})
+    planned.run()
+    assert not planned.exception
+    assert "capped in our racks" in planned.warning[0].value
+    assert any(code.value.startswith("planner whatif") and "tdp_w=650" in code.value for code in planned.code)
+    assert any("capped in our racks" in one.value for one in planned.markdown)  # in the explanation of the power
+    planned.button(key="own-drop").click().run()
+    assert not planned.exception and not planned.warning
+
+
+@pytest.mark.parametrize(("value", "reason"), [("-1", "why"), ("650", ""), ("warm", "why"), ("", "why")])
+def test_a_figure_that_cannot_be_is_refused(value: str, reason: str) -> None:
+    app = replaced(value, reason)
+    assert app.error and "own_facts" not in app.session_state
+
+
 def test_a_config_becomes_an_entry_or_a_reason() -> None:
     config = b'{"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 896, "num_attention_heads": 14, "num_key_value_heads": 2, "num_hidden_layers": 24, "intermediate_size": 4864, "vocab_size": 151936, "tie_word_embeddings": true, "max_position_embeddings": 32768, "torch_dtype": "bfloat16"}'  # noqa: E501
-    assert "[tiny]" in catalogs_page._entry(config, "tiny")
+    id, entry = catalogs_page._entry(config, "tiny")
+    assert (id, entry.layers) == ("tiny", 24)
     for bad in (b"", b"[]", b"{}", b"\xff", b"1" * 2_000_000):
         with pytest.raises(PlannerError):
             catalogs_page._entry(bad, "tiny")
