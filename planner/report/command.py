@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from planner.schema import Plan, Workload
+from planner.schema import FleetOptions, Plan, Workload
 from planner.workloads import DEFAULT, field_value, load_workload, presets
 
 WHOLE = {"prices", "unit_prices", "commitment_discounts"}  # tables whose keys are names, not fields
@@ -50,6 +50,26 @@ def estimate_command(workload: Workload, plan: Plan) -> str:
     if traffic.prefix_hit_rate:
         given["--prefix-hit-rate"] = traffic.prefix_hit_rate
     return spelled(["planner", "estimate", *(str(word) for pair in given.items() for word in pair)])
+
+
+def simulate_options(
+    rank: int, replicas: int | None, drop_longer: bool, busiest_h: float | None, seed: int, fleet: FleetOptions
+) -> list[str]:
+    """Options of `planner simulate` beside the workload."""
+    words = ["--plan", str(rank)] if rank > 1 else []
+    words += ["--replicas", str(replicas)] if replicas else []
+    words += ["--drop-longer"] if drop_longer else []
+    words += ["--busiest", f"{busiest_h:g}"] if busiest_h else []
+    words += ["--seed", str(seed)] if seed else []
+    for section, fields in fleet.model_dump(mode="json", exclude_none=True).items():
+        usual = type(getattr(fleet, section)).model_fields
+        flags = {"autoscale": ["--autoscale", "all"], "surge": ["--surge", _text(fields.get("factor"))]}
+        words += flags.get(section, [f"--{section}"])
+        own = {k: v for k, v in getattr(fleet, section).model_dump(mode="json").items() if v != usual[k].default}
+        for name, value in own.items():
+            if (section, name) != ("surge", "factor") and (section, name) != ("autoscale", "rules"):
+                words += ["--fleet", f"{section}.{name}={_text(value)}"]
+    return words
 
 
 def spelled(words: Iterable[str]) -> str:

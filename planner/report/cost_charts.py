@@ -24,7 +24,7 @@ def months_chart(rows: Rows, palette: Palette, _: Translate) -> Spec:
         "legend": {"title": None, "orient": "bottom", "columns": 4},
     }
     y = {"field": "way", "type": "nominal", "sort": ways, "title": None, "axis": {"labelLimit": 190, "ticks": False}}
-    x = {"field": "usd", "type": "quantitative", "title": _("$ a month"), "axis": {"format": "~s", "grid": False}}
+    x = {"field": "usd", "type": "quantitative", "title": _("$ a month"), "axis": {**_dollars(), "grid": False}}
     tips = [_tip("way", _("Way")), _tip("line", _("Line")), _tip("usd", _("$/month"), ",.0f")]
     totals = [{"way": way, "usd": sum(r["usd"] for r in rows if r["way"] == way)} for way in ways]
     text = {"type": "text", "align": "left", "dx": 5, "fontSize": 12, "color": palette.answer}
@@ -42,7 +42,7 @@ def months_chart(rows: Rows, palette: Palette, _: Translate) -> Spec:
 def cash_chart(rows: Rows, crossings: Rows, palette: Palette, _: Translate) -> Spec:
     """Cash paid so far by month, with the months in which owning has paid less."""
     x = {"field": "month", "type": "quantitative", "title": _("month"), "axis": {"grid": False, "tickMinStep": 1}}
-    y = {"field": "usd", "type": "quantitative", "title": _("$ paid so far"), "axis": {"format": "~s"}}
+    y = {"field": "usd", "type": "quantitative", "title": _("$ paid so far"), "axis": _dollars()}
     tips = [_tip("way", _("Way")), _tip("month", _("Month"), ",.1f"), _tip("usd", _("$ paid so far"), ",.0f")]
     mark = {"type": "point", "filled": True, "size": 90, "color": palette.refused, "opacity": 1}
     layers = [_lines(rows, x, y, palette, tips)]
@@ -83,6 +83,11 @@ def load_chart(rows: Rows, now: float, palette: Palette, _: Translate) -> Spec:
             _layer(here, text, {"x": x, "text": {"field": "text"}}),
         ],
     }
+
+
+def _dollars() -> Spec:
+    """Thousands and millions, each tick by itself: a shared prefix would spell 0 as 0k."""
+    return {"labelExpr": "datum.value === 0 ? '0' : format(datum.value, '.3~s')"}
 
 
 def _lines(rows: Rows, x: Spec, y: Spec, palette: Palette, tips: list[Spec]) -> Spec:

@@ -34,6 +34,16 @@ def sentence(answer: HorizonResult, _: Translate) -> str:
     )
 
 
+def fleet_finding(answer: HorizonResult, _: Translate) -> str:
+    """How the fleet grows, and how much of it is owned in the end."""
+    counts = [(sum(state.owned.values()), sum(state.rented.values())) for state in answer.states]
+    if not counts:
+        return _("Servers in service at the end of each year")
+    (owned, rented), last = counts[-1], answer.states[-1].year
+    text = _("{first:,} servers at the end of year {begin}, {n:,} at the end of year {end}, {owned:,} of them owned")
+    return text.format(first=sum(counts[0]), begin=answer.states[0].year, n=owned + rented, end=last, owned=owned)
+
+
 def order_table(answer: HorizonResult, _: Translate) -> TextTable:
     """Orders of the best way."""
     rows = tuple(

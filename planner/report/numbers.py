@@ -20,6 +20,7 @@ class Number:
     below : its interval, or what else gives it meaning
     basis : an identifier of `words.basis_words`
     meaning : one sentence on what the interval says
+    explained : name of its explanation, of `planner.report.explain`
     """
 
     label: str
@@ -27,6 +28,7 @@ class Number:
     below: str
     basis: str
     meaning: str
+    explained: str
 
 
 def numbers(result: PlanResult, plan: Plan, catalog: Catalog, _: Translate) -> tuple[Number, ...]:
@@ -45,7 +47,12 @@ def _latency(label: str, value_s: float, band_s: bands.Range, limit_s: float, pl
     meaning = _("Four in five measurements fall in this interval. Promise: {limit}.")
     low, high = band_s
     return Number(
-        label, si(value_s, "s"), span(si(low, "s"), si(high, "s")), plan.basis, meaning.format(limit=si(limit_s, "s"))
+        label,
+        si(value_s, "s"),
+        span(si(low, "s"), si(high, "s")),
+        plan.basis,
+        meaning.format(limit=si(limit_s, "s")),
+        label,
     )
 
 
@@ -57,6 +64,7 @@ def _cost(result: PlanResult, plan: Plan, catalog: Catalog, _: Translate) -> Num
         span(usd(low), usd(high)) if low < high else _("same over the whole band"),
         plan.basis,
         _("The fleet that is needed if throughput errs as its 80 % band says, at today's price."),
+        "Cost per million output tokens",
     )
 
 
@@ -73,6 +81,7 @@ def _power(plan: Plan, catalog: Catalog, _: Translate) -> Number:
         below,
         bands.power_basis(plan, catalog),
         meaning,
+        "Facility power of the serving replicas",
     )
 
 
@@ -85,6 +94,7 @@ def _availability(result: PlanResult, plan: Plan, catalog: Catalog, _: Translate
         span(floored(ready[0]), floored(ready[1])) if ready else _("promise {target}").format(target=promise),
         "assumed",
         meaning.format(limit=promise),
+        "Availability",
     )
 
 

@@ -172,3 +172,43 @@ def remarks(answer: RiskResult, _: Translate) -> list[str]:
         ).format(n=answer.draws, seed=answer.seed, s=answer.draw_s)
     )
     return told
+
+
+def tornado_finding(answer: RiskResult, _: Translate) -> str:
+    """Which input moves the outcome most, and how far."""
+    bar = answer.tornado[0]
+    named, ends = input_name(bar.input, _), (bar.at_low, bar.at_high)
+    name = named[:1].upper() + named[1:]
+    if None in ends:
+        text = _("{input} matters most: at its {end} end the promise is out of reach")
+        return text.format(input=name, end=_("low") if bar.at_low is None else _("high"))
+    low, high = (spelled(answer.metric, end) for end in ends)
+    if low == high:
+        return _("No input alone changes it: {value} at both ends of {input}").format(value=low, input=name)
+    return _("{input} matters most: {low} at its low end, {high} at its high end").format(
+        input=name, low=low, high=high
+    )
+
+
+def chance_finding(answer: RiskResult, _: Translate) -> str:
+    """What the best plan does not exceed, and how often it beats the next."""
+    best = answer.plans[0]
+    spread = best.usd_per_month
+    text = _("Plan {rank}: a month costs {low} to {high} in eight of ten draws").format(
+        rank=best.rank, low=_money(spread.p10), high=_money(spread.p90)
+    )
+    if len(answer.plans) < 2:
+        return text
+    more = _("; sized to the draw it beats plan {other} in {share}")
+    return text + more.format(other=answer.plans[1].rank, share=percent(answer.beats[0][1], 0))
+
+
+def chance_table(answer: RiskResult, _: Translate) -> TextTable:
+    """Costs that are not exceeded, by chance, a column per plan."""
+    curves = [dict(plan.cost_curve) for plan in answer.plans]
+    chances = sorted({chance for curve in curves for chance in curve})
+    headings = (_("chance to cost no more"), *(_("Plan {rank}").format(rank=p.rank) for p in answer.plans))
+    rows = tuple(
+        (percent(chance, 0), *(_money(curve.get(chance)) for curve in curves)) for chance in chances[::5] or chances
+    )
+    return TextTable(_("Chance that a fleet sized to the draw costs no more"), headings, rows)

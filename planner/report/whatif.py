@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from planner.report.tables import TextTable, Translate
 from planner.schema.whatif import Case, Comparison, Driver, Outcome, WhatIf
 from planner.units import floored, si, usd
@@ -32,6 +34,20 @@ def driver_words(_: Translate) -> dict[str, str]:
         "spares": _("spares"),
         "price per accelerator": _("price of an accelerator and month"),
     }
+
+
+def drivers_finding(parts: Sequence[Driver], by: str, _: Translate) -> str:
+    """The part of a difference in monthly cost that weighs most; `by` says how it was split."""
+    total, most = sum(part.usd_per_month for part in parts), max(parts, key=lambda part: abs(part.usd_per_month))
+    if not most.usd_per_month:
+        return _("{by}: nothing changes the cost").format(by=by)
+    text = _("{by}: mostly {name}, {usd} of {total} a month")
+    name = driver_words(_).get(most.name, most.name).split(":")[0]
+    return text.format(by=by, name=name, usd=_usd_signed(most.usd_per_month), total=_usd_signed(total))
+
+
+def _usd_signed(value: float) -> str:
+    return f"{'+' if value >= 0 else '−'}{usd(abs(value))}"
 
 
 def sentence(answer: WhatIf, _: Translate) -> str:

@@ -18,7 +18,8 @@ from planner.schema import Plan, PlanResult, Workload
 from planner.search.operating import Operating, Roofline, operating, steps_under_roof
 from planner.ui import inputs
 from planner.ui.explained import explanations, reproduce
-from planner.ui.own_view import plan_command
+from planner.ui.figure import behind_it, figure
+from planner.ui.own_view import session_command
 from planner.ui.session import Refusal, Translate, catalog, palette, plain, solve, translate
 
 EXPLAINED = ("KV cache", "P99 TTFT", "P99 TPOT", "Replicas")
@@ -81,7 +82,7 @@ def _show(answer: PlanResult, plan: Plan, shown: Shown, _: Translate) -> None:
         _roof(shown, _)
     found = [one for one in explain(answer, catalog(), plan.rank, _) if one.name in EXPLAINED]
     explanations(found, _)
-    reproduce("\n".join((plan_command(answer.workload), estimate_command(answer.workload, plan))), _)
+    reproduce("\n".join((session_command("plan", answer.workload), estimate_command(answer.workload, plan))), _)
 
 
 def _memory(answer: PlanResult, plan: Plan, _: Translate) -> None:
@@ -89,7 +90,7 @@ def _memory(answer: PlanResult, plan: Plan, _: Translate) -> None:
     title = findings.memory_finding(plan, _)
     spec = charts.memory_chart(_rows(parts), _rows(refused), palette(), _)
     table = parts[["part", "gb", "share"]].rename(columns={"part": _("Part"), "gb": "GB", "share": _("Share")})
-    _chart(title, spec, table, _)
+    figure(title, spec, table, _)
 
 
 def _map(answer: PlanResult, plan: Plan, shown: Shown, _: Translate) -> None:
@@ -98,7 +99,7 @@ def _map(answer: PlanResult, plan: Plan, shown: Shown, _: Translate) -> None:
     title = told.finding(plan, catalog(), users, _)
     names = {"context": _("context [token]"), "users": _("fit in memory"), "kept": _("keep the promise")}
     table = pd.DataFrame(shown.fits).round(1).rename(columns=names)
-    _chart(title, told.chart(shown.fits, context, users, palette(), _), table, _)
+    figure(title, told.chart(shown.fits, context, users, palette(), _), table, _)
 
 
 def _curve(answer: PlanResult, shown: Shown, _: Translate) -> None:
@@ -121,7 +122,7 @@ def _curve(answer: PlanResult, shown: Shown, _: Translate) -> None:
             label_visibility="collapsed",
         )  # fmt: skip
         st.vega_lite_chart(spec(metric or "tpot"), alt=title)
-        _table(table, _)
+        behind_it(table, _)
 
 
 def _roof(shown: Shown, _: Translate) -> None:
@@ -130,20 +131,7 @@ def _roof(shown: Shown, _: Translate) -> None:
         "attainable_tflops": _("roof, TFLOP/s"), "share": _("of the roof"),
     }  # fmt: skip
     table = pd.DataFrame(drawn.roof_rows(shown.roof, _))[list(names)].round(2).rename(columns=names)
-    _chart(drawn.roof_finding(shown.roof, _), drawn.roof_chart(shown.roof, palette(), _), table, _)
-
-
-def _chart(title: str, spec: dict[str, Any], table: pd.DataFrame, _: Translate) -> None:
-    """A finding, the chart that shows it, and the table behind it."""
-    with st.container(border=True, height="stretch"):
-        st.markdown(f"**{plain(title)}**")
-        st.vega_lite_chart(spec, alt=title)
-        _table(table, _)
-
-
-def _table(table: pd.DataFrame, _: Translate) -> None:
-    with st.expander(_("The table behind this chart")):
-        st.dataframe(table, hide_index=True, height=240)
+    figure(drawn.roof_finding(shown.roof, _), drawn.roof_chart(shown.roof, palette(), _), table, _)
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

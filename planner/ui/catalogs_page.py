@@ -17,6 +17,7 @@ from planner.ui import own_facts, own_view
 from planner.ui.session import Translate, catalog, plain, translate
 
 HIDDEN = ("source", "source_date", "confidence", "unverified", "notes")
+PROVENANCE = ("confidence", "source_date", "source")
 MOST_ROWS = 2000
 MAX_BYTES = 1_000_000
 
@@ -54,7 +55,8 @@ def _table(rows: Mapping[str, Sourced]) -> pd.DataFrame:
 
 def _scalars(row: Sourced) -> dict[str, Any]:
     kept = {name: value for name, value in row if name not in ("unverified", "notes", "id", "aliases")}
-    return {name: value for name, value in kept.items() if isinstance(value, str | int | float) and value != ""}
+    found = {name: value for name, value in kept.items() if isinstance(value, str | int | float) and value != ""}
+    return {name: found[name] for name in sorted(found, key=PROVENANCE.__contains__)}  # figures first, then sources
 
 
 def _row(id: str, row: Sourced, _: Translate) -> None:
@@ -65,15 +67,15 @@ def _row(id: str, row: Sourced, _: Translate) -> None:
             name,
             _spelled(value),
             fields[name].description or "",
-            where.source,
-            where.source_date,
             words[where.confidence],
+            where.source_date,
+            where.source,
         )
         for name, value in row
         if name not in HIDDEN and value not in (None, "", (), {})
         for where in [row.provenance(id, name)]
     ]
-    heads = [_("Figure"), _("Value"), _("Meaning and unit"), _("Source"), _("Date"), _("Confidence")]
+    heads = [_("Figure"), _("Value"), _("Meaning and unit"), _("Confidence"), _("Date"), _("Source")]
     st.dataframe(pd.DataFrame(lines, columns=heads), hide_index=True, width="stretch")
     st.caption(plain(_("Source: {source}").format(source=f"{row.source} ({row.source_date})")))
     if row.notes:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from planner.errors import PlannerError
 from planner.report import cost_charts, cost_findings, cost_frames, costs
+from planner.report.explain import explain
 from planner.report.findings import plan_name
-from planner.report.tables import TextTable
 from planner.schema import PlanResult, Workload
 from planner.schema.costs import CostAnswer
 from planner.search.cost import cost
-from planner.ui import inputs
+from planner.ui import inputs, risk_view
+from planner.ui.explained import explanations, reproduce
+from planner.ui.figure import as_frame, figure
+from planner.ui.own_view import session_command
 from planner.ui.session import Refusal, Translate, blue, catalog, palette, plain, solve, translate
 from planner.units import percent, usd
 from planner.workloads import parse_workload
+
+EXPLAINED = ("Cost per month", "Cost per million output tokens", "Replicas", "Availability")
 
 
 def page() -> None:
@@ -39,6 +44,9 @@ def page() -> None:
         _box(error)
         return
     _show(found, workload, _)
+    explained = [one for one in explain(answer, catalog(), rank, _) if one.name in EXPLAINED]
+    explanations(explained, _)
+    reproduce(session_command("cost", workload, "--plan", str(rank)), _)
 
 
 def _box(error: PlannerError) -> None:
@@ -129,17 +137,31 @@ def _show(answer: CostAnswer, workload: Workload, _: Translate) -> None:
     _unpriced(answer, _)
     colours = palette()
     months, paid, load = (f(answer, _) for f in (cost_frames.months, cost_frames.cash_so_far, cost_frames.by_load))
-    _chart(cost_findings.months_finding(answer, _), lambda: cost_charts.months_chart(months, colours, _))
+    title, spec = cost_findings.months_finding(answer, _), cost_charts.months_chart(months, colours, _)
+    figure(title, spec, _by(months, "line", _("Line"), 0), _)
     left, right = st.columns(2)
     crossed = cost_frames.crossings(answer, _)
     with left:
-        _chart(cost_findings.cash_finding(answer, _), lambda: cost_charts.cash_chart(paid, crossed, colours, _))
+        title, spec = cost_findings.cash_finding(answer, _), cost_charts.cash_chart(paid, crossed, colours, _)
+        figure(title, spec, _by(paid, "month", _("Month"), 0), _)
     with right:
-        now = answer.unit.utilisation
-        _chart(cost_findings.load_finding(answer, _), lambda: cost_charts.load_chart(load, now, colours, _))
+        title = cost_findings.load_finding(answer, _)
+        spec = cost_charts.load_chart(load, answer.unit.utilisation, colours, _)
+        figure(title, spec, _by(load, "load", _("Load"), 2), _)
+    sure = st.container()
     for sentence in costs.slo_sentences(answer, workload.slo.ttft_p99_s, _):
         st.caption(plain(sentence))
     _tables(answer, _)
+    with sure, st.spinner(_("Drawing what may turn out otherwise…")):
+        _how_sure(workload, _)
+
+
+def _how_sure(workload: Workload, _: Translate) -> None:
+    """Tornado and probability, once everything else is there."""
+    try:
+        risk_view.in_short(workload, _)
+    except PlannerError as error:
+        _box(error)
 
 
 def _cards(answer: CostAnswer, _: Translate) -> None:
@@ -173,17 +195,17 @@ def _unpriced(answer: CostAnswer, _: Translate) -> None:
         st.markdown("\n".join(f"- {plain(line)}" for line in lines))
 
 
-def _chart(title: str, spec: Callable[[], dict[str, Any]]) -> None:
-    with st.container(border=True, height="stretch"):
-        st.markdown(f"**{plain(title)}**")
-        st.vega_lite_chart(spec(), alt=title)
+def _by(rows: list[dict[str, Any]], index: str, heading: str, digits: int) -> pd.DataFrame:
+    """Rows of a chart as a table: a line for each step, a column for each way. [USD]"""
+    wide = pd.DataFrame(rows).pivot_table(index=index, columns="way", values="usd", sort=False)
+    return wide.round(digits).reset_index().rename(columns={index: heading})
 
 
 def _tables(answer: CostAnswer, _: Translate) -> None:
     tables = (costs.ways_table, costs.bill_table, costs.lines_table, costs.unit_table, costs.api_table, costs.slo_table)
     for table in (make(answer, _) for make in tables):
         with st.expander(table.title, expanded=table.title == _("Bill of materials, if owned")):
-            st.dataframe(_columns(table), hide_index=True, height="content")
+            st.dataframe(as_frame(table), hide_index=True, height="content")
     st.caption(plain(costs.split_note(answer, _)))
     line = _("'!' marks prices older than 180 days on {day}: ask for quotes.").format(day=answer.catalog_as_of)
     st.caption(plain(line))
@@ -191,7 +213,3 @@ def _tables(answer: CostAnswer, _: Translate) -> None:
         "cost.json", answer.model_dump_json(indent=2), "cost.json", "application/json", on_click="ignore",
         icon=":material/download:",
     )  # fmt: skip
-
-
-def _columns(table: TextTable) -> dict[str, list[str]]:
-    return {heading: [row[n] for row in table.rows] for n, heading in enumerate(table.headings)}

@@ -13,6 +13,7 @@ from planner.report.charts import Palette
 from planner.report.fleet_charts import latency_chart, rates_chart, surge_chart
 from planner.report.tables import TextTable
 from planner.schema import Assumption, Autoscaled, FleetOptions, Simulated, Surge
+from planner.ui.figure import behind_it
 from planner.ui.session import KEPT, Translate, plain
 
 
@@ -115,6 +116,7 @@ def _day(found: Autoscaled, ttft_s: float, palette: Palette, _: Translate) -> No
         series = next(one for one in found.series if one.rule == rule)
         st.vega_lite_chart(rates_chart(series, palette, _), alt=_("requests per second"))
         st.vega_lite_chart(latency_chart(series, ttft_s, palette, _), alt=_("P99 TTFT, s"))
+        behind_it(told.day_table(series, _), _)
         _given(found.assumptions, _)
 
 

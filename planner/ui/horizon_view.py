@@ -10,6 +10,7 @@ from planner.schema import Workload
 from planner.schema.horizon import HorizonResult, Outlook
 from planner.search.change import Question
 from planner.search.horizon import horizon
+from planner.ui.figure import figure
 from planner.ui.session import KEPT, Translate, catalog, palette, plain
 
 
@@ -20,10 +21,9 @@ def show(workload: Workload, _: Translate) -> None:
     answer = _answer(workload.model_dump_json(), _asked(_).model_dump_json(), catalog().sha256)
     st.markdown(f"# {plain(told.sentence(answer, _))}", anchors=False)
     left, right = st.columns([5, 6])
-    with left.container(border=True, height="stretch"):
-        title = _("Servers in service at the end of each year")
-        st.markdown(f"**{plain(title)}**")
-        st.vega_lite_chart(fleet_chart(_rows(answer, _), palette(), _), alt=title)
+    with left:
+        spec = fleet_chart(_rows(answer, _), palette(), _)
+        figure(told.fleet_finding(answer, _), spec, told.year_table(answer, _), _)
     with right.container(border=True, height="stretch"):
         table(told.policy_table(answer, _))
     table(told.order_table(answer, _))

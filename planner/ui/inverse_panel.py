@@ -13,7 +13,7 @@ from planner.schema import Plan, PlanResult, Workload
 from planner.schema.inverse import Inverse, Turned
 from planner.search import inverse
 from planner.ui import inputs
-from planner.ui.own_view import plan_command
+from planner.ui.own_view import session_command
 from planner.ui.session import Translate, blue, catalog, plain
 from planner.units import usd
 
@@ -57,7 +57,7 @@ def show(result: PlanResult, plan: Plan, asked: tuple[Turned, float | None], _: 
     with st.container(border=True, gap="xsmall"):
         st.markdown(f"**{blue(told.sentence(found, catalog(), _))}**")
         st.caption(plain(told.ends(found, _)))
-        st.code(plan_command(found.workload), language="bash", wrap_lines=True)
+        st.code(session_command("plan", found.workload), language="bash", wrap_lines=True)
         st.button(
             _("Open this question"), on_click=inputs.open_question, args=(found.workload, catalog()),
             key=f"turned-open.{found.asked}", icon=":material/open_in_new:", type="tertiary",

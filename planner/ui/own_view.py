@@ -37,11 +37,11 @@ def mark(_: Translate) -> None:
         )  # fmt: skip
 
 
-def plan_command(workload: Workload) -> str:
-    """The command that plans as this session does: with replaced figures it is a what-if."""
+def session_command(verb: str, workload: Workload, *options: str) -> str:
+    """The command that answers as this session does: with replaced figures it is a what-if."""
     facts = own()
     if not facts.overrides:
-        line = command("plan", workload)
+        line = command(verb, workload, *options)
     else:
         line = command("whatif", workload, *(word for one in facts.overrides for word in ("--set", one.assignment)))
     notes = ["# first: planner catalog refresh --quotes quotes.csv --write"] if facts.quotes else []

@@ -17,8 +17,8 @@ from planner.report.words import basis_words
 from planner.schema import Plan, PlanResult
 from planner.search.regret import USUAL
 from planner.ui import inputs, inverse_panel
-from planner.ui.explained import explanations, reproduce
-from planner.ui.own_view import plan_command
+from planner.ui.explained import explanations, markdown, reproduce
+from planner.ui.own_view import session_command
 from planner.ui.session import (
     Refusal,
     Translate,
@@ -117,15 +117,23 @@ def _choose(rank: int) -> None:
 
 
 def _numbers(result: PlanResult, plan: Plan, _: Translate) -> None:
-    """Five cards: a badge above each number, its interval below."""
+    """Five cards: a badge above each number; below it its interval, and how it comes about."""
+    known = {one.name: one for one in explain(result, catalog(), plan.rank, _)}
+    line = session_command("plan", result.workload, "--explain")
     with st.grid(5, min_column_width=160):
-        for one in numbers(result, plan, catalog(), _):
+        for n, one in enumerate(numbers(result, plan, catalog(), _)):
             with st.container(border=True, height="stretch", gap="xxsmall"):
                 with st.container(horizontal=True, horizontal_alignment="distribute", gap="xsmall"):
                     st.caption(plain(one.label), width="content")
                     st.badge(basis_words(_)[one.basis], color=BADGES[one.basis], help=one.meaning)
                 st.metric(one.label, plain(one.value), label_visibility="collapsed")
-                st.caption(plain(one.below))
+                with st.container(
+                    horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="xsmall"
+                ):
+                    st.caption(plain(one.below), width="content")
+                    with st.popover(_("How"), type="tertiary", key=f"how-{n}"):
+                        st.markdown(markdown(known[one.explained], _))
+                        st.code(line, language="bash", wrap_lines=True)
 
 
 # ---- charts
@@ -265,7 +273,7 @@ def _crossed(limits: Iterable[str], messages: Iterable[str]) -> list[str]:
 
 
 def _downloads(result: PlanResult, plan: Plan, _: Translate) -> None:
-    reproduce(plan_command(result.workload), _)
+    reproduce(session_command("plan", result.workload), _)
     with st.container(horizontal=True):
         _file("plan.json", lambda: result.model_dump_json(indent=2), "plan.json", "application/json")
         _file(_("Plans as CSV"), lambda: frames.plans(result).to_csv(index=False), "plans.csv", "text/csv")

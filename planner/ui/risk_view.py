@@ -13,6 +13,7 @@ from planner.search.change import Question
 from planner.search.regret import range_text, usual_ranges
 from planner.search.risk import METRICS, Setting, risk
 from planner.search.uncertain import parse
+from planner.ui.figure import figure
 from planner.ui.session import KEPT, Translate, catalog, palette, plain
 from planner.units import percent, usd
 
@@ -92,30 +93,40 @@ def _money(value: float | None) -> str:
     return "–" if value is None else usd(value)
 
 
+def in_short(workload: Workload, _: Translate) -> None:
+    """Tornado and chances under the usual ranges, for a page that asks for none."""
+    ranges = usual_ranges(workload)
+    texts = tuple(range_text(field, *ends) for field, ends in ranges.items())
+    answer = _answer(workload.model_dump_json(), texts, None, "usd_per_month", catalog().sha256)
+    _charts(answer, _)
+    text = _("Drawn: {ranges}, and our own errors of prediction. Other ranges: What if, How sure.")
+    told_ranges = ", ".join(f"{field} {low:+d} … {high:+d} %" for field, (low, high) in ranges.items())
+    st.caption(plain(text.format(ranges=told_ranges)))
+
+
 def _charts(answer: RiskResult, _: Translate) -> None:
-    colours = palette()
     left, right = st.columns([6, 5])
-    axis = told.metric_words(_)[answer.metric]
-    bars = [{"name": told.input_name(bar.input, _), **bar.model_dump()} for bar in answer.tornado]
-    with left.container(border=True, height="stretch"):
-        title = _("What matters most: each input alone, the others at mid")
-        st.markdown(f"**{plain(title)}**")
-        if answer.at_mid is None:
-            st.caption(_("Out of reach with every input at mid."))
-        else:
-            chart = tornado_chart(bars, answer.at_mid, axis, FORMS[answer.metric], colours, _)
-            st.vega_lite_chart(chart, alt=title)
-        with st.expander(_("The table behind this chart")):
-            _table(told.tornado_table(answer, _))
+    with left:
+        _tornado(answer, _)
     points = [
         {"plan": f"{plan.rank}  {plan.title}", "chance": chance, "usd": cost}
         for plan in answer.plans
         for chance, cost in plan.cost_curve
     ]
-    with right.container(border=True, height="stretch"):
-        title = _("Chance that a fleet sized to the draw costs no more")
-        st.markdown(f"**{plain(title)}**")
-        st.vega_lite_chart(chance_chart(points, answer.budget_usd_per_month, colours, _), alt=title)
+    with right:
+        spec = chance_chart(points, answer.budget_usd_per_month, palette(), _)
+        figure(told.chance_finding(answer, _), spec, told.chance_table(answer, _), _)
+
+
+def _tornado(answer: RiskResult, _: Translate) -> None:
+    """What each input does alone; where the promise is out of reach at mid, there is nothing to draw."""
+    title, axis = told.tornado_finding(answer, _), told.metric_words(_)[answer.metric]
+    if answer.at_mid is None:
+        st.caption(_("Out of reach with every input at mid."))
+        return
+    bars = [{"name": told.input_name(bar.input, _), **bar.model_dump()} for bar in answer.tornado]
+    spec = tornado_chart(bars, answer.at_mid, axis, FORMS[answer.metric], palette(), _)
+    figure(title, spec, told.tornado_table(answer, _), _)
 
 
 def _table(found: TextTable) -> None:

@@ -13,11 +13,14 @@ import streamlit as st
 from planner.errors import PlannerError
 from planner.report import simulated as told
 from planner.report import traffic_charts
+from planner.report.command import simulate_options
 from planner.schema import FleetOptions, Simulated, Workload
 from planner.search.offered import DEFAULT_TRACE
 from planner.search.remarks import spelled
 from planner.search.simulated import simulate
 from planner.ui import fleet_panel, inputs
+from planner.ui.explained import reproduce
+from planner.ui.own_view import session_command
 from planner.ui.session import KEPT, Refusal, Translate, catalog, palette, plain, solve, translate
 from planner.units import percent, si
 
@@ -56,6 +59,9 @@ def page() -> None:
         _refused(found, _)
         return
     _show(found, _)
+    fleet = FleetOptions.model_validate_json(asked.fleet)
+    options = simulate_options(asked.rank, asked.replicas, asked.drop_longer, asked.busiest_h, asked.seed, fleet)
+    reproduce(session_command("simulate", found.workload, *options), _)
 
 
 def _refused(message: str, _: Translate) -> None:

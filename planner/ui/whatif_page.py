@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from planner.errors import PlannerError
@@ -15,6 +16,7 @@ from planner.search.change import Question, parse_change
 from planner.search.scenarios import scenario_text
 from planner.search.whatif import whatif
 from planner.ui import cases_view, horizon_view, inputs, risk_view
+from planner.ui.figure import behind_it
 from planner.ui.session import KEPT, Translate, catalog, palette, plain, translate
 
 
@@ -110,13 +112,16 @@ def _show(answer: WhatIf, _: Translate) -> None:
 def _drivers(answer: WhatIf, _: Translate) -> None:
     """The difference in monthly cost by factor and, where several things change, by change."""
     words, colours = told.driver_words(_), palette()
-    lists = [(_("What the difference consists of, by factor"), answer.drivers)]
+    lists = [(_("By factor"), answer.drivers)]
     if len(answer.by_change) > 1:
-        lists.insert(0, (_("What the difference consists of, by change"), answer.by_change))
-    for title, parts in lists:
-        st.markdown(f"**{plain(title)}**")
+        lists.insert(0, (_("By change"), answer.by_change))
+    for by, parts in lists:
+        title = told.drivers_finding(parts, by, _)
         rows = [{"name": words.get(p.name, p.name), "usd": p.usd_per_month} for p in parts]
+        st.markdown(f"**{plain(title)}**")
         st.vega_lite_chart(parts_chart(rows, colours, _), alt=title)
+        frame = pd.DataFrame(rows).round(0).rename(columns={"name": _("Part"), "usd": _("USD a month")})
+        behind_it(frame, _)
 
 
 def table(found: TextTable, **options: Any) -> None:

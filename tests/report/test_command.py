@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from planner.catalog import load_catalog
 from planner.cli import cli
 from planner.cli.answers import changes_of
-from planner.report.command import command, estimate_command
-from planner.schema import Workload
+from planner.cli.fleets import asked_of
+from planner.report.command import command, estimate_command, simulate_options
+from planner.schema import FleetOptions, Workload
 from planner.search.plan import plan
 from planner.workloads import load_workload, presets
 
@@ -51,6 +52,24 @@ def test_a_command_asks_the_same_question(preset: str, changes: dict[str, Any]) 
 def test_a_preset_is_named(preset: str) -> None:
     line = command("plan", load_workload(preset))
     assert line == ("planner plan" if preset == "default" else f"planner plan {preset}")
+
+
+@pytest.mark.parametrize(
+    "fleet",
+    [
+        FleetOptions(),
+        FleetOptions.model_validate({"autoscale": {"storage": "object", "warm_nodes": True}, "surge": {"factor": 3.0}}),
+        FleetOptions.model_validate({"failures": {}, "spot": {"price_ratio": 0.4}}),
+    ],
+)
+def test_a_simulation_asks_for_the_same_fleet(fleet: FleetOptions) -> None:
+    workload = load_workload(changes={"traffic.trace": "azure-code"})
+    words = shlex.split(command("simulate", workload, *simulate_options(2, 5, True, 1.5, 7, fleet)))
+    given = cli.commands["simulate"].make_context("simulate", words[2:]).params
+    assert (given["rank"], given["replicas"], given["drop_longer"]) == (2, 5, True)
+    assert (given["busiest_h"], given["seed"]) == (1.5, 7)
+    sections = (given[name] for name in ("autoscale", "failures", "spot", "surge", "fleet_fields"))
+    assert asked_of(*sections) == fleet
 
 
 def test_an_estimate_is_that_of_the_plan() -> None:

@@ -19,6 +19,7 @@ from planner.i18n import LANGUAGES, translator
 from planner.report import bands, charts, findings, frames, words
 from planner.report.explain import explain
 from planner.report.labels import place
+from planner.report.numbers import numbers
 from planner.schema import PlanResult
 from planner.search.plan import plan
 from planner.search.reject import NEAREST_FIRST
@@ -66,6 +67,11 @@ def test_alternatives_lead_in_what_their_heading_says(result: PlanResult, least:
         )
         assert named.rank == least
     assert len(findings.alternatives(result, str)) == min(2, len(result.plans))
+
+
+def test_every_headline_number_opens_its_explanation(result: PlanResult, catalog: Catalog) -> None:
+    known = {one.name for one in explain(result, catalog)}
+    assert {one.explained for one in numbers(result, result.plans[0], catalog, str)} <= known
 
 
 def test_what_a_simulation_changed_is_said(result: PlanResult) -> None:

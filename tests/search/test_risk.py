@@ -7,6 +7,7 @@ import pytest
 
 from planner.catalog import Catalog
 from planner.errors import PlannerError, WorkloadError
+from planner.report import risk as report
 from planner.search.change import Change, Question, apply
 from planner.search.plan import plan
 from planner.search.plan_draws import plan_model
@@ -139,6 +140,19 @@ def test_less_headroom_takes_fewer_replicas(question: Question) -> None:
     found = risk(busy, [parse(busy, "calibration.headroom=0.5,0.8,0.99")], Setting(1, 64))
     bar = next(bar for bar in found.tornado if bar.input == "calibration.headroom")
     assert bar.at_low is not None and bar.at_high is not None and bar.at_low > bar.at_high
+
+
+def test_findings_state_what_the_charts_show(question: Question) -> None:
+    found = risk(question, [parse(question, "cloud.all=-10%,+20%")], FEW)
+    told = report.tornado_finding(found, str)
+    assert report.input_name(found.tornado[0].input, str)[1:] in told and "{" not in told
+    still = found.model_copy(update={"tornado": (found.tornado[0].model_copy(update={"at_low": 5.0, "at_high": 5.0}),)})
+    assert "No input alone changes it: $5.00" in report.tornado_finding(still, str)
+    lost = found.model_copy(update={"tornado": (found.tornado[0].model_copy(update={"at_high": None}),)})
+    assert "at its high end the promise is out of reach" in report.tornado_finding(lost, str)
+    assert f"beats plan 2 in {found.beats[0][1] * 100:.0f} %" in report.chance_finding(found, str)
+    table = report.chance_table(found, str)
+    assert len(table.headings) == 1 + len(found.plans) and len(table.rows) >= 5
 
 
 def test_the_seed_repeats(question: Question) -> None:

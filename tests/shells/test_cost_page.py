@@ -49,6 +49,24 @@ def test_shows_what_the_library_says(answer: CostAnswer) -> None:
     assert len(bill) == len(answer.bill.items) + 1
 
 
+def test_tornado_probability_and_a_table_behind_each_chart() -> None:
+    app = opened()
+    said = "\n".join(one.value for one in app.markdown).replace("\\", "")
+    assert "matters most" in said or "No input alone" in said
+    assert "a month costs" in said and "in eight of ten draws" in said
+    behind = [one for one in app.expander if one.label == "The table behind this chart"]
+    assert len(behind) == 5 and all(len(one.dataframe) == 1 for one in behind)
+    cash = behind[1].dataframe[0].value
+    assert cash["Month"].is_monotonic_increasing and len(cash.columns) > 2
+
+
+def test_how_each_number_comes_about_and_the_command() -> None:
+    app = opened()
+    (line,) = (code.value for code in app.code)
+    assert line.startswith("planner cost --set 'limits.accelerators=") and line.endswith("--plan 1")
+    assert [tab.label for tab in app.tabs][-1] == "Cost per million output tokens"
+
+
 def test_a_stated_figure_changes_the_cost() -> None:
     app = opened()
     before = app.metric[1].value

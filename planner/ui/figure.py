@@ -1,0 +1,33 @@
+"""A finding, the chart that shows it, and the table behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from planner.report.tables import TextTable
+from planner.ui.session import Translate, plain
+
+
+def figure(title: str, spec: dict[str, Any], behind: pd.DataFrame | TextTable, _: Translate) -> None:
+    """All three in a box as high as its neighbours."""
+    with st.container(border=True, height="stretch"):
+        st.markdown(f"**{plain(title)}**")
+        st.vega_lite_chart(spec, alt=title)
+        behind_it(behind, _)
+
+
+def behind_it(behind: pd.DataFrame | TextTable, _: Translate) -> None:
+    """The table behind a chart, one click away."""
+    with st.expander(_("The table behind this chart")):
+        if isinstance(behind, pd.DataFrame):
+            st.dataframe(behind, hide_index=True, height=240)
+        else:
+            st.dataframe(as_frame(behind), hide_index=True, height="content")
+
+
+def as_frame(table: TextTable) -> pd.DataFrame:
+    """A table of the report as the page shows it."""
+    return pd.DataFrame(list(table.rows), columns=list(table.headings))
