@@ -19,7 +19,7 @@ from planner.search.margins import largest
 from planner.search.metrics import basis_of
 from planner.search.observed import Tail, worst_tail
 from planner.search.replay import Server
-from planner.search.replica import BRACKET, REQUESTS, ROUTED_RANKS, ROUTED_SHARE, Fleet, held_ratio, server_for
+from planner.search.replica import BRACKET, REQUESTS, ROUTED_REQUESTS, Fleet, held_ratio, server_for
 from planner.search.study import Study, held_by_one, replicas_needed
 
 ENOUGH = 60_000  # requests simulated in search of candidates that keep the promise; the rest stays screened
@@ -175,7 +175,7 @@ def confirm(study: Study, market: Market, most: int) -> tuple[list[Entry], dict[
     traffic = demand(study.workload, study.catalog, study.llm.max_context_tokens)
     state = Confirmation(study, [market], of, study.catalog.parameter("headroom").value, traffic)
     entries = state.ranking()
-    enough = ENOUGH * (1 if study.workload.traffic.router == "round-robin" else ROUTED_RANKS // ROUTED_SHARE)
+    enough = ENOUGH * (1 if study.workload.traffic.router == "round-robin" else ROUTED_REQUESTS)
     while state.requests < enough:
         unknown = next((s for s in map(_sized, entries[:most]) if s not in state.kept), None)
         if unknown is None:

@@ -30,7 +30,10 @@ from planner.search.study import Study
 REQUESTS = 3000  # simulated per run: thirty beyond the 99th percentile
 SPAN_ANSWERS = 30  # a trace that is over in fewer mean answers is replayed again and again
 ROUNDS = (3, 8)  # fewest and most requests of each user in a closed loop, the first of which is not counted
-ROUTED_RANKS, ROUTED_SHARE = 4, 2  # that a router chooses from; each gets 1/so many of REQUESTS
+ROUTED_RANKS, ROUTED_REQUESTS = (
+    4,
+    2,
+)  # a router chooses from so many ranks, more where they fit into so many times REQUESTS
 BRACKET, HALVINGS = 1.3, 3  # the margin is exact to 1.3 ** (1 / 2 ** 3): 3 %
 MOST_RATIO = 4.0  # margins beyond it are not looked for
 
@@ -87,9 +90,9 @@ class Fleet:
 
     def _routed(self, trace: Trace, ratio: float, requests: int) -> Result:
         """Some ranks with every so-many-th request, all together; prefixes hit at the server's rate."""
-        shown = min(self.ranks, ROUTED_RANKS)
-        count = shown * self._each(trace, ratio, max(requests // ROUTED_SHARE, 1))
-        at = np.arange(count) * self.ranks // shown
+        each = self._each(trace, ratio, requests)
+        shown = min(self.ranks, max(ROUTED_RANKS, ROUTED_REQUESTS * requests // each))
+        at = np.arange(shown * each) * self.ranks // shown
         arrivals_s, row = _repeated(trace, ratio, _busiest(trace.arrivals_s, int(at[-1]) + 1), at)
         some = Trace(trace.name, arrivals_s, trace.input_tokens[row], trace.output_tokens[row])
         return routed(self.server, some, shown, self.router)
