@@ -5,6 +5,7 @@
     |-- CatalogError                  a catalog file that breaks its own rules
     |-- MissingFact                   a blank that a model needs
     |-- WorkloadError                 a question that contradicts itself or cannot be read
+    |   `-- TooSmall                a set-up whose memory does not hold the LLM
     |-- NoPlan                        a good question without an answer; carries the rejections
     `-- OutputError                   a file that cannot be written
 
@@ -47,6 +48,10 @@ class MissingFact(PlannerError):
 
 class WorkloadError(PlannerError):
     """A workload that cannot be read or that contradicts itself."""
+
+
+class TooSmall(WorkloadError):
+    """A set-up whose memory does not hold the weights, the reserve and one sequence."""
 
 
 class NoPlan(PlannerError):

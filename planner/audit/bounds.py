@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from planner.audit.finding import Context
 from planner.catalog import Catalog
-from planner.errors import PlannerError
+from planner.errors import PlannerError, TooSmall
 from planner.schema import Estimate
 from planner.search.estimate import estimate
 from planner.search.question import Question
@@ -57,12 +57,13 @@ def precisions(llm: str, stated: str, context: Context) -> Sequence[str]:
 
 
 def first_that_fits(questions: Sequence[Question], context: Context) -> tuple[Question, Estimate]:
-    """The first question with an answer; raises the first refusal where none has one."""
+    """The first question with an answer; raises where none has one: that it does not fit, if that is why."""
     refusal: PlannerError | None = None
     for asked in questions:
         try:
             return asked, answer(asked, context)
         except PlannerError as error:
-            refusal = refusal or error
+            if refusal is None or (isinstance(error, TooSmall) and not isinstance(refusal, TooSmall)):
+                refusal = error
     assert refusal is not None
     raise refusal

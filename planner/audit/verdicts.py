@@ -7,7 +7,7 @@ from typing import Any
 
 from planner.audit.arithmetic import arithmetic
 from planner.audit.claims import Claims
-from planner.audit.finding import Context, Finding, Translate
+from planner.audit.finding import Context, Finding, Translate, evidence
 from planner.audit.fits import concurrency, fit, host_memory
 from planner.audit.operation import manifest, practice
 from planner.audit.readiness import availability, load_time
@@ -17,8 +17,8 @@ from planner.audit.specs import ratio, spec
 from planner.audit.speedups import speed_up
 from planner.audit.storage import storage
 from planner.catalog import Catalog
-from planner.errors import PlannerError
-from planner.schema import Audited, AuditResult, Claim, RefusedClaim
+from planner.errors import PlannerError, TooSmall
+from planner.schema import Audited, AuditResult, Claim, RefusedClaim, SetUp
 
 CHECKERS: dict[str, Callable[[Any, Context], Finding]] = {
     "spec": spec,
@@ -52,7 +52,7 @@ def audit(claims: Claims, catalog: Catalog, translate: Translate = str, language
     refused = list(claims.refused)
     for claim in claims.claims:
         try:
-            found.append(_audited(claim, CHECKERS[claim.kind](claim, context), language))
+            found.append(_audited(claim, _checked(claim, context), language))
         except PlannerError as error:
             refused.append(RefusedClaim(id=claim.id, reason=str(error)))
     return AuditResult(
@@ -60,6 +60,20 @@ def audit(claims: Claims, catalog: Catalog, translate: Translate = str, language
         catalog_sha256=catalog.sha256, claims=tuple(found),
         refused=tuple(refused),
     )  # fmt: skip
+
+
+def _checked(claim: Claim, context: Context) -> Finding:
+    """The checker's finding; what a set-up cannot even hold, it does not do."""
+    try:
+        return CHECKERS[claim.kind](claim, context)
+    except TooSmall as error:
+        if not isinstance(claim, SetUp):
+            raise
+        reason = context._("It does not fit: {reason}").format(reason=" ".join(str(error).split()))
+        card = context.catalog.accelerator_id(claim.accelerator)
+        seen = (evidence(context, card, "memory_visible_bytes", ""), evidence(context, claim.llm, "layers", ""))
+        stated = f"{claim.gpus} × {card}"
+        return Finding("refuted", reason, stated, context._("does not fit"), "", seen)
 
 
 def _in(language: str, text: str, chinese: str) -> str:

@@ -188,8 +188,10 @@ def slo_table(answer: CostAnswer, _: Translate) -> TextTable:
 
 
 def _slo_row(step: SloStep, _: Translate) -> tuple[str, ...]:
-    name = {"ttft_p99_s": "P99 TTFT", "tpot_p99_s": "P99 TPOT"}[step.metric]
-    first = f"{name} {si(step.limit_s, 's')}"
+    name = {"ttft_p99_s": "P99 TTFT", "tpot_p99_s": "P99 TPOT", "e2e_p99_s": "P99 E2E"}.get(step.metric, "")
+    first = f"{name} {si(step.limit_s, 's')}" if step.limit_s is not None else ""
+    if step.availability is not None:
+        first = _("available {share}").format(share=f"{step.availability * 100:.6g} %")
     if step.usd_per_month is None or step.usd_per_request is None or step.usd_per_request_full is None:
         return first, DASH, _("nothing keeps it"), DASH, DASH
     return (
@@ -203,7 +205,11 @@ def _slo_row(step: SloStep, _: Translate) -> tuple[str, ...]:
 
 def slo_sentences(answer: CostAnswer, limit_s: float, _: Translate) -> list[str]:
     """What the last 100 ms of P99 TTFT cost, and the next, per request of a full replica."""
-    steps = {round(s.limit_s, 6): s.usd_per_request_full for s in answer.slo_steps if s.metric == "ttft_p99_s"}
+    steps = {
+        round(s.limit_s, 6): s.usd_per_request_full
+        for s in answer.slo_steps
+        if s.metric == "ttft_p99_s" and s.limit_s is not None
+    }
     loose, now, tight = (steps.get(round(limit_s + d, 6)) for d in (0.1, 0.0, -0.1))
     found = []
     if now and loose:

@@ -173,8 +173,9 @@ class CloudBreakEven(Strict):
 class SloStep(Strict):
     """What a tighter or looser promise costs on the same accelerator, bought in the same way."""
 
-    metric: Literal["ttft_p99_s", "tpot_p99_s"]
-    limit_s: float = Field(description="99th percentile promised [s]")
+    metric: Literal["ttft_p99_s", "tpot_p99_s", "e2e_p99_s", "availability"]
+    limit_s: float | None = Field(description="99th percentile promised; null for an availability [s]")
+    availability: float | None = Field(None, description="share of time promised, where that is the step [-]")
     replicas: int | None = Field(description="serving replicas; null: nothing keeps this promise")
     accelerators: int | None = Field(description="spares included")
     usd_per_month: float | None = Field(description="whole fleet [USD/month]")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import WorkloadError
+from planner.errors import TooSmall
 from planner.models.loop import closed_loop
 from planner.models.operators import Efficiency, Placement
 from planner.models.serving import Lengths
@@ -123,10 +123,10 @@ def _fit(
 
 
 def fitting_memory(catalog: Catalog, q: Question, layout: Layout) -> Memory:
-    """Memory of a layout; raises WorkloadError where it is too small."""
+    """Memory of a layout; raises TooSmall where it is."""
     memory = metrics.memory_answer(layout.shape, layout.candidates, layout.fit, 0)
     if not memory.fits:
-        raise WorkloadError(_too_small(catalog, q, layout.candidates, layout.fit.usable_bytes[0], memory))
+        raise TooSmall(_too_small(catalog, q, layout.candidates, layout.fit.usable_bytes[0], memory))
     return memory
 
 

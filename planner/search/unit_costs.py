@@ -156,11 +156,18 @@ def clouds_of(one: Single, ways: Iterable[WayCost]) -> tuple[CloudBreakEven, ...
 
 
 def slo_steps(one: Single, workload: Workload) -> tuple[SloStep, ...]:
-    """The same accelerator, obtained as the plan is, under promises from half to double, and 100 ms of TTFT aside."""
+    """The same accelerator, obtained as the plan is, under promises from half to double, and 100 ms of TTFT aside.
+
+    Availability goes by nines: ten times and a tenth of the time without the promise.
+    """
     slo = workload.slo
     ttft = sorted({slo.ttft_p99_s * s for s in STEPS} | {slo.ttft_p99_s - TTFT_STEP_S, slo.ttft_p99_s + TTFT_STEP_S})
     asked = [("ttft_p99_s", limit) for limit in ttft if limit > 0]
     asked += [("tpot_p99_s", slo.tpot_p99_s * s) for s in STEPS]
+    whole = (slo.e2e_p99_s or 0.0, slo.ttft_p99_s)
+    asked += [("e2e_p99_s", whole[0] * s) for s in STEPS if whole[0] * s > whole[1]]
+    out = 1 - slo.availability
+    asked += [("availability", 1 - out * times) for times in (10.0, 1.0, 0.1) if out * times < 1]
     return tuple(_step(one, workload, metric, limit) for metric, limit in asked)
 
 
@@ -176,7 +183,8 @@ def _step(one: Single, workload: Workload, metric: str, limit: float) -> SloStep
     question = workload.model_copy(update={"slo": slo, "limits": limits, "supply": supply})
     blank = SloStep(
         metric=metric,
-        limit_s=limit,
+        limit_s=None if metric == "availability" else limit,
+        availability=limit if metric == "availability" else None,
         replicas=None,
         accelerators=None,
         usd_per_month=None,

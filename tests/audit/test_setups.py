@@ -153,3 +153,16 @@ def test_units_of_one_text_are_checked(catalog: Catalog) -> None:
 def test_pieces_of_a_datasheet_figure(catalog: Catalog) -> None:
     figure = {"figure": "bandwidth_bytes_per_s", "stated": 38.4, "unit": "TB/s", "pieces": 8}
     assert one(catalog, kind="spec", item="h200", figures=[figure]).verdict == "holds"
+
+
+@pytest.mark.parametrize("claim", [
+    {"kind": "throughput", "stated": 100},
+    {"kind": "latency", "stated_low": 1, "stated_high": 2, "unit": "s"},
+    {"kind": "power", "stated": 200},
+])  # fmt: skip
+def test_what_does_not_fit_is_refuted(catalog: Catalog, claim: dict[str, Any]) -> None:
+    """R1 takes 352 GB in 4 bits; four A6000 have 206."""
+    found = one(catalog, **claim, llm="deepseek-r1", accelerator="a6000-48gb", gpus=4)
+    assert found.verdict == "refuted"
+    assert "does not fit" in found.reason and "of weights per accelerator" in found.reason
+    assert {e.row.split()[0] for e in found.evidence} == {"accelerators", "llms"}

@@ -9,7 +9,7 @@ import pytest
 from planner.catalog import Catalog
 from planner.errors import UnknownName, WorkloadError
 from planner.models import finance
-from planner.report.costs import unpriced_lines
+from planner.report.costs import slo_table, unpriced_lines
 from planner.schema import PlanResult, Sourced
 from planner.schema.costs import CostAnswer, WayCost
 from planner.search.cost import cost
@@ -280,3 +280,15 @@ def test_a_quote_for_the_server_replaces_the_catalog(catalog: Catalog) -> None:
 def test_totals_in_another_currency(catalog: Catalog) -> None:
     answer = answer_of(catalog, ownership__currency="CNY", ownership__usd_per_currency_unit=0.14)
     assert (answer.currency, answer.usd_per_currency_unit) == ("CNY", 0.14)
+
+
+def test_every_promise_has_its_steps(catalog: Catalog) -> None:
+    """E2E only where it is promised, and above TTFT; each further nine of availability costs no less."""
+    changes = {"slo.e2e_p99_s": 60, "limits.accelerators": ["h200"], "limits.engines": ["vllm"]}
+    answer = cost(plan(load_workload("default", changes), catalog), 1, catalog)
+    steps = {m: [s for s in answer.slo_steps if s.metric == m] for m in ("e2e_p99_s", "availability")}
+    assert [s.limit_s for s in steps["e2e_p99_s"]] == [30, 45, 60, 90, 120]
+    assert [round(s.availability or 0, 6) for s in steps["availability"]] == [0.99, 0.999, 0.9999]
+    months = [s.usd_per_month or float("inf") for s in steps["availability"]]
+    assert months == sorted(months)
+    assert any("available 99.99 %" in row[0] for row in slo_table(answer, str).rows)
