@@ -8,6 +8,7 @@ from planner.catalog import Catalog
 from planner.report import bands
 from planner.report.tables import Translate
 from planner.schema import Plan, PlanResult
+from planner.search.learned import was_measured
 from planner.units import floored, percent, si, usd
 
 
@@ -33,24 +34,30 @@ class Number:
 
 def numbers(result: PlanResult, plan: Plan, catalog: Catalog, _: Translate) -> tuple[Number, ...]:
     """P99 TTFT, P99 TPOT, cost of a million output tokens, facility power, availability."""
-    slo = result.workload.slo
+    slo, basis = result.workload.slo, latency_basis(plan, catalog)
     return (
-        _latency("P99 TTFT", plan.slo.ttft_p99_s, bands.ttft_p99_s(plan), slo.ttft_p99_s, plan, _),
-        _latency("P99 TPOT", plan.slo.tpot_p99_s, bands.tpot_p99_s(plan), slo.tpot_p99_s, plan, _),
+        _latency("P99 TTFT", plan.slo.ttft_p99_s, bands.ttft_p99_s(plan), slo.ttft_p99_s, basis, _),
+        _latency("P99 TPOT", plan.slo.tpot_p99_s, bands.tpot_p99_s(plan), slo.tpot_p99_s, basis, _),
         _cost(result, plan, catalog, _),
         _power(plan, catalog, _),
         _availability(result, plan, catalog, _),
     )
 
 
-def _latency(label: str, value_s: float, band_s: bands.Range, limit_s: float, plan: Plan, _: Translate) -> Number:
+def latency_basis(plan: Plan, catalog: Catalog) -> str:
+    """`measured` where the user measured this very set-up: its figures stand in place of estimates."""
+    own = was_measured(catalog, plan.accelerator, plan.layout.weights, plan.llm, plan.engine)
+    return "measured" if own else plan.basis
+
+
+def _latency(label: str, value_s: float, band_s: bands.Range, limit_s: float, basis: str, _: Translate) -> Number:
     meaning = _("Four in five measurements fall in this interval. Promise: {limit}.")
     low, high = band_s
     return Number(
         label,
         si(value_s, "s"),
         span(si(low, "s"), si(high, "s")),
-        plan.basis,
+        basis,
         meaning.format(limit=si(limit_s, "s")),
         label,
     )

@@ -36,6 +36,7 @@ def page() -> None:
         _row(id, rows[id], _)
         own_view.replace_figure(kind, id, rows[id], _)
     own_view.take_quotes(_)
+    own_view.take_figures(_)
     _import(_)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import streamlit as st
 
@@ -24,14 +26,16 @@ class OwnFacts:
     ----------
     quotes : uploaded CSV files
     llms : id and JSON of each imported entry
+    figures : measured on a set-up, as `planner calibrate` writes them
     """
 
     overrides: tuple[Override, ...] = ()
     quotes: tuple[bytes, ...] = ()
     llms: tuple[tuple[str, str], ...] = ()
+    figures: tuple[bytes, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.overrides or self.quotes or self.llms)
+        return bool(self.overrides or self.quotes or self.llms or self.figures)
 
 
 def own() -> OwnFacts:
@@ -65,7 +69,17 @@ def under(facts: OwnFacts) -> Catalog:
         found = found.with_facts(f"{id}\0{entry}", llms={**found.llms, id: Llm.model_validate_json(entry)})
     for content in facts.quotes:
         found = with_quotes(found, read_quotes(content, found))
+    for content in facts.figures:
+        found = _measured(found, content)
     return overridden(found, load_workload(), facts.overrides)
+
+
+def _measured(found: Catalog, content: bytes) -> Catalog:
+    """The catalogs under figures that were measured on a set-up."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "own.csv"
+        file.write_bytes(content)
+        return found.with_calibration(file)
 
 
 def keep(facts: OwnFacts) -> Catalog:
@@ -85,6 +99,11 @@ def add_quotes(content: bytes) -> Catalog:
     """Take quotes in."""
     others = tuple(c for c in own().quotes if c != content)
     return keep(replace(own(), quotes=(*others, content)[-MOST_FILES:]))
+
+
+def add_figures(content: bytes) -> Catalog:
+    """Take measured figures in; the last file counts."""
+    return keep(replace(own(), figures=(content,)))
 
 
 def add_llm(id: str, entry: Llm) -> None:

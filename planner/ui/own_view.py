@@ -29,6 +29,7 @@ def mark(_: Translate) -> None:
     parts = [f"{one.assignment} ({one.reason})" for one in facts.overrides]
     parts += [_("{n} files of quotes").format(n=len(facts.quotes))] if facts.quotes else []
     parts += [_("the LLM {id}").format(id=id) for id, _entry in facts.llms]
+    parts += [_("figures measured on your own set-up")] if facts.figures else []
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(plain(text.format(what="; ".join(parts))), icon=":material/edit_note:")
         st.button(
@@ -40,10 +41,12 @@ def mark(_: Translate) -> None:
 def session_command(verb: str, workload: Workload, *options: str) -> str:
     """The command that answers as this session does: with replaced figures it is a what-if."""
     facts = own()
+    measured = ("--calibration", "own.csv") if facts.figures else ()
     if not facts.overrides:
-        line = command(verb, workload, *options)
+        line = command(verb, workload, *options, *measured)
     else:
-        line = command("whatif", workload, *(word for one in facts.overrides for word in ("--set", one.assignment)))
+        replaced = (word for one in facts.overrides for word in ("--set", one.assignment))
+        line = command("whatif", workload, *replaced, *measured)
     notes = ["# first: planner catalog refresh --quotes quotes.csv --write"] if facts.quotes else []
     take_in = "# first: planner catalog import config.json --id {id} --out catalogs/llms.toml"
     notes += [take_in.format(id=id) for id, _entry in facts.llms]
@@ -94,6 +97,33 @@ def _paths(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield name, f"{value:,.6g}"
     elif value is None:
         yield name, "–"
+
+
+def take_figures(_: Translate) -> None:
+    """What `planner calibrate` learned from benchmarks of the reader's own server."""
+    with st.expander(_("Plan with figures measured on your own set-up"), icon=":material/speed:"):
+        st.caption(
+            plain(
+                _(
+                    "The CSV that planner calibrate RESULT.json --out own.csv writes. On that set-up, measured figures "
+                    "take the place of estimates, and are marked."
+                )
+            )
+        )
+        file = st.file_uploader("own.csv", type=["csv"], max_upload_size=1, key="own-figures")
+        if (
+            file is None
+            or (file.getvalue(),) == own().figures
+            or file.file_id == st.session_state.get("own-figures-seen")
+        ):
+            return
+        try:
+            own_facts.add_figures(file.getvalue())
+        except PlannerError as error:
+            st.error(plain(str(error)), icon=":material/block:")
+            return
+        st.session_state["own-figures-seen"] = file.file_id
+        st.rerun()
 
 
 def take_quotes(_: Translate) -> None:

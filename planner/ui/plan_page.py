@@ -132,8 +132,8 @@ def _numbers(result: PlanResult, plan: Plan, _: Translate) -> None:
                 ):
                     st.caption(plain(one.below), width="content")
                     with st.popover(_("How"), type="tertiary", key=f"how-{n}"):
-                        st.markdown(markdown(known[one.explained], _))
                         st.code(line, language="bash", wrap_lines=True)
+                        st.markdown(markdown(known[one.explained], _))
 
 
 # ---- charts
@@ -147,8 +147,14 @@ def _charts(result: PlanResult, plan: Plan, _: Translate) -> None:
         curves = _curves(result, plan, _)
     with st.expander(_("The tables behind these charts")):
         one, two = st.columns([5, 6])
-        one.dataframe(parts[["part", "gb", "share"]], hide_index=True)
-        two.dataframe(curves, hide_index=True, height=210)
+        heads = {"part": _("Part"), "gb": "GB", "share": _("Share")}
+        one.dataframe(parts[list(heads)].round(3).rename(columns=heads), hide_index=True)
+        heads = {
+            "series": _("Accelerator"),
+            frames.SPEED: _("tokens per second for one user"),
+            frames.COST: _("$ per million output tokens"),
+        }
+        two.dataframe(curves[list(heads)].round(2).rename(columns=heads), hide_index=True, height=210)
 
 
 def _memory(result: PlanResult, plan: Plan, _: Translate) -> pd.DataFrame:

@@ -16,7 +16,9 @@ from planner.search.change import Question, parse_change
 from planner.search.scenarios import scenario_text
 from planner.search.whatif import whatif
 from planner.ui import cases_view, horizon_view, inputs, risk_view
+from planner.ui.explained import reproduce
 from planner.ui.figure import behind_it
+from planner.ui.own_view import session_command
 from planner.ui.session import KEPT, Translate, catalog, palette, plain, translate
 
 
@@ -82,6 +84,8 @@ def _change(workload: Workload, _: Translate) -> None:
         st.info(_("Choose a change, or write one."))
         return
     _show(_answer(workload.model_dump_json(), tuple(texts), keep, catalog().sha256), _)
+    words = [word for text in texts for word in ("--set", text)]
+    reproduce(session_command("whatif", workload, *words, *(["--keep"] if keep else [])), _)
     changes = [parse_change(text) for text in texts]
     st.download_button(
         _("Save as a scenario"), scenario_text(" ".join(texts)[:80], changes), "scenario.toml", "application/toml",
