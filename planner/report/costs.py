@@ -182,7 +182,7 @@ def _api_row(api: ApiBreakEven, _: Translate) -> tuple[str, ...]:
 
 def slo_table(answer: CostAnswer, _: Translate) -> TextTable:
     """What each promise costs."""
-    headings = (_("Promise"), _("GPUs"), _("$/month"), _("$/request"), _("$/request when full"))
+    headings = (_("Promise"), _("GPUs"), _("$/month"), _("$/request"), _("$/request, this layout full"))
     rows = tuple(_slo_row(step, _) for step in answer.slo_steps)
     return TextTable(_("What the promise costs, same accelerator and supply"), headings, rows)
 
@@ -192,14 +192,14 @@ def _slo_row(step: SloStep, _: Translate) -> tuple[str, ...]:
     first = f"{name} {si(step.limit_s, 's')}" if step.limit_s is not None else ""
     if step.availability is not None:
         first = _("available {share}").format(share=f"{step.availability * 100:.6g} %")
-    if step.usd_per_month is None or step.usd_per_request is None or step.usd_per_request_full is None:
+    if step.usd_per_month is None or step.usd_per_request is None:
         return first, DASH, _("nothing keeps it"), DASH, DASH
     return (
         first,
         str(step.accelerators),
         f"{step.usd_per_month:,.0f}",
         f"{step.usd_per_request:.5f}",
-        f"{step.usd_per_request_full:.5f}",
+        DASH if step.usd_per_request_full is None else f"{step.usd_per_request_full:.5f}",
     )
 
 

@@ -181,7 +181,8 @@ class SloStep(Strict):
     usd_per_month: float | None = Field(description="whole fleet [USD/month]")
     usd_per_request: float | None = Field(description="of the whole fleet at the real load [USD]")
     usd_per_request_full: float | None = Field(
-        description="of a replica as full as the promise allows: without the steps of whole replicas [USD]"
+        description="of the plan's layout as full as the promise allows, without the steps of whole replicas; null: it "
+        "cannot keep this promise [USD]"
     )
 
 

@@ -14,11 +14,12 @@ from planner.models.serving import operate
 from planner.models.unit_cost import Tokens
 from planner.schema import ApiPrice, Plan, Workload
 from planner.schema.costs import ApiBreakEven, CloudBreakEven, SloStep, UnitCost, WayCost
-from planner.search.choose import choose
+from planner.search.choose import Choice, choose
+from planner.search.columns import KV
 from planner.search.learned import take_eff
 from planner.search.offers import STALE_AFTER
 from planner.search.single import Single, load_factors, step_starts_h
-from planner.search.study import evaluate
+from planner.search.study import Study, evaluate
 from planner.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 SECONDS_PER_DAY = 86_400.0
@@ -202,7 +203,6 @@ def _step(one: Single, workload: Workload, metric: str, limit: float) -> SloStep
     gpus = int(study.candidates.gpus[best.row])
     month = HOURS_PER_MONTH * SECONDS_PER_HOUR
     replicas = best.replicas + best.spares
-    rate = float(study.capacity.rate_per_s[best.row])
     served = float(best.load.point.rate_per_s[best.at]) * best.replicas
     return blank.model_copy(
         update={
@@ -210,6 +210,21 @@ def _step(one: Single, workload: Workload, metric: str, limit: float) -> SloStep
             "accelerators": gpus * replicas,
             "usd_per_month": best.usd_per_month,
             "usd_per_request": best.usd_per_month / (served * month),
-            "usd_per_request_full": best.usd_per_month / replicas / (rate * month),
+            "usd_per_request_full": _full(study, choices, plan),
         }
     )
+
+
+def _full(study: Study, choices: list[Choice], plan: Plan) -> float | None:
+    """A request of the plan's own layout, as full as the promise allows; None where it cannot keep it. [USD]"""
+    for one in choices:
+        if _same_layout(study, one.row, plan):
+            rate = float(study.capacity.rate_per_s[one.row])
+            return one.usd_per_month / (one.replicas + one.spares) / (rate * HOURS_PER_MONTH * SECONDS_PER_HOUR)
+    return None
+
+
+def _same_layout(study: Study, row: int, plan: Plan) -> bool:
+    c, layout = study.candidates, plan.layout
+    sizes = (c.tp[row], c.dp[row], c.pp[row], c.ep[row]) == (layout.tp, layout.dp, layout.pp, layout.ep)
+    return bool(sizes) and KV[c.kv[row]] == layout.kv and c.engine_ids[c.engine[row]] == plan.engine

@@ -235,6 +235,8 @@ def test_a_tighter_promise_is_never_cheaper(owned: CostAnswer) -> None:
     for metric in ("ttft_p99_s", "tpot_p99_s"):
         costs = [s.usd_per_month or float("inf") for s in owned.slo_steps if s.metric == metric]
         assert len(costs) >= 5 and all(a >= b * (1 - 1e-6) for a, b in pairwise(costs))
+        full = [s.usd_per_request_full for s in owned.slo_steps if s.metric == metric and s.usd_per_request_full]
+        assert all(a >= b * (1 - 1e-6) for a, b in pairwise(full))
 
 
 @pytest.mark.parametrize(
