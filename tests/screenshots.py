@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from planner.workloads import load_workload
-from tests.shells.browsing import CHROMIUM, PAGES, Server, arrive, settled
+from tests.shells.browsing import CHROMIUM, PAGES, Server, arrive, drawn_for, settled
 
 LANGUAGES = ("en", "zh")
 WIDTHS = {1366: 768, 1920: 1080, 390: 844}
@@ -100,7 +100,8 @@ def picture(page: Page, name: str, look: Look, folder: Path) -> list[str]:
     """One picture of the whole page; says where it scrolls sideways."""
     page.emulate_media(color_scheme=look.scheme)
     page.set_viewport_size({"width": look.width, "height": WIDTHS[look.width]})
-    page.wait_for_timeout(1000)  # a changed theme is asked for again
+    drawn_for(page, look.scheme)
+    page.wait_for_timeout(300)
     settled(page)
     inside = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
     page.set_viewport_size({"width": look.width, "height": min(max(WIDTHS[look.width], int(inside) + 60), MOST_HEIGHT)})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Semaphore
 from typing import Literal
 
 import streamlit as st
@@ -19,6 +21,7 @@ from planner.ui import log, own_facts
 
 Translate = Callable[[str], str]
 KEPT: Literal["query-params"] = "query-params"  # bind=KEPT: a widget's value lives in the address, checked by Streamlit
+TURNS = Semaphore(1)  # what follows a first answer takes turns, so that other readers' first answers stay quick
 ANSWERS_KEPT, SCREENINGS_KEPT = 128, 4
 CONFIRMED = 3  # plans that simulations confirm, as `planner plan` does
 
@@ -56,7 +59,9 @@ def _solve(workload_json: str, catalog_sha256: str, confirmed: int) -> PlanResul
     Answers are frozen, so visitors share them; a copy for each would take longer than the page.
     """
     try:
-        return answered(_screen(workload_json, catalog_sha256), confirmed=confirmed)
+        screening = _screen(workload_json, catalog_sha256)
+        with TURNS if confirmed else nullcontext():
+            return answered(screening, confirmed=confirmed)
     except PlannerError as error:
         return Refusal(str(error), isinstance(error, NoPlan))
 
@@ -78,7 +83,8 @@ def _regrets(workload_json: str, catalog_sha256: str) -> dict[int, float]:
 
     answer = solve(Workload.model_validate_json(workload_json))
     try:
-        return regrets(answer, catalog()) if isinstance(answer, PlanResult) else {}
+        with TURNS:
+            return regrets(answer, catalog()) if isinstance(answer, PlanResult) else {}
     except PlannerError:  # a field of the question that has no range: the other two alternatives stand
         return {}
 

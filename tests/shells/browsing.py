@@ -104,6 +104,13 @@ def settled(page: Page) -> None:
     expect(page.locator("[data-testid=stSkeleton], [data-stale=true]")).to_have_count(0, timeout=PAINT_MS)
 
 
+def drawn_for(page: Page, scheme: str) -> None:
+    """Wait until charts have the colours of a light or a dark page."""
+    page.wait_for_function(
+        "wanted => document.documentElement.dataset.drawnFor === wanted", arg=scheme, timeout=PAINT_MS
+    )
+
+
 def field(page: Page, label: str) -> Locator:
     """A field of the form, once the one that it replaces has faded away."""
     found = page.get_by_label(label)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.shells.browsing import PAGES, arrive, settled
+from tests.shells.browsing import PAGES, arrive, drawn_for, settled
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 # What Streamlit's own widgets do and a page cannot change: rule, part of the element, reason.
@@ -45,7 +45,7 @@ def test_a_page_can_be_read_by_everybody(browser: Browser, address: str, name: s
     page.add_script_tag(content=axe())
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.wait_for_timeout(400)
+        drawn_for(page, scheme)
         settled(page)
         assert not (found := broken(page)), f"{scheme}:\n" + "\n".join(found)
     assert not complaints, "\n".join(complaints)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.shells.browsing import PAINT_MS, Server, arrive, field, settled, shows, visit
+from tests.shells.browsing import PAINT_MS, Server, arrive, drawn_for, field, settled, shows, visit
 
 HOSTILE = "<img src=x onerror=\"window.hit=1\"> [a](javascript:alert(1)) :red[x] $x$ & 'q'"
 
@@ -60,10 +60,8 @@ def test_an_hour_at_the_dashboard(browser: Browser, tmp_path: Path) -> None:
         page.get_by_text("中文", exact=True).click()
         page.wait_for_url("**lang=zh*", timeout=PAINT_MS)
         settled(page)
-        runs = server.log.read_text().count('"event"')
-        page.emulate_media(color_scheme="dark")  # charts are drawn again in its colours
-        while server.log.read_text().count('"event"') == runs:
-            page.wait_for_timeout(200)
+        page.emulate_media(color_scheme="dark")
+        drawn_for(page, "dark")
         before = answer(page)
         assert "每月" in before
         page.get_by_role("button", name="复制链接").click()
