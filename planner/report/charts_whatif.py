@@ -76,7 +76,10 @@ def tornado_chart(bars: Rows, at_mid: float, axis: str, form: str, palette: Pale
         "data": {"values": rows},
         "layer": [
             {"mark": {"type": "bar", "height": 16}, "encoding": {"y": y, **bar, "tooltip": tips}},
-            {"mark": {"type": "rule", "color": palette.answer, "strokeWidth": 2}, "encoding": {"x": {"datum": at_mid}}},
+            {
+                "mark": {"type": "rule", "color": palette.answer, "strokeWidth": 2, "aria": False},
+                "encoding": {"x": {"datum": at_mid}},
+            },  # it carries no value of its own to read out
         ],
     }
 

@@ -46,7 +46,8 @@ def session_command(verb: str, workload: Workload, *options: str) -> str:
         line = command(verb, workload, *options, *measured)
     else:
         replaced = (word for one in facts.overrides for word in ("--set", one.assignment))
-        line = command("whatif", workload, *replaced, *measured)
+        changes = options if verb == "whatif" else ()
+        line = command("whatif", workload, *replaced, *changes, *measured)
     notes = ["# first: planner catalog refresh --quotes quotes.csv --write"] if facts.quotes else []
     take_in = "# first: planner catalog import config.json --id {id} --out catalogs/llms.toml"
     notes += [take_in.format(id=id) for id, _entry in facts.llms]
