@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,10 @@ def workload_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help_text = "Replace any field: traffic.rate_per_s=20, prices.h200=2.1."
     return click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUE", help=help_text)(command)
 
+
+pools_option = click.option(
+    "--pools", metavar="P:D", help="The plan in two pools: P engines compute prompts, D answer, in groups."
+)
 
 _FIELDS: list[tuple[tuple[str, ...], str, Any, str]] = [
     (("--llm",), "llm", str, "LLM id or synonym."),
@@ -80,6 +85,7 @@ def changes_of(options: dict[str, Any], assignments: tuple[str, ...]) -> dict[st
 @click.command()
 @click.argument("workload", default="default")
 @workload_options
+@pools_option
 @calibration_option
 @click.option("--top", type=click.IntRange(1, 50), default=12, show_default=True, help="Plans to return.")
 @click.option("--explain", is_flag=True, help="Formula, inputs, sources and band of each headline number.")
@@ -87,6 +93,7 @@ def changes_of(options: dict[str, Any], assignments: tuple[str, ...]) -> dict[st
 def plan(
     workload: str,
     assignments: tuple[str, ...],
+    pools: str | None,
     calibration: tuple[Path, ...],
     top: int,
     explain: bool,
@@ -96,6 +103,8 @@ def plan(
     """Answer WORKLOAD: a preset (default, article, chat, rag, code, reasoning, 2000-concurrent) or a TOML file."""
     catalog = catalog_under(calibration)
     result = plan_of(workload, options, assignments, catalog, top)
+    if pools is not None:
+        result = _apart(result, 1, pools, catalog)
     if explain:
         _print_explanations(result, catalog, as_json)
     elif as_json:
@@ -219,6 +228,7 @@ def estimate(calibration: tuple[Path, ...], as_json: bool, gpus: int | None, **q
 @click.argument("workload", default="default")
 @workload_options
 @click.option("--plan", "rank", type=click.IntRange(1, 50), default=1, show_default=True, help="Rank of the plan.")
+@pools_option
 @click.option("--from", "saved", type=click.Path(path_type=Path), help="Answer of planner plan --json, kept in a file.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @calibration_option
@@ -227,6 +237,7 @@ def export(
     workload: str,
     assignments: tuple[str, ...],
     rank: int,
+    pools: str | None,
     saved: Path | None,
     out: Path,
     calibration: tuple[Path, ...],
@@ -245,12 +256,24 @@ def export(
         raise WorkloadError(
             f"--plan {rank}: there are {len(result.plans)} plans.\n  List them: planner plan {workload}"
         )
+    if pools is not None:
+        result, rank = _apart(result, rank, pools, catalog), 1
     files = documents(result, rank, catalog)
     write_bundle(files, out, force)
     click.echo(f"{result.plans[rank - 1].title}: {len(files)} files in {out}")
     if result.catalog_sha256 != catalog.sha256:
         text = f"Planned with other catalogs ({result.catalog_as_of}, {result.catalog_sha256[:8]}) than those here"
         click.echo(f"{text} ({catalog.as_of}, {catalog.sha256[:8]}): plan again before you rely on it.", err=True)
+
+
+def _apart(result: PlanResult, rank: int, pools: str, catalog: Catalog) -> PlanResult:
+    """One of the plans in two pools."""
+    from planner.search.apart import two_pools
+
+    found = re.fullmatch(r"(\d{1,4}):(\d{1,4})", pools)
+    if found is None:
+        raise WorkloadError(f"--pools {pools}: give engines that compute prompts and that answer, such as 1:1 or 1:2.")
+    return two_pools(result, rank, catalog, (int(found[1]), int(found[2])))
 
 
 def _saved(path: Path, workload: str, changes: dict[str, Any], catalog: Catalog) -> PlanResult:

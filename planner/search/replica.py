@@ -64,7 +64,7 @@ class Fleet:
 
     def at(self, ratio: float = 1.0, requests: int = REQUESTS) -> Result:
         """What users see when the load is `ratio` times the asked one, in order of sending."""
-        trace = _fitting(self.demand.trace, self.server.kv_tokens)
+        trace = fitting(self.demand.trace, self.server.kv_tokens)
         if self.demand.users:
             parts = self._closed(trace, ratio, requests)
         elif self.router == "round-robin":
@@ -78,11 +78,11 @@ class Fleet:
     def _open(self, trace: Trace, ratio: float, requests: int) -> list[Result]:
         each = self._each(trace, ratio, requests)
         shown = max(min(self.ranks, requests // each), 1)
-        first = _busiest(trace.arrivals_s, each * self.ranks)
+        first = busiest(trace.arrivals_s, each * self.ranks)
         parts = []
         for number in range(shown):
             at = number * self.ranks // shown + self.ranks * np.arange(each)
-            arrivals_s, row = _repeated(trace, ratio, first, at)
+            arrivals_s, row = repeated(trace, ratio, first, at)
             inputs, outputs = trace.input_tokens[row], trace.output_tokens[row]
             limits = _limits(self.server, inputs)
             parts.append(simulate_open(self.server.times, arrivals_s, inputs, outputs, *limits))
@@ -93,7 +93,7 @@ class Fleet:
         each = self._each(trace, ratio, requests)
         shown = min(self.ranks, max(ROUTED_RANKS, ROUTED_REQUESTS * requests // each))
         at = np.arange(shown * each) * self.ranks // shown
-        arrivals_s, row = _repeated(trace, ratio, _busiest(trace.arrivals_s, int(at[-1]) + 1), at)
+        arrivals_s, row = repeated(trace, ratio, busiest(trace.arrivals_s, int(at[-1]) + 1), at)
         some = Trace(trace.name, arrivals_s, trace.input_tokens[row], trace.output_tokens[row])
         return routed(self.server, some, shown, self.router)
 
@@ -169,17 +169,17 @@ def felt(server: Server, run: Result) -> Result:
     return Result(run.start_s, run.finish_s + around_s, run.ttft_s + around_s, run.tpot_s, run.e2e_s + around_s)
 
 
-def _fitting(trace: Trace, most_tokens: float) -> Trace:
+def fitting(trace: Trace, most_tokens: float) -> Trace:
     fits = trace.input_tokens + trace.output_tokens <= most_tokens
     return trace if fits.all() else trace.keep(fits)
 
 
-def _repeated(trace: Trace, ratio: float, first: int, at: Tokens) -> tuple[Array, Tokens]:
+def repeated(trace: Trace, ratio: float, first: int, at: Tokens) -> tuple[Array, Tokens]:
     """Times and rows of the requests `at` places after the first, the trace again and again, its time compressed."""
     again, row = np.divmod(first + at, len(trace))
     return (again * trace.duration_s + trace.arrivals_s[row] - trace.arrivals_s[first]) / ratio, row
 
 
-def _busiest(arrivals_s: Array, most: int) -> int:
+def busiest(arrivals_s: Array, most: int) -> int:
     """Where the densest `most` requests in a row begin."""
     return int((arrivals_s[most:] - arrivals_s[:-most]).argmin()) if len(arrivals_s) > most else 0

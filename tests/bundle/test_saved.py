@@ -19,8 +19,10 @@ Change = Callable[[Any], object]
 
 def test_a_saved_plan_of_two_pools(run_cli: Callable[..., Any], tmp_path: Path) -> None:
     """16 H200: prompts on 8, answers on 8; planned long ago, which is said."""
-    out = tmp_path / "out"
-    found = run_cli("export", "--from", str(plan_file("r1-h200-two-pools")), "--out", str(out))
+    out, old = tmp_path / "out", tmp_path / "plan.json"
+    kept = json.loads(plan_file("r1-h200-two-pools").read_text("utf-8"))
+    old.write_text(json.dumps({**kept, "catalog_sha256": "0" * 64}), "utf-8")
+    found = run_cli("export", "--from", str(old), "--out", str(out))
     assert found.exit_code == 0 and "8 prefill and 8 decode" in found.stdout
     assert "Planned with other catalogs" in found.stderr and "plan again" in found.stderr
     assert {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()} == set(clean("r1-h200-two-pools"))

@@ -9,15 +9,14 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from planner.bundle.lint import MANIFEST
 from planner.bundle.write import documents, write_bundle
 from planner.catalog import Catalog, load_catalog
-from planner.schema import PlanResult, Pool
-from planner.search.estimate import estimate
+from planner.schema import PlanResult
+from planner.search.apart import two_pools
 from planner.search.plan import plan
-from planner.search.question import Question
 from planner.workloads import load_workload
 
 FOLDER = Path(__file__).resolve().parent
@@ -54,7 +53,7 @@ BUNDLE_PLANS: dict[str, dict[str, Any]] = {
     },
     "r1-b200-fp4": {"limits.accelerators": ["b200-sxm-180gb"], "limits.weights": ["nvfp4"]},
 }
-TWO_POOLS = "r1-h200-two-pools"  # made of r1-h200-vllm: one engine computes prompts, one answers
+TWO_POOLS = "r1-h200-two-pools"  # one engine computes prompts, one answers
 NAMES = (*BUNDLE_PLANS, TWO_POOLS)
 
 
@@ -64,37 +63,16 @@ def bundle_plans() -> None:
     for name, changes in BUNDLE_PLANS.items():
         result = plan(load_workload("default", {"limits.max_gpus_per_replica": 8, **changes}), catalog, most=1)
         _freeze(name, result.model_copy(update={"rejections": (), "curves": (), "wall_s": 0.0}))
-    _freeze(TWO_POOLS, two_pools(frozen_result("r1-h200-vllm"), catalog))
+    apart()
 
 
-def two_pools(result: PlanResult, catalog: Catalog) -> PlanResult:
-    """The first plan with its engine twice, once for prompts and once for answers; cost and percentiles stay."""
-    one = result.plans[0]
-    layout = one.layout.model_copy(update={"mode": "disaggregated"})
-    question = Question(
-        llm=one.llm,
-        accelerator=one.accelerator,
-        engine=one.engine,
-        tp=layout.tp,
-        dp=layout.dp,
-        mode="disaggregated",
-        prefill_gpus=8,
-        decode_gpus=8,
-        prefill_tp=layout.tp,
-        prefill_dp=layout.dp,
-        input_tokens=result.workload.traffic.input_tokens,
-        output_tokens=result.workload.traffic.output_tokens,
-        kv=layout.kv,
-        weights=layout.weights,
-    )
-    found = estimate(catalog, question)
-    roles: tuple[Literal["prefill", "decode"], ...] = ("prefill", "decode")
-    pools = tuple(Pool(role=r, layout=layout, replicas=1, gpus_per_replica=8, nodes_per_replica=1) for r in roles)
-    sizes = {"gpus_per_replica": 16, "nodes_per_replica": 2, "replicas": 1, "spares": 0, "gpus_total": 16}
-    figures = {key: getattr(found, key) for key in ("memory", "serving", "power", "basis", "band")}
-    title = "16 × NVIDIA H200 SXM 141GB, FP8, 8 prefill and 8 decode"
-    apart = one.model_copy(update={**sizes, **figures, "layout": layout, "pools": pools, "title": title})
-    return result.model_copy(update={"plans": (apart,)})
+def apart() -> None:
+    """`planner export --pools 1:1` of one engine's worth of requests, with no spare."""
+    catalog = load_catalog()
+    changes = BUNDLE_PLANS["r1-h200-vllm"] | {"traffic.rate_per_s": 2.0, "slo.availability": 0.9}
+    result = plan(load_workload("default", {"limits.max_gpus_per_replica": 8, **changes}), catalog, most=1)
+    found = two_pools(result, 1, catalog, (1, 1))
+    _freeze(TWO_POOLS, found.model_copy(update={"rejections": (), "curves": (), "wall_s": 0.0}))
 
 
 def _freeze(name: str, result: PlanResult) -> None:
@@ -131,7 +109,7 @@ def frozen_catalog(result: PlanResult) -> Catalog:
     return catalog
 
 
-KINDS: dict[str, Callable[[], None]] = {"bundle-plans": bundle_plans, "bundles": bundles}
+KINDS: dict[str, Callable[[], None]] = {"bundle-plans": bundle_plans, "two-pools": apart, "bundles": bundles}
 
 
 if __name__ == "__main__":

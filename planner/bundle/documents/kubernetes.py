@@ -19,7 +19,7 @@ from planner.bundle.documents.naming import (
 )
 from planner.bundle.documents.pods import template, weights_claim
 from planner.bundle.documents.router import router
-from planner.bundle.documents.subject import Subject
+from planner.bundle.documents.subject import Pool, Subject
 from planner.bundle.documents.yaml import to_yaml
 
 PRIORITY = 1_000_000  # above batch work, far below the system's own classes
@@ -65,17 +65,22 @@ def _pool(subject: Subject, start: Start) -> dict[str, Document]:
     """One pool: its workload, its budget, and the names of its pods."""
     pool = start.pool
     kind = workload_kind(pool).lower()
-    prefix = "" if pool.role == "serve" else f"{pool.role}-"
-    made = {f"{prefix}{kind}.yaml": workload(subject, start)}
+    begin = prefix(pool)
+    made = {f"{begin}{kind}.yaml": workload(subject, start)}
     if pool.nodes == 1:
-        made[f"{prefix}service-pods.yaml"] = _service(
+        made[f"{begin}service-pods.yaml"] = _service(
             subject, head_name(subject, pool), pool.role, {"clusterIP": "None", "publishNotReadyAddresses": True}
         )
     free = max(subject.plan.spares * pool.replicas // subject.pods, 1)
-    made[f"{prefix}disruption-budget.yaml"] = budget(subject, workload_name(subject, pool), pool.role, free)
+    made[f"{begin}disruption-budget.yaml"] = budget(subject, workload_name(subject, pool), pool.role, free)
     if pool.nodes > 1:  # whoever takes a follower takes its leader, too
-        made[f"{prefix}disruption-budget.yaml"]["spec"]["selector"] = _either(subject, pool.role)
+        made[f"{begin}disruption-budget.yaml"]["spec"]["selector"] = _either(subject, pool.role)
     return made
+
+
+def prefix(pool: Pool) -> str:
+    """What the names of a pool's files begin with."""
+    return "" if pool.role == "serve" else f"{pool.role}-"
 
 
 def _either(subject: Subject, role: str) -> Document:

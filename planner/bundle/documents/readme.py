@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner.bundle.documents import naming, operation, overlays, pods, scaling, storage, variants
+from planner.bundle.documents import kubernetes, naming, operation, overlays, pods, scaling, storage, variants
 from planner.bundle.documents.draft import Draft, Family
 from planner.bundle.documents.engine import image
 from planner.bundle.documents.subject import MODEL_VARIABLE, Pool, Subject
@@ -51,6 +51,11 @@ def figures(draft: Draft, language: str = "en") -> dict[str, str]:
         "engine": f"{subject.engine.name} {subject.engine.version}",
         "image": image(subject),
         "gpus": str(plan.gpus_per_replica),
+        "per_pod": str(start.pool.gpus_per_node),
+        "manifests": ", ".join(
+            f"k8s/base/{kubernetes.prefix(pool)}{naming.workload_kind(pool).lower()}.yaml" for pool in subject.pools
+        ),
+        "unit": _unit(subject, language),
         "gpus_total": str(plan.gpus_total),
         "replicas": str(plan.replicas),
         "spares": str(plan.spares),
@@ -145,6 +150,17 @@ def _local_command(subject: Subject) -> str:
     number = pods.USERS.get(subject.plan.engine)
     owner = "" if number is None else f" -o {number} -g {number}"
     return f"install -d{owner} {storage.local_folder(subject)}"
+
+
+def _unit(subject: Subject, language: str) -> str:
+    """What a pod is of a replica."""
+    if subject.apart:
+        return {"en": "one pod is a server of an engine of either pool", "zh": "一个 Pod 是某个池中引擎的一台服务器"}[
+            language
+        ]
+    if any(pool.nodes > 1 for pool in subject.pools):
+        return {"en": "one pod is one server of a replica", "zh": "一个 Pod 是副本的一台服务器"}[language]
+    return {"en": "one pod is one replica", "zh": "一个 Pod 就是一个副本"}[language]
 
 
 def _with_band(value: float, band: tuple[float, float], unit: str) -> str:
@@ -249,9 +265,9 @@ _START = {
 Check the bundle first: `sha256sum --check MANIFEST.sha256` and `planner lint .`; validation.json says what was
 checked at export and what was not.
 
-The nodes need the device plugin that offers `{resource}`, {gpus} of them free on one node per replica, and a default
-StorageClass with {storage} per replica (the load time assumes a fast local drive). In a cluster with several kinds of
-accelerators add a nodeSelector for {accelerator} to k8s/base/statefulset.yaml.
+The nodes need the device plugin that offers `{resource}`, {per_pod} of them free on one node for each pod, and a
+default StorageClass with {storage} per pod (the load time assumes a fast local drive). In a cluster with several kinds
+of accelerators add a nodeSelector for {accelerator} to {manifests}.
 
 If the weights are gated, store a Hugging Face token first:
 
@@ -262,8 +278,8 @@ If the weights are gated, store a Hugging Face token first:
 先检查本包：`sha256sum --check MANIFEST.sha256` 和 `planner lint .`；
 validation.json 说明导出时检查了什么、没有检查什么。
 
-节点需要提供 `{resource}` 的设备插件，每个副本在一个节点上要有 {gpus} 个空闲加速器；还需要默认的 StorageClass，
-每个副本 {storage}（加载时间按快速的本地盘计算）。若集群中有多种加速器，请在 k8s/base/statefulset.yaml 中为
+节点需要提供 `{resource}` 的设备插件，每个 Pod 在一个节点上要有 {per_pod} 个空闲加速器；还需要默认的 StorageClass，
+每个 Pod {storage}（加载时间按快速的本地盘计算）。若集群中有多种加速器，请在 {manifests} 中为
 {accelerator} 加上 nodeSelector。
 
 若权重需要授权，先保存 Hugging Face 令牌：
@@ -349,14 +365,14 @@ _DECISIONS = {
 | Setting | Value | Reason |
 | --- | --- | --- |
 | Replicas | {pods} | {replicas} for the load, {spares} for the availability |
-| `{resource}` per pod | {gpus}, request = limit | one pod is one replica |
+| `{resource}` per pod | {per_pod}, request = limit | {unit} |
 | Image | {image} | the version that the arguments were checked against |
 | Startup budget | {startup} | {margin} × the load time: a first start also compiles kernels. Fetching the weights is \
 an init container and has no deadline |
 | Liveness, readiness | the engine's health path | costs no token |
 | Drain before stopping | {drain} s | an answer of twice the mean length ends |
 | Disruption budget | {unavailable} at a time | the spares; one where there is none, or no node could be drained |
-| Volume per replica | {storage} | weights of {checkpoint} and 20 % |
+| Volume per pod | {storage} | weights of {checkpoint} and 20 % |
 | CPU request | {cpu} | two hardware threads for each of {processes} busy processes (vLLM documentation) |
 | Memory request | {memory} | 6 GB per accelerator (vLLM's Kubernetes guide); no limit, as cached weights count |
 | Shared memory | 2 GiB per accelerator | the same guide |
@@ -367,13 +383,13 @@ an init container and has no deadline |
 | 设置 | 值 | 理由 |
 | --- | --- | --- |
 | 副本数 | {pods} | {replicas} 个承担负载，{spares} 个保证可用性 |
-| 每个 Pod 的 `{resource}` | {gpus}，请求等于上限 | 一个 Pod 就是一个副本 |
+| 每个 Pod 的 `{resource}` | {per_pod}，请求等于上限 | {unit} |
 | 镜像 | {image} | 参数就是按此版本检查的 |
 | 启动期限 | {startup} | 加载时间的 {margin} 倍：首次启动还要编译内核。下载权重由 init 容器完成，没有期限 |
 | 存活与就绪探针 | 引擎的健康检查路径 | 不消耗 token |
 | 停止前的排空 | {drain} 秒 | 足以让平均长度两倍的回答结束 |
 | 中断预算 | 每次 {unavailable} 个 | 等于备用副本数；没有备用时为一个，否则节点无法排空 |
-| 每个副本的卷 | {storage} | 权重 {checkpoint} 加 20 % |
+| 每个 Pod 的卷 | {storage} | 权重 {checkpoint} 加 20 % |
 | CPU 请求 | {cpu} | {processes} 个忙碌进程，每个两个硬件线程（vLLM 文档） |
 | 内存请求 | {memory} | 每个加速器 6 GB（vLLM 的 Kubernetes 指南）；不设上限，因为缓存的权重也计入 |
 | 共享内存 | 每个加速器 2 GiB | 同一指南 |
