@@ -16,7 +16,6 @@ from planner.ui.session import Refusal, Translate, catalog, language, plain, sol
 LANGUAGES = {
     ".yaml": "yaml",
     ".json": "json",
-    ".md": "markdown",
     ".sh": "bash",
     ".py": "python",
     ".tf": "hcl",
