@@ -130,7 +130,8 @@ def _long_enough(offered: Offered, plan: Plan, ranks: int) -> Offered:
     told = remark(
         "squeezed", True, trace=offered.source, span_s=trace.duration_s, answer_s=answer_s, kept=kept, ranks=ranks
     )
-    return replace(offered, trace=longer, kept=kept, share=kept / ranks, remarks=(*offered.remarks, told))
+    said = (one for one in offered.remarks if one.kind != "scaled_in_rate")  # of the trace as it is no longer
+    return replace(offered, trace=longer, kept=kept, share=kept / ranks, remarks=(*said, told))
 
 
 def _spread(offered: Offered, server: Server, replicas: int, run: Result, seed: int, router: RouterName) -> Spread:
