@@ -16,7 +16,7 @@ from planner.search.plan import plan
 from planner.search.spread import Workers, spread
 from planner.workloads import load_workload
 
-GOAL, SEEDS = 1.8, 48
+GOAL, SEEDS = 1.8, 96
 
 
 def main() -> None:
