@@ -130,8 +130,13 @@ def _long_enough(offered: Offered, plan: Plan, ranks: int) -> Offered:
     told = remark(
         "squeezed", True, trace=offered.source, span_s=trace.duration_s, answer_s=answer_s, kept=kept, ranks=ranks
     )
-    said = (one for one in offered.remarks if one.kind != "scaled_in_rate")  # of the trace as it is no longer
+    said = (_stretched(one, ranks / kept) if one.kind == "scaled_in_rate" else one for one in offered.remarks)
     return replace(offered, trace=longer, kept=kept, share=kept / ranks, remarks=(*said, told))
+
+
+def _stretched(one: Remark, times: float) -> Remark:
+    """What was told of a change of time scale, for a trace that lasts so many times as long."""
+    return remark(one.kind, one.warning, **{**one.values, "longer": float(one.values["longer"]) * times})
 
 
 def _spread(offered: Offered, server: Server, replicas: int, run: Result, seed: int, router: RouterName) -> Spread:
