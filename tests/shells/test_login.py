@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from packaging.requirements import Requirement
 from streamlit.testing.v1 import AppTest
 
 from planner.assets import app_file
@@ -103,3 +107,12 @@ def test_people_keep_apart() -> None:
 def test_a_login_without_a_subject_has_no_shelf(user: dict[str, object]) -> None:
     with pytest.raises(RuntimeError, match="no shelf"):
         shown(**user)
+
+
+def test_a_team_installs_all_that_a_login_needs() -> None:
+    """Streamlit imports what its extra `auth` names only once somebody logs in."""
+    asked = {Requirement(line) for line in requires("streamlit") or [] if 'extra == "auth"' in line.replace("'", '"')}
+    project = tomllib.loads((app_file().parent / "pyproject.toml").read_text())["project"]
+    team = {Requirement(line).name.lower() for line in project["optional-dependencies"]["team"]}
+    assert asked and {one.name.lower() for one in asked} <= team
+    importlib.import_module("authlib.integrations.starlette_client")
