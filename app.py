@@ -59,7 +59,7 @@ with st.sidebar:
     share.say_older(catalog, _)
 with log.observed(page.url_path or "plan"):
     own_view.mark(_)
-page.run()
+    page.run()
 question.write_link(catalog)
 with below:
     inputs.offer_undo(catalog, _)

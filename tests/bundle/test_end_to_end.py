@@ -130,8 +130,10 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
             "CHECK_DOWN_EVERY": "1s",
             "RETURN_RAMP": "1s",
         }
-        configuration = str(bundle / "gateway" / "haproxy.cfg")
-        stack.enter_context(running([haproxy, "-f", configuration], folder / "haproxy.log", **here))
+        configuration = folder / "haproxy.cfg"  # abstract sockets are the machine's: those of this process alone
+        generated = (bundle / "gateway" / "haproxy.cfg").read_text()
+        configuration.write_text(generated.replace("abns@", f"abns@{os.getpid()}-"))
+        stack.enter_context(running([haproxy, "-f", str(configuration)], folder / "haproxy.log", **here))
         asking = [
             sys.executable,
             str(bundle / "health" / "probe.py"),

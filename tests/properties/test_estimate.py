@@ -93,6 +93,7 @@ def dominates(fast: Accelerator, slow: Accelerator) -> bool:
     pairs += [(fast.peak_flops_per_s.get(dtype, 0.0), peak) for dtype, peak in peaks.items()]
     pairs += [(joined(fast), joined(slow)), (fast.scaleup_domain_gpus, slow.scaleup_domain_gpus)]
     pairs += [(slow.scaleup_mesh, fast.scaleup_mesh)]
+    pairs += [(engine.defaults_on(fast), engine.defaults_on(slow)) for engine in CATALOG.engines.values()]
     pairs += [(software(slow, "time_factor"), software(fast, "time_factor"))]
     pairs += [(software(fast, "latent_fp8_kv_factor"), software(slow, "latent_fp8_kv_factor"))]
     return all(better >= worse for better, worse in pairs)

@@ -15,7 +15,7 @@ from planner.calibration.held_out import HeldOut, held_out_file, points_file, wr
 from planner.calibration.points import read_points
 from planner.catalog import Catalog, load_catalog
 from planner.report.accuracy import share
-from planner.ui import accuracy_page, session
+from planner.ui import accuracy_page, own_facts
 
 TIMEOUT_S = 60
 RATIOS = (1.1, 0.7, 1.0, 3.0)
@@ -30,7 +30,7 @@ def catalogs(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     repeated = RATIOS * (len(points) // 4 + 1)
     guesses = {p.id: HeldOut(p.value * r, p.value / 2, p.value * 2) for p, r in zip(points, repeated, strict=False)}
     write_held_out(held_out_file(found), guesses)
-    monkeypatch.setattr(session, "load_catalog", lambda: found)
+    monkeypatch.setattr(own_facts, "load_catalog", lambda: found)
     st.cache_resource.clear()
     yield found
     st.cache_resource.clear()
