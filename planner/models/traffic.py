@@ -180,7 +180,7 @@ class Trace:
         shift_s = np.repeat([(at - n) * step_s for at, n in enumerate(drawn)], [edges[n + 1] - edges[n] for n in drawn])
         return replace(
             self,
-            arrivals_s=np.maximum(self.arrivals_s[rows] + shift_s, 0.0),
+            arrivals_s=np.maximum.accumulate(np.maximum(self.arrivals_s[rows] + shift_s, 0.0)),  # edges are rounded
             input_tokens=self.input_tokens[rows],
             output_tokens=self.output_tokens[rows],
             blocks=self.blocks.rows(rows) if self.blocks else None,

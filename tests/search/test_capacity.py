@@ -15,6 +15,7 @@ from planner.models.traffic import Trace
 from planner.search import capacity as module
 from planner.search.capacity import capacity
 from planner.search.spread import Workers
+from planner.traces.shipped import load_trace
 from planner.workloads import load_workload
 
 FEW = {
@@ -37,6 +38,14 @@ def test_drawn_minutes_are_those_of_the_trace() -> None:
     again, other = trace.resampled(10.0, seed=5), trace.resampled(10.0, seed=6)
     assert (again.input_tokens == drawn.input_tokens).all()
     assert len(other) != len(drawn) or (other.input_tokens != drawn.input_tokens).any()
+
+
+def test_parts_of_a_recording_stay_in_order_whatever_the_seed(catalog: Catalog) -> None:
+    """Edges of parts are rounded: a request could stand a bit before the one that it follows."""
+    trace = load_trace("azure-conv", catalog)
+    for part_s in (7.3, 60.0):
+        for seed in range(1, 120):
+            assert (np.diff(trace.at_rate(40.0).resampled(part_s, seed).arrivals_s) >= 0).all()
 
 
 def test_any_number_of_workers_finds_the_same(catalog: Catalog) -> None:
