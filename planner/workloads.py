@@ -17,6 +17,8 @@ from planner.schema import Workload
 
 MAX_FILE_BYTES = 1_000_000
 DEFAULT = "default"
+NAMED_TABLES = {"prices", "unit_prices", "commitment_discounts"}  # tables whose keys are names, not fields
+RIVALS = {"traffic.rate_per_s", "traffic.concurrency"}  # setting one unsets the other
 
 
 def presets() -> dict[str, Path]:
@@ -91,6 +93,32 @@ def field_value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):  # a number of thousands of digits is a ValueError too
         return text
+
+
+def field_text(value: Any) -> str:
+    """A field's value as `field_value` reads it back: words as they are, unless they would be read as something else.
+
+    Examples
+    --------
+    >>> field_text("deepseek-r1"), field_text("2.5"), field_text(4.0), field_text(["own"])
+    ('deepseek-r1', '"2.5"', '4', '["own"]')
+    """
+    if isinstance(value, str) and field_value(value) == value:
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def dotted(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted names of all values of a workload's table; tables whose keys are names, not fields, stay whole."""
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, Mapping) and name not in NAMED_TABLES:
+            found |= dotted(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
 
 
 def _find(name: str) -> Path:

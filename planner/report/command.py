@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from planner.schema import FleetOptions, Plan, Workload
-from planner.workloads import DEFAULT, field_value, load_workload, presets
-
-WHOLE = {"prices", "unit_prices", "commitment_discounts"}  # tables whose keys are names, not fields
-RIVALS = {"traffic.rate_per_s", "traffic.concurrency"}  # setting one unsets the other
+from planner.workloads import DEFAULT, RIVALS, dotted, field_text, load_workload, presets
 
 
 def command(verb: str, workload: Workload, *options: str) -> str:
@@ -27,7 +23,7 @@ def command(verb: str, workload: Workload, *options: str) -> str:
     preset, changes = nearest_preset(workload)
     words = ["planner", verb, *([] if preset == DEFAULT else [preset])]
     for field, value in changes.items():
-        words += ["--set", f"{field}={_text(value)}"]
+        words += ["--set", f"{field}={field_text(value)}"]
     return spelled([*words, *options])
 
 
@@ -63,12 +59,12 @@ def simulate_options(
     words += ["--seed", str(seed)] if seed else []
     for section, fields in fleet.model_dump(mode="json", exclude_none=True).items():
         usual = type(getattr(fleet, section)).model_fields
-        flags = {"autoscale": ["--autoscale", "all"], "surge": ["--surge", _text(fields.get("factor"))]}
+        flags = {"autoscale": ["--autoscale", "all"], "surge": ["--surge", field_text(fields.get("factor"))]}
         words += flags.get(section, [f"--{section}"])
         own = {k: v for k, v in getattr(fleet, section).model_dump(mode="json").items() if v != usual[k].default}
         for name, value in own.items():
             if (section, name) != ("surge", "factor") and (section, name) != ("autoscale", "rules"):
-                words += ["--fleet", f"{section}.{name}={_text(value)}"]
+                words += ["--fleet", f"{section}.{name}={field_text(value)}"]
     return words
 
 
@@ -85,35 +81,16 @@ def spelled(words: Iterable[str]) -> str:
 
 def nearest_preset(workload: Workload) -> tuple[str, dict[str, Any]]:
     """The preset from which the fewest fields differ, and those, by dotted name."""
-    now = _flat(workload.model_dump(mode="json"))
+    now = dotted(workload.model_dump(mode="json"))
     found = [(name, _changes(before, now)) for name, before in _presets()]
     return min(found, key=lambda one: len(one[1]))
 
 
 @lru_cache(maxsize=1)
 def _presets() -> tuple[tuple[str, dict[str, Any]], ...]:
-    return tuple((name, _flat(load_workload(name).model_dump(mode="json"))) for name in presets())
+    return tuple((name, dotted(load_workload(name).model_dump(mode="json"))) for name in presets())
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     changed = {name: value for name, value in now.items() if before.get(name) != value}
     return {name: value for name, value in changed.items() if value is not None or name not in RIVALS}
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in table.items():
-        if isinstance(value, Mapping) and name not in WHOLE:
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = value
-    return found
-
-
-def _text(value: Any) -> str:
-    """A value as `--set` reads it: words as they are, unless they would be read as something else."""
-    if isinstance(value, str) and field_value(value) == value:
-        return value
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -6,17 +6,15 @@ hyphen belong to widgets of a page, which Streamlit itself binds to the address 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from planner.errors import UnknownName, WorkloadError
-from planner.workloads import DEFAULT, field_value, load_workload, presets
+from planner.workloads import DEFAULT, RIVALS, dotted, field_text, field_value, load_workload, presets
 
 PRESET, LANGUAGE, RANK, PACKED = "preset", "lang", "rank", "q"
 BESIDE = {PRESET, LANGUAGE, RANK, PACKED}  # say which plan is shown and how, and ask nothing
-TABLES = {"prices", "unit_prices", "commitment_discounts"}  # fields of a workload
 MOST_RANK, MOST_CHARACTERS = 9999, 1500
 
 
@@ -66,40 +64,22 @@ def rank_of(parameters: Mapping[str, str]) -> int:
 
 def parameters_of(preset: str, table: Mapping[str, Any], language: str, rank: int = 1) -> dict[str, str]:
     """Link of a question: only what differs from the preset, so that the usual link is short."""
-    before, now = _before(preset), _flat(table)
+    before, now = _before(preset), dotted(table)
     changed = {name: value for name, value in now.items() if value is not None and before.get(name) != value}
     head = {PRESET: preset} if preset != DEFAULT else {}
     tail = {LANGUAGE: language} if language != "en" else {}
     shown = {RANK: str(rank)} if rank > 1 else {}
-    return {**head, **{name: _text(value) for name, value in changed.items()}, **shown, **tail}
+    return {**head, **{name: field_text(value) for name, value in changed.items()}, **shown, **tail}
 
 
 def says_all(preset: str, table: Mapping[str, Any], parameters: Mapping[str, str]) -> bool:
     """Whether a link is short enough, and leaves out no field that the preset has and the question has not."""
     gone = {name for name, value in _before(preset).items() if value is not None} - {
-        name for name, value in _flat(table).items() if value is not None
+        name for name, value in dotted(table).items() if value is not None
     }
-    rivals = {"traffic.rate_per_s", "traffic.concurrency"}  # one replaces the other
-    return gone <= rivals and sum(len(name) + len(text) for name, text in parameters.items()) <= MOST_CHARACTERS
+    return gone <= RIVALS and sum(len(name) + len(text) for name, text in parameters.items()) <= MOST_CHARACTERS
 
 
 @cache
 def _before(preset: str) -> dict[str, Any]:
-    return _flat(load_workload(preset).model_dump(mode="json"))
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted names of all values; tables whose keys are names, not fields, stay whole."""
-    found: dict[str, Any] = {}
-    for name, value in table.items():
-        if isinstance(value, Mapping) and name not in TABLES:
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = value
-    return found
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    return dotted(load_workload(preset).model_dump(mode="json"))

@@ -55,6 +55,12 @@ def test_what_is_packed_comes_back() -> None:
     assert len(text) < 800 and re.fullmatch(r"1\.[A-Za-z0-9_-]+", text)
 
 
+@pytest.mark.parametrize("name", ["2026", "true", "null", '"quoted"', "[1]", "half-day", "半天"])
+def test_a_name_that_reads_like_a_value_comes_back(name: str) -> None:
+    table = load_workload("default", {"name": name}).model_dump(mode="json")
+    assert link.question_of(link.parameters_of("default", table, "en")) == ("default", table)
+
+
 def test_every_language_can_be_shared() -> None:
     assert {packed.unpack(packed.pack(shared(language=code))).language for code in LANGUAGES} == set(LANGUAGES)
 
