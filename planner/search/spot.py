@@ -131,6 +131,24 @@ def family_of(catalog: Catalog, accelerator: str) -> Family | None:
     return None
 
 
+def price_ratio(catalog: Catalog, accelerator: str, given: float | None, option: str) -> tuple[float, str]:
+    """Spot price over on-demand and where it is from: the reader's own, else the advice on the first family. [-]
+
+    Raises
+    ------
+    MissingFact
+        If neither is known; names the option that states it.
+    """
+    if given:
+        return given, "option"
+    family = family_of(catalog, accelerator)
+    if family is None:
+        raise MissingFact(
+            accelerator, "spot price", option, f"Give the spot price over on-demand: --fleet {option}=0.4"
+        )
+    return family.price_ratio, family.source
+
+
 def _range(advice: list[SpotAdvice]) -> tuple[float, float | None]:
     """From the lower edge of the lowest bucket to the upper edge of the highest; from that one's where it has none."""
     edges = [BUCKETS[row.monthly_interruption_bucket] for row in advice]

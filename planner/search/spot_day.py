@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.catalog import Catalog
-from planner.errors import MissingFact
 from planner.models.places import SpotZones
 from planner.models.spot import recomputed
 from planner.schema import Assumption, AutoscaleOptions, Plan, SpotDay
-from planner.search.spot import STEP_S, drawn_zones, family_of, spot_zones, told_zones
+from planner.search.spot import STEP_S, drawn_zones, price_ratio, spot_zones, told_zones
 
 
 class Served(Protocol):
@@ -47,15 +46,8 @@ def spot_under(catalog: Catalog, subject: Served, options: AutoscaleOptions, len
     MissingFact
         If nobody sourced a price ratio for the accelerator.
     """
-    family = family_of(catalog, subject.plan.accelerator)
-    ratio = options.spot_price_ratio or (family.price_ratio if family else None)
-    if ratio is None:
-        raise MissingFact(
-            subject.plan.accelerator,
-            "spot price",
-            "autoscale.spot_base",
-            "Give the spot price over on-demand: --fleet autoscale.spot_price_ratio=0.4",
-        )
+    option = "autoscale.spot_price_ratio"
+    ratio, priced = price_ratio(catalog, subject.plan.accelerator, options.spot_price_ratio, option)
     pool, base = spot_zones(catalog), options.spot_base or 0
     up = drawn_zones(catalog, pool, length_s, seed)
     answers = subject.answers_s
@@ -69,7 +61,6 @@ def spot_under(catalog: Catalog, subject: Served, options: AutoscaleOptions, len
         price_ratio=ratio,
         caught_share=caught,
     )
-    priced = "option" if options.spot_price_ratio or not family else family.source
     price = Assumption(name="spot price over on demand", value=ratio, unit="-", source=priced)
     notice = Assumption(name="notice", value=options.spot_drain_s, unit="s", source="option")
     return SpotUnder(SpotZones(up, STEP_S, base, caught), told, (*told_zones(catalog, pool), price, notice))

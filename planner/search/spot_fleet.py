@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import MissingFact
 from planner.models.spot import firm_base, mix_availability, recomputed
 from planner.models.spot_replay import Mix, Up, live
 from planner.models.traffic import Trace
 from planner.schema import Assumption, SpotFleet, SpotMix, SpotOptions
 from planner.search.fleet import Subject
 from planner.search.replay import Server, replay
-from planner.search.spot import STEP_S, Zones, drawn_zones, family_of, spot_zones, told_zones
+from planner.search.spot import STEP_S, Zones, drawn_zones, family_of, price_ratio, spot_zones, told_zones
 
 SAMPLE = 5000  # requests whose service times an interruption meets
 
@@ -32,14 +31,7 @@ def live_on_spot(
         If nobody sourced a price ratio for the accelerator.
     """
     family = family_of(catalog, subject.plan.accelerator)
-    ratio = options.price_ratio or (family.price_ratio if family else None)
-    if ratio is None:
-        raise MissingFact(
-            subject.plan.accelerator,
-            "spot price",
-            "spot",
-            "Give the spot price over on-demand: --fleet spot.price_ratio=0.4",
-        )
+    ratio, priced = price_ratio(catalog, subject.plan.accelerator, options.price_ratio, "spot.price_ratio")
     pool, needed = spot_zones(catalog), subject.plan.replicas
     wait_s = options.start_s or start_s
     zones = drawn_zones(catalog, pool, 86_400 * options.days, options.seed)
@@ -52,7 +44,7 @@ def live_on_spot(
         available_fraction=pool.available_fraction,
         correlation=pool.correlation,
         price_ratio=ratio,
-        price_source="option" if options.price_ratio or not family else family.source,
+        price_source=priced,
         firm_base=base,
         target=subject.target,
         mixes=tuple(mixes),

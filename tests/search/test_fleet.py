@@ -20,7 +20,7 @@ from planner.schema import (
     SurgeOptions,
     Workload,
 )
-from planner.search import spot_fleet
+from planner.search import spot, spot_fleet
 from planner.search.failing import fail, parts_of
 from planner.search.fleet import Subject, autoscale, peak_replicas, rates_of
 from planner.search.plan import plan as run_plan
@@ -216,7 +216,8 @@ def test_a_day_on_spot(case: Case, catalog: Catalog) -> None:
 
 
 def test_without_a_price_ratio_spot_is_refused(case: Case, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spot_fleet, "family_of", lambda *_: None)
+    for module in (spot, spot_fleet):
+        monkeypatch.setattr(module, "family_of", lambda *_: None)
     with pytest.raises(MissingFact, match=r"spot\.price_ratio"):
         live_on_spot(case.subject, case.server, case.trace, catalog, SpotOptions(), 400.0)
     given = SpotOptions(price_ratio=0.4, days=5)
