@@ -21,7 +21,7 @@ from planner.models.pools import Pool as Replicas
 from planner.models.pools import Transfer, simulate_pools
 from planner.models.simulate import Result
 from planner.schema import Cost, Estimate, Plan, PlanResult, Pool, Sizing, SloResult, Workload
-from planner.search import disaggregated, observed
+from planner.search import disaggregated
 from planner.search.choose import at_rate
 from planner.search.columns import KV, WEIGHTS
 from planner.search.demand import Demand, demand
@@ -32,6 +32,7 @@ from planner.search.price import PARTS, Priced, price
 from planner.search.question import Question
 from planner.search.replay import Server, known_tokens, server_of
 from planner.search.replica import REQUESTS, busiest, fitting, held_ratio, repeated
+from planner.search.sizing import sizing_of
 from planner.search.study import Study, evaluate
 from planner.units import HOURS_PER_MONTH
 
@@ -192,26 +193,16 @@ def _sizing(study: Study, plan: Plan, group: Group, groups: int, screened: int, 
     def tail_at(ratio: float) -> Tail:
         return worst_tail(group.at(groups, ratio), slo)
 
-    run, (margin, limit) = group.at(groups, 1.0), held_ratio(tail_at, 1 / headroom)
-    ttft, e2e = observed.percentiles(run.ttft_s), observed.percentiles(run.e2e_s)
-    assert ttft is not None and e2e is not None
-    return Sizing(
-        trace=group.traffic.name,
-        arrivals=traffic.arrivals or ("mmpp" if traffic.profile else "trace"),
-        lengths=traffic.lengths or ("recorded" if traffic.trace else "scaled"),
-        router="round-robin",
-        requests=len(run.start_s),
-        replicas=groups,
-        replicas_screened=screened,
-        headroom=headroom,
-        ttft_s=ttft,
-        tpot_s=observed.percentiles(run.tpot_s),
-        e2e_s=e2e,
-        spread=observed.spread_over_blocks(run, float(run.start_s.max())),
-        margin=margin,
-        limit=limit,
-        left_out=group.traffic.left_out,
-        basis=basis_of(study.catalog, plan.accelerator, plan.layout.weights, plan.llm, plan.engine),
+    return sizing_of(
+        group.at(groups, 1.0),
+        group.traffic,
+        traffic,
+        "round-robin",
+        groups,
+        screened,
+        headroom,
+        held_ratio(tail_at, 1 / headroom),
+        basis_of(study.catalog, plan.accelerator, plan.layout.weights, plan.llm, plan.engine),
     )
 
 

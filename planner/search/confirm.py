@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from planner.schema import Sizing
-from planner.search import observed
 from planner.search.choose import Entry, Market, offered, ranking
 from planner.search.columns import WEIGHTS, Index
 from planner.search.demand import Demand, demand
@@ -20,6 +19,7 @@ from planner.search.metrics import basis_of
 from planner.search.observed import Tail, worst_tail
 from planner.search.replay import Server
 from planner.search.replica import BRACKET, REQUESTS, ROUTED_REQUESTS, Fleet, held_ratio, server_for
+from planner.search.sizing import sizing_of
 from planner.search.study import Study, held_by_one, replicas_needed
 
 ENOUGH = 60_000  # requests simulated in search of candidates that keep the promise; the rest stays screened
@@ -137,29 +137,19 @@ class Confirmation:
     def sizing(self, sized: Sized) -> Sizing:
         """What a confirmed candidate shows at the asked load, and how much more it holds."""
         row, replicas = sized
-        traffic, run = self.study.workload.traffic, self.fleet(sized).at()
-        ratio, limit = held_ratio(lambda at: self.tail(sized, at), 1 / self.headroom)
-        ttft, e2e = observed.percentiles(run.ttft_s), observed.percentiles(run.e2e_s)
-        assert ttft is not None and e2e is not None
         c = self.study.candidates
         id, engine = c.accelerator_ids[c.accelerator[row]], c.engine_ids[c.engine[row]]
-        return Sizing(
-            trace=self.traffic.name,
-            arrivals="users" if self.traffic.users else traffic.arrivals or ("mmpp" if traffic.profile else "trace"),
-            lengths=traffic.lengths or ("recorded" if traffic.trace else "scaled"),
-            router=traffic.router,
-            requests=len(run.start_s),
-            replicas=replicas,
-            replicas_screened=int(replicas_needed(self.study, np.array([row]))[0]),
-            headroom=self.headroom,
-            ttft_s=ttft,
-            tpot_s=observed.percentiles(run.tpot_s),
-            e2e_s=e2e,
-            spread=observed.spread_over_blocks(run, float(run.start_s.max())),
-            margin=ratio,
-            limit=limit,
-            left_out=self.traffic.left_out,
-            basis=basis_of(self.study.catalog, id, WEIGHTS[c.weights[row]], self.study.llm_id, engine),
+        traffic = self.study.workload.traffic
+        return sizing_of(
+            self.fleet(sized).at(),
+            self.traffic,
+            traffic,
+            traffic.router,
+            replicas,
+            int(replicas_needed(self.study, np.array([row]))[0]),
+            self.headroom,
+            held_ratio(lambda at: self.tail(sized, at), 1 / self.headroom),
+            basis_of(self.study.catalog, id, WEIGHTS[c.weights[row]], self.study.llm_id, engine),
         )
 
 
