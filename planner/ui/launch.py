@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from pathlib import Path
@@ -27,6 +28,14 @@ def serve(port: int) -> NoReturn:
 
 def warm_up() -> None:
     """Read the catalogs and answer the default question, so that the first visitor waits for neither."""
+    logging.disable(logging.WARNING)  # Streamlit would say at every cache that nobody visits yet
+    try:
+        _answer_the_default_question()
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _answer_the_default_question() -> None:
     catalog()
     answer = solve(load_workload())
     if isinstance(answer, PlanResult):

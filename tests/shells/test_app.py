@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -207,3 +210,10 @@ def test_the_command_of_the_page_is_there_to_copy() -> None:
 def test_the_third_alternative_weighs_regret() -> None:
     app = opened(preset="chat")
     assert "least regret" in text(app).lower() and "regret $" in text(app).replace("\\", "")
+
+
+def test_a_server_starts_quietly() -> None:
+    """What is computed before the first visitor prints nothing: no warning that a newcomer would stop at."""
+    code = "from planner.ui.launch import warm_up; warm_up()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
