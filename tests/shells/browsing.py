@@ -99,9 +99,10 @@ def visit(browser: Browser, url: str, width: int, height: int, scheme: str = "li
 
 
 def settled(page: Page) -> None:
-    """Wait until no script runs any more."""
+    """Wait until no script runs any more, and simulations have had their say."""
     expect(page.locator("[data-testid=stApp][data-test-script-state=running]")).to_have_count(0, timeout=2 * PAINT_MS)
     expect(page.locator("[data-testid=stSkeleton], [data-stale=true]")).to_have_count(0, timeout=PAINT_MS)
+    expect(page.get_by_text("hourglass_top", exact=True)).to_have_count(0, timeout=2 * PAINT_MS)
 
 
 def drawn_for(page: Page, scheme: str) -> None:
