@@ -199,6 +199,17 @@ class Catalog:
         return read_csv(self.folder / "held_rates.csv", HeldRate)
 
     @cached_property
+    def rented(self) -> dict[str, list[tuple[Price, int]]]:
+        """Newest usable prices by accelerator, in catalog order, with the whole accelerators of the unit."""
+        shapes = {(i.provider, i.instance_type): i for i in self.instances}
+        found: dict[str, list[tuple[Price, int]]] = {}
+        for price in newest(p for p in self.prices if p.usable):
+            shape = shapes.get((price.provider, price.instance_type))
+            if shape is not None and shape.accelerator and shape.accelerators and shape.accelerators >= 1:
+                found.setdefault(shape.accelerator, []).append((price, int(shape.accelerators)))
+        return found
+
+    @cached_property
     def calibration(self) -> dict[tuple[str, str], Parameter]:
         rows = read_csv(self.folder / "calibration.csv", Parameter)
         return {(row.name, row.scope): row for row in rows}
@@ -223,6 +234,7 @@ class Catalog:
         """
         other = Catalog(self.folder)
         other.__dict__.update({**self.__dict__, **facts})
+        other.__dict__.pop("rented", None)  # made of prices and instances, which may be others now
         other.__dict__["sha256"] = hashlib.sha256(f"{self.sha256}\0{why}".encode()).hexdigest()
         return other
 
@@ -336,6 +348,16 @@ class Catalog:
         family = accelerator.architecture.removesuffix(" + Grace").removesuffix(" Ultra")
         row = self.kernel_ratios.get((name, scope, family))
         return 1.0 if row is None else row.value
+
+
+def newest(prices: Iterable[Price]) -> list[Price]:
+    """Of several dated prices of one thing, the newest; in catalog order."""
+    latest: dict[tuple[str, str, str, str, str], Price] = {}
+    for price in prices:
+        key = (price.provider, price.instance_type, price.region, price.zone, price.term)
+        if key not in latest or price.dated >= latest[key].dated:
+            latest[key] = price
+    return list(latest.values())
 
 
 def _resolve(kind: str, name: str, rows: Mapping[str, Sourced], list_command: str, where: str) -> str:

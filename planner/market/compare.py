@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from planner.catalog import Catalog
+from planner.catalog import Catalog, newest
 from planner.market.offered import Fetched, Offered
 from planner.schema import Price
 from planner.schema.market import PriceChange
-from planner.search.offers import newest
 
 JUMP = 3.0  # a price that is so many times what it was, or less than its inverse, is held back
 SAME = 1e-6  # relative

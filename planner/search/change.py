@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -260,21 +261,32 @@ def _cloud(question: Question, change: Change, name: str) -> tuple[Question, App
             f"{change.field}={change.asked}: cloud prices change by a share, such as +20%.\n"
             f"  Your own price of an accelerator and hour: --set prices.{name}={change.asked}"
         )
-    catalog = question.catalog
-    concerns = _concerned(catalog, name, change.field)
-    factor = change.factor
+    return Question(question.workload, _repriced(question.catalog, change, name)), _told(change, 1.0, change.factor)
 
-    def moved(row: Price) -> Price:
+
+@lru_cache(maxsize=16)
+def _repriced(catalog: Catalog, change: Change, name: str) -> Catalog:
+    """The catalogs with the cloud prices of an option, accelerator, provider, region, or all, moved by a share."""
+    concerns, factor = _concerned(catalog, name, change.field), change.factor
+    assert factor is not None
+
+    def moved(row: Price) -> dict[str, float | None]:
         per_gpu = row.price_usd_per_gpu_hour
-        prices = {
+        return {
             "price_usd_per_hour": row.price_usd_per_hour * factor,
             "price_usd_per_gpu_hour": None if per_gpu is None else per_gpu * factor,
         }
-        return _checked(Price, {**row.model_dump(), **prices}, change)
 
-    rows = tuple(moved(p) if concerns(p) else p for p in catalog.prices)
-    changed = catalog.with_facts(f"{change.field}={change.asked}", prices=rows)
-    return Question(question.workload, changed), _told(change, 1.0, factor)
+    for end in _ends([p for p in catalog.prices if concerns(p)]):  # what these may be, those between may be
+        _checked(Price, {**end.model_dump(), **moved(end)}, change)
+    rows = tuple(p.model_copy(update=moved(p)) if concerns(p) else p for p in catalog.prices)
+    return catalog.with_facts(f"{change.field}={change.asked}", prices=rows)
+
+
+def _ends(prices: list[Price]) -> list[Price]:
+    """The lowest price of an accelerator and the highest of a unit, if there is one."""
+    low = sorted(prices, key=lambda row: row.price_usd_per_gpu_hour or row.price_usd_per_hour)
+    return low[:1] + sorted(prices, key=lambda row: row.price_usd_per_hour)[-1:]
 
 
 def _concerned(catalog: Catalog, name: str, where: str) -> Callable[[Price], bool]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from planner.catalog import Catalog
-from planner.schema import Parameter, Price, Sourced, SupplyOption, Workload
-from planner.search.offers import Offer, newest
+from planner.schema import Parameter, Sourced, SupplyOption, Workload
+from planner.search.offers import Offer, place_allowed, rented
 
 TERMS: dict[str, SupplyOption] = {
     "on_demand": "on_demand",
@@ -23,34 +23,8 @@ STATED = {"1y": "commitment_1y_stated", "3y": "commitment_3y_stated"}
 
 def cloud_offers(catalog: Catalog, workload: Workload, accelerator: str) -> list[Offer]:
     """Usable prices of whole units with this accelerator, in catalog order, the newest of each thing."""
-    shapes = {(i.provider, i.instance_type): i for i in catalog.instances if i.accelerator == accelerator}
-    found = []
-    for price in newest(p for p in catalog.prices if p.usable and (p.provider, p.instance_type) in shapes):
-        count = shapes[price.provider, price.instance_type].accelerators or 0
-        if count >= 1 and _allowed(price, workload):
-            found.append(_offer(price, int(count)))
-    return found
-
-
-def _allowed(price: Price, workload: Workload) -> bool:
-    supply = workload.supply
-    places = (price.provider, supply.providers), (price.region, supply.regions)
-    return all(not allowed or place in allowed for place, allowed in places)
-
-
-def _offer(price: Price, count: int) -> Offer:
-    return Offer(
-        option=TERMS[price.term],
-        term=price.term,
-        provider=price.provider,
-        instance_type=price.instance_type,
-        region=price.zone or price.region,
-        accelerators=count,
-        usd_per_hour=price.price_usd_per_hour,
-        capital_usd=0.0,
-        row=price,
-        source=price.source,
-    )
+    priced = catalog.rented.get(accelerator, ())
+    return [rented(TERMS[price.term], price, count) for price, count in priced if place_allowed(price, workload)]
 
 
 def committed_by_discount(

@@ -16,7 +16,7 @@ from planner.schema import Plan, Workload
 from planner.search.columns import Array, Index
 from planner.search.fit import engine_limits
 from planner.search.learned import take_eff, wide_eff
-from planner.search.study import Study, evaluate
+from planner.search.study import Layouts, lay_out
 
 BATCHES = np.geomspace(0.01, 2048, 96)
 STEPS = 5  # of each uncertain length
@@ -68,12 +68,12 @@ def grid_of(low: float, mid: float, high: float) -> Array:
 
 def layout_curves(workload: Workload, catalog: Catalog, plan: Plan, inputs: Array, outputs: Array) -> LayoutCurves:
     """Curves of a plan's layout at every pair of prompt and answer lengths, by the closed forms."""
-    study = evaluate(pinned(workload, plan), catalog)
-    row = _row(study, plan)
-    raw = _computed(study, catalog, plan, row, inputs, outputs)
+    layouts, closed = lay_out(pinned(workload, plan), catalog), workload.traffic.concurrency is not None
+    assert len(layouts.candidates) == 1, plan.title
+    raw = _computed(layouts, catalog, plan, inputs, outputs, closed)
     slo = workload.slo
-    limits = Limits(slo.ttft_p99_s, slo.tpot_p99_s, slo.e2e_p99_s, float(np.max(study.eff.ingest_s)))
-    return LayoutCurves(inputs, outputs, raw, limits, workload.traffic.concurrency is not None)
+    limits = Limits(slo.ttft_p99_s, slo.tpot_p99_s, slo.e2e_p99_s, float(np.max(layouts.eff.ingest_s)))
+    return LayoutCurves(inputs, outputs, raw, limits, closed)
 
 
 def pinned(workload: Workload, plan: Plan) -> Workload:
@@ -89,23 +89,17 @@ def pinned(workload: Workload, plan: Plan) -> Workload:
     return workload.model_copy(update={"limits": workload.limits.model_copy(update=limits)})
 
 
-def _row(study: Study, plan: Plan) -> int:
-    """Position of the layout; the others of the pinned study differ in nothing that is timed."""
-    assert len(study.candidates), plan.title
-    return int(np.argmax(study.capacity.rate_per_s))
-
-
-def _computed(study: Study, catalog: Catalog, plan: Plan, row: int, inputs: Array, outputs: Array) -> Curves:
+def _computed(layouts: Layouts, catalog: Catalog, plan: Plan, inputs: Array, outputs: Array, closed: bool) -> Curves:
     pairs = [(i, o) for i in inputs for o in outputs]
-    rows = np.full(len(pairs), row)
-    place, eff = as_columns(take(study.place, rows)), wide_eff(take_eff(study.eff, rows))
+    rows = np.zeros(len(pairs), np.int64)
+    place, eff = as_columns(take(layouts.place, rows)), wide_eff(take_eff(layouts.eff, rows))
     first, second = np.array(pairs).T[:, :, None]
-    lengths = replace(study.lengths, input_tokens=first, output_tokens=second)
-    budget = study.fit.budget_tokens[rows][:, None]
+    lengths = replace(layouts.lengths, input_tokens=first, output_tokens=second)
+    budget = layouts.fit.budget_tokens[rows][:, None]
     batches = np.broadcast_to(BATCHES, (len(pairs), len(BATCHES)))
-    point = serving.operate(study.shape, place, eff, lengths, batches, budget)
-    crowd = BATCHES if study.workload.traffic.concurrency is not None else serving.crowded(BATCHES)
-    crowded = serving.operate(study.shape, place, eff, lengths, np.broadcast_to(crowd, batches.shape), budget)
+    point = serving.operate(layouts.shape, place, eff, lengths, batches, budget)
+    crowd = BATCHES if closed else serving.crowded(BATCHES)
+    crowded = serving.operate(layouts.shape, place, eff, lengths, np.broadcast_to(crowd, batches.shape), budget)
     return Curves(
         sequences=np.log(BATCHES),
         crowd=np.log(crowd),
@@ -113,7 +107,7 @@ def _computed(study: Study, catalog: Catalog, plan: Plan, row: int, inputs: Arra
         ttft=rising(np.log(_stretched(point, eff, lengths))),
         tpot=rising(np.log(crowded.tpot_s)),
         prefill=rising(np.log(np.maximum(point.prefill_utilisation, 1e-300))),
-        most=np.log(np.maximum(_most(study, catalog, plan, row, lengths), 1e-300)),
+        most=np.log(np.maximum(_most(layouts, catalog, plan, lengths), 1e-300)),
     )
 
 
@@ -122,8 +116,8 @@ def _stretched(point: serving.Point, eff: Efficiency, lengths: Lengths) -> Array
     return np.asarray(serving.p99_ttft_s(point, eff, lengths) - eff.ingest_s)
 
 
-def _most(study: Study, catalog: Catalog, plan: Plan, row: int, lengths: Lengths) -> Array:
+def _most(layouts: Layouts, catalog: Catalog, plan: Plan, lengths: Lengths) -> Array:
     """Sequences that the caches hold at each pair of lengths, within the engine's own limit. [-]"""
-    limit = engine_limits(catalog, study.candidates)[1][row] * plan.layout.dp
-    held = float(study.fit.capacity_tokens[row]) / lengths.final_context_tokens[:, 0]
+    limit = engine_limits(catalog, layouts.candidates)[1][0] * plan.layout.dp
+    held = float(layouts.fit.capacity_tokens[0]) / lengths.final_context_tokens[:, 0]
     return np.asarray(np.minimum(np.floor(held), limit))

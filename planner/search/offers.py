@@ -61,13 +61,11 @@ def offers(catalog: Catalog, workload: Workload, accelerator_ids: Iterable[str])
         If the workload's own price names an accelerator that no cloud unit describes.
     """
     _refuse_unknown_places(catalog, workload)
-    wanted = set(accelerator_ids)
-    rented = _rented(catalog, workload, wanted)
     own = {catalog.accelerator_id(k, "prices"): v for k, v in workload.prices.items()}
     result = {}
-    for id in wanted:
+    for id in set(accelerator_ids):
         row = catalog.accelerators[id]
-        found = rented.get(id, [])
+        found = _rented(catalog, workload, id)
         if id in own:
             found = [_user_price(row, own[id], catalog, o) for o in workload.supply.options if o == "on_demand"]
         result[id] = found + ([o] if "own" in workload.supply.options and (o := _owned(catalog, workload, id)) else [])
@@ -110,52 +108,41 @@ def refuse_unpriced(workload: Workload, found: dict[str, list[Offer]]) -> None:
     )
 
 
-def _rented(catalog: Catalog, workload: Workload, wanted: set[str]) -> dict[str, list[Offer]]:
-    """Cheapest offer per accelerator, option and unit size."""
-    shapes = {(i.provider, i.instance_type): i for i in catalog.instances}
+def _rented(catalog: Catalog, workload: Workload, accelerator: str) -> list[Offer]:
+    """Cheapest offer of an accelerator per option and unit size."""
     allowed = _terms(workload)
-    best: dict[tuple[str, str, int], Offer] = {}
-    for price in newest(p for p in catalog.prices if p.usable and p.term in allowed and _allowed(p, workload)):
-        shape = shapes.get((price.provider, price.instance_type))
-        if shape is None or shape.accelerator not in wanted or not shape.accelerators or shape.accelerators < 1:
+    best: dict[tuple[str, int], tuple[Price, int]] = {}
+    for price, count in catalog.rented.get(accelerator, ()):
+        if price.term not in allowed or not place_allowed(price, workload):
             continue
-        option, count = allowed[price.term], int(shape.accelerators)
-        offer = Offer(
-            option,
-            price.term,
-            price.provider,
-            price.instance_type,
-            price.zone or price.region,
-            count,
-            price.price_usd_per_hour,
-            0.0,
-            price,
-            price.source,
-        )
-        key = (shape.accelerator, option, count)
-        if key not in best or offer.usd_per_hour < best[key].usd_per_hour:
-            best[key] = offer
-    grouped: dict[str, list[Offer]] = {}
-    for (id, _, _), offer in best.items():
-        grouped.setdefault(id, []).append(offer)
-    return grouped
+        key = (allowed[price.term], count)
+        if key not in best or price.price_usd_per_hour < best[key][0].price_usd_per_hour:
+            best[key] = (price, count)
+    return [rented(allowed[price.term], price, count) for price, count in best.values()]
 
 
-def newest(prices: Iterable[Price]) -> list[Price]:
-    """Of several dated prices of one thing, the newest; in catalog order."""
-    latest: dict[tuple[str, str, str, str, str], Price] = {}
-    for price in prices:
-        key = (price.provider, price.instance_type, price.region, price.zone, price.term)
-        if key not in latest or price.dated >= latest[key].dated:
-            latest[key] = price
-    return list(latest.values())
+def rented(option: SupplyOption, price: Price, accelerators: int) -> Offer:
+    """What a cloud sells at a price."""
+    return Offer(
+        option=option,
+        term=price.term,
+        provider=price.provider,
+        instance_type=price.instance_type,
+        region=price.zone or price.region,
+        accelerators=accelerators,
+        usd_per_hour=price.price_usd_per_hour,
+        capital_usd=0.0,
+        row=price,
+        source=price.source,
+    )
 
 
 def _terms(workload: Workload) -> dict[str, SupplyOption]:
     return {term: o for o in workload.supply.options if o != "own" for term in OPTION_TERMS[o]}
 
 
-def _allowed(price: Price, workload: Workload) -> bool:
+def place_allowed(price: Price, workload: Workload) -> bool:
+    """May the workload use this provider and region?"""
     supply = workload.supply
     return (not supply.providers or price.provider in supply.providers) and (
         not supply.regions or price.region in supply.regions

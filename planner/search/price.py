@@ -77,14 +77,23 @@ def size(study: Study, rows: Index, at: Index, option: SupplyOption, unit: int, 
     whole = np.minimum(gpus, row.server_accelerators) <= unit
     at, gpus = at[whole], gpus[whole]
     needed = replicas[at]
-    ready_with = _readiness(study, option)
-    answers = [ready_with(g, n) for g, n in zip(gpus.tolist(), needed.tolist(), strict=True)]
-    ready = np.array([a[0] for a in answers])
-    reached = np.array([a[1] is not None for a in answers])
-    spares = np.array([a[1] or 0 for a in answers], np.int64)
+    ready, reached, spares = _ready_with(study, option, gpus, needed)
     # A spare beside what it stands for, in one server, would be lost with it.
     units = _units(unit, needed, gpus) + np.where(spares > 0, _units(unit, spares, gpus), 0)
     return Sized(at, needed, spares, units, ready, reached)
+
+
+def _ready_with(
+    study: Study, option: SupplyOption, gpus: Index, needed: Index
+) -> tuple[Array, NDArray[np.bool_], Index]:
+    """Availability, whether it reaches the target, and spares; candidates share few pairs of GPUs and replicas."""
+    answer = _readiness(study, option)
+    pairs, of = np.unique(np.stack([gpus, needed]), axis=1, return_inverse=True)
+    answers = [answer(g, n) for g, n in pairs.T.tolist()]
+    ready = np.array([a[0] for a in answers])
+    reached = np.array([a[1] is not None for a in answers])
+    spares = np.array([a[1] or 0 for a in answers], np.int64)
+    return ready[of], reached[of], spares[of]
 
 
 def _power_known(study: Study, load: Load, at: Index) -> bool:

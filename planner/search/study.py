@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,13 +23,13 @@ from planner.search.offers import Offer, offers, refuse_unpriced
 from planner.search.space import Space, enumerate_space
 from planner.shapes import llm_shape
 
+KEPT = 8  # answers about one promise at several loads, prices or places share what these say: 5 MB each
+
 
 @dataclass(frozen=True)
-class Study:
-    """Everything that one plan evaluated, for whoever tells it: answers, rejections, charts."""
+class Layouts:
+    """Every way to lay an LLM out over accelerators, and how many sequences the memory of each holds."""
 
-    catalog: Catalog
-    workload: Workload
     llm_id: str
     llm: Llm
     shape: LlmShape
@@ -38,28 +39,65 @@ class Study:
     candidates: Candidates
     place: Placement
     fit: Fit
+
+
+@dataclass(frozen=True)
+class Study(Layouts):
+    """Everything that one plan evaluated, for whoever tells it: answers, rejections, charts."""
+
+    catalog: Catalog
+    workload: Workload
     capacity: Capacity
     offers: dict[str, list[Offer]]
 
 
 def evaluate(workload: Workload, catalog: Catalog) -> Study:
-    """Enumerate layouts, see what fits, and find what each holds within the promise."""
-    llm_id = catalog.llm_id(workload.llm, "workload.llm")
+    """Enumerate layouts, see what fits, find what each holds within the promise, and what it is offered for."""
     catalog.site(workload.site, "workload.site")
+    layouts, capacity = _held(_promise(workload).model_dump_json(), catalog)
+    found = offers(catalog, workload, layouts.space.candidates.accelerator_ids)
+    refuse_unpriced(workload, found)
+    return Study(**vars(layouts), catalog=catalog, workload=workload, capacity=capacity, offers=found)
+
+
+def _promise(workload: Workload) -> Workload:
+    """What a replica's capacity depends on: not the load itself, nor supply, place and money."""
+    alone = {"rate_per_s": 1.0} if workload.traffic.concurrency is None else {"concurrency": 1}
+    return Workload(
+        llm=workload.llm,
+        traffic=workload.traffic.model_copy(update=alone),
+        slo=workload.slo.model_copy(update={"availability": 0.5}),
+        limits=workload.limits,
+    )
+
+
+@lru_cache(maxsize=KEPT)
+def _held(promise_json: str, catalog: Catalog) -> tuple[Layouts, Capacity]:
+    """Layouts, and the largest load at which each keeps the promise."""
+    workload = Workload.model_validate_json(promise_json)
+    layouts = lay_out(workload, catalog)
+    return layouts, _capacity(layouts, workload)
+
+
+def lay_out(workload: Workload, catalog: Catalog) -> Layouts:
+    """Enumerate layouts, and see what fits.
+
+    Raises
+    ------
+    UnknownName, WorkloadError
+        For names that no catalog has, or lengths and precisions that the LLM cannot have.
+    """
+    llm_id = catalog.llm_id(workload.llm, "workload.llm")
     llm = catalog.llms[llm_id]
     shape = llm_shape(llm_id, llm)
     lengths = _lengths(catalog, workload, llm, llm_id)
     space = enumerate_space(catalog, workload, llm, shape)
-    found = offers(catalog, workload, space.candidates.accelerator_ids)
-    refuse_unpriced(workload, found)
     candidates = space.possible
     placed, eff = tune(catalog, llm_id, candidates, place(catalog, shape, llm, candidates), efficiency(catalog))
     fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens)
     keep = _distinct(candidates, fit, own(candidates, catalog, llm_id))
     candidates, fit = candidates.take(keep), take_fit(fit, keep)
-    placed, eff = take(placed, keep), take_eff(eff, keep)
-    capacity = _capacity(shape, placed, eff, lengths, workload, fit)
-    return Study(catalog, workload, llm_id, llm, shape, eff, lengths, space, candidates, placed, fit, capacity, found)
+    return Layouts(llm_id, llm, shape, take_eff(eff, keep), lengths, space, candidates, take(placed, keep), fit)
 
 
 def _distinct(candidates: Candidates, fit: Fit, own: Index) -> Index:
@@ -79,17 +117,15 @@ def _distinct(candidates: Candidates, fit: Fit, own: Index) -> Index:
     return np.sort(order[new | more])
 
 
-def _capacity(
-    shape: LlmShape, placed: Placement, eff: Efficiency, lengths: Lengths, workload: Workload, fit: Fit
-) -> Capacity:
+def _capacity(layouts: Layouts, workload: Workload) -> Capacity:
     """Capacity of every candidate; those whose memory is too small are not timed."""
-    rows = np.flatnonzero(fit.max_sequences >= 1)
+    fit, rows = layouts.fit, np.flatnonzero(layouts.fit.max_sequences >= 1)
     closed = workload.traffic.concurrency is not None
     timed = find_capacity(
-        shape,
-        take(placed, rows),
-        take_eff(eff, rows),
-        lengths,
+        layouts.shape,
+        take(layouts.place, rows),
+        take_eff(layouts.eff, rows),
+        layouts.lengths,
         workload.slo,
         fit.max_sequences[rows],
         fit.budget_tokens[rows],

@@ -14,12 +14,11 @@ from typing import Any
 
 import pytest
 
-from planner.catalog import Catalog, load_catalog
+from planner.catalog import Catalog, load_catalog, newest
 from planner.errors import CatalogError, PlannerError
 from planner.market.compare import compare
 from planner.market.offered import RECORDED, from_gpuhunt, from_quotes
 from planner.market.write import history, write
-from planner.search.offers import newest
 from planner.search.plan import plan
 from planner.workloads import load_workload
 
