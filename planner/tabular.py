@@ -85,13 +85,27 @@ def read_csv(path: Path, record: type[Record]) -> tuple[Record, ...]:
     CatalogError
         Naming file, line, column, value and what is allowed.
     """
-    return tuple(_csv_record(path, line, cells, record) for line, cells in _csv_rows(path))
+    return tuple(_csv_record(path, line, cells, record) for line, cells in csv_rows(path)[1])
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def csv_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, Any]]]]:
+    """Header, and line number with the cells that are not blank by column.
+
+    Raises
+    ------
+    CatalogError
+        Naming file, line and what is wrong; for rows, when they are taken.
+    """
     reader = csv.reader(_text(path).splitlines(keepends=True), strict=True)
     try:
         header = next(reader, [])
+    except csv.Error as error:
+        raise CatalogError(f"{path.name}, line 1: not valid CSV: {error}.") from None
+    return header, _csv_cells(path, reader, header)
+
+
+def _csv_cells(path: Path, reader: Any, header: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
         for row in reader:
             if len(row) != len(header):
                 raise CatalogError(
@@ -109,8 +123,13 @@ def _csv_record(path: Path, line: int, cells: dict[str, Any], record: type[Recor
     try:
         return record.model_validate(cells)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _complaint(path, line, ".".join(str(part) for part in first["loc"]) or "-", first) from None
+        raise complaint(path, line, error) from None
+
+
+def complaint(path: Path, line: int, error: ValidationError) -> CatalogError:
+    """What is wrong with the row at `line`: the first cell that a record refused."""
+    first = error.errors()[0]
+    return _complaint(path, line, ".".join(str(part) for part in first["loc"]) or "-", first)
 
 
 def _complaint(path: Path, line: int, column: str, first: Any) -> CatalogError:

@@ -13,6 +13,8 @@ from planner.errors import PlannerError
 from planner.i18n import language_from_environment, translator
 
 if TYPE_CHECKING:
+    from planner.catalog import Catalog
+    from planner.market.offered import Fetched
     from planner.schema.market import Refresh
 
 folder_option = click.option(
@@ -25,6 +27,11 @@ folder_option = click.option(
     "--provider", "providers", multiple=True, help="aws, azure, gcp, lambda, nebius or oci; repeatable; default: all."
 )
 @click.option(
+    "--skypilot", type=click.Path(path_type=Path),
+    help="A vms.csv of SkyPilot's public catalog instead, of the cloud that its folder or --provider names.",
+)
+@click.option("--dated", default="", help="When that file was recorded, YYYY-MM-DD or coarser: it carries no date.")
+@click.option(
     "--quotes", type=click.Path(path_type=Path),
     help="A CSV of your own quotes instead: accelerator, term, price, provider, source, source_date and more.",
 )  # fmt: skip
@@ -35,22 +42,28 @@ folder_option = click.option(
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def refresh(
-    providers: tuple[str, ...], quotes: Path | None, catalogs: Path | None, writes: bool, jumps: bool, as_json: bool
+    providers: tuple[str, ...],
+    skypilot: Path | None,
+    dated: str,
+    quotes: Path | None,
+    catalogs: Path | None,
+    writes: bool,
+    jumps: bool,
+    as_json: bool,
 ) -> None:
-    """Current cloud prices through gpuhunt, or your own QUOTES: show what differs, then replace it with --write.
+    """Cloud prices through gpuhunt, from SkyPilot's catalog, or your own QUOTES: what differs; --write replaces it.
 
     What is replaced is kept in history/. GPUHUNT_CATALOG_DIR names a folder of recorded provider files.
     """
     from planner.catalog import load_catalog
     from planner.market.compare import compare
-    from planner.market.offered import from_gpuhunt, from_quotes
+    from planner.market.offered import refuse_future
     from planner.market.write import write
     from planner.schema.market import Refresh
 
-    if quotes is not None and providers:
-        raise PlannerError("--quotes and --provider: give one of them; quotes name who quotes.")
     catalog, today = load_catalog(catalogs), date.today()
-    fetched = from_quotes(quotes, catalog) if quotes else from_gpuhunt(providers, today.isoformat())
+    fetched = _fetched(providers, skypilot, dated, quotes, catalog, today)
+    refuse_future(fetched, today)
     found = compare(fetched, catalog)
     if writes:
         write(catalog, found, today, jumps)
@@ -64,6 +77,30 @@ def refresh(
         written=writes,
     )
     _tell(answer, as_json)
+
+
+def _fetched(
+    providers: tuple[str, ...],
+    skypilot: Path | None,
+    dated: str,
+    quotes: Path | None,
+    catalog: Catalog,
+    today: date,
+) -> Fetched:
+    from planner.market.offered import from_gpuhunt, from_quotes
+    from planner.market.skypilot import from_skypilot
+
+    if quotes is not None and (providers or skypilot):
+        raise PlannerError("--quotes and --provider or --skypilot: give one of them; quotes name who quotes.")
+    if dated and skypilot is None:
+        raise PlannerError("--dated is the date of a --skypilot file; quotes have a source_date of their own.")
+    if quotes is not None:
+        return from_quotes(quotes, catalog)
+    if skypilot is None:
+        return from_gpuhunt(providers, today.isoformat())
+    if len(providers) > 1:
+        raise PlannerError("--skypilot reads the file of one cloud; give one --provider.")
+    return from_skypilot(skypilot, "".join(providers), dated, catalog)
 
 
 def _tell(answer: Refresh, as_json: bool) -> None:

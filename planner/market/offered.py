@@ -9,12 +9,14 @@ import os
 import re
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from planner.catalog import Catalog
 from planner.errors import PlannerError, UnknownName
+from planner.schema.base import Confidence, earliest_day
 from planner.schema.market import Quote
 from planner.tabular import read_csv
 
@@ -23,6 +25,7 @@ PROVIDERS = {"aws": "aws", "azure": "azure", "gcp": "gcp", "lambdalabs": "lambda
 RECORDED = "GPUHUNT_CATALOG_DIR"  # gpuhunt reads provider files from here instead of the network
 TIMEOUT_S = 30.0
 UNCHANGED = "Nothing was changed."
+NO_PRICE = "no price, or zero"
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Offered:
     Attributes
     ----------
     accelerator, accelerators : what a user's quote is for; None where the instance type says it
+    zone : availability zone of a Spot price; empty: it is for the region
     """
 
     provider: str
@@ -44,16 +48,28 @@ class Offered:
     accelerator: str | None = None
     accelerators: int | None = None
     notes: str = ""
+    zone: str = ""
+    confidence: Confidence = "high"
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What the price is of: provider, item, zone or region, term."""
+        return self.provider, self.item, self.zone or self.region, self.term
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What was read, and what could not be."""
+    """What was read, and what could not be.
+
+    Attributes
+    ----------
+    left_out : prices that are none, by reason
+    """
 
     offers: tuple[Offered, ...]
     sources: tuple[str, ...]
     failed: tuple[str, ...]
-    unusable: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def from_gpuhunt(providers: Sequence[str], today: str) -> Fetched:
@@ -83,7 +99,8 @@ def from_gpuhunt(providers: Sequence[str], today: str) -> Fetched:
         offers += good
     if not offers:
         raise PlannerError(f"no prices could be read of {', '.join(failed)}.\n  {UNCHANGED} Try again with a network.")
-    return Fetched(tuple(offers), tuple(sources), tuple(failed), unusable)
+    left = {NO_PRICE: unusable} if unusable else {}
+    return Fetched(tuple(offers), tuple(sources), tuple(failed), left)
 
 
 def _theirs(name: str) -> str:
@@ -165,6 +182,22 @@ def _region(provider: str, location: str) -> str:
     ('us-central1', 'us-east-1')
     """
     return re.sub(r"-[a-z]$", "", location) if provider == "gcp" else location
+
+
+def refuse_future(fetched: Fetched, today: date) -> None:
+    """A price of tomorrow would count as the newest for ever, and never as old.
+
+    Raises
+    ------
+    PlannerError
+        Naming the offer and its date.
+    """
+    for offer in fetched.offers:
+        if earliest_day(offer.source_date) > today:
+            raise PlannerError(
+                f"the price of {offer.provider} {offer.item} is dated {offer.source_date}, in the future; "
+                f"today is {today}.\n  {UNCHANGED}"
+            )
 
 
 def from_quotes(path: Path, catalog: Catalog) -> Fetched:

@@ -94,7 +94,7 @@ def _places(catalog: Catalog, rows: Rows, purchases: bool) -> dict[tuple[str, ..
 def _offer_key(offer: Offered) -> tuple[str, ...]:
     if offer.term == "purchase":
         return ("accelerator", offer.item)
-    return offer.provider, offer.item, offer.region, offer.term
+    return offer.key
 
 
 def _price_key(row: dict[str, str]) -> tuple[str, ...]:
@@ -110,7 +110,7 @@ def _price(catalog: Catalog, offer: Offered, row: dict[str, str]) -> dict[str, s
         (i.accelerators for i in catalog.instances if (i.provider, i.instance_type) == (offer.provider, offer.item)),
         None,
     )
-    place = {} if row else {"region": offer.region, "zone": ""}
+    place = {} if row else {"region": offer.region, "zone": offer.zone}
     return {
         "provider": offer.provider,
         "instance_type": offer.item,
@@ -132,7 +132,7 @@ def _about(offer: Offered) -> dict[str, str]:
     return {
         "source": offer.source,
         "source_date": offer.source_date,
-        "confidence": "high",
+        "confidence": offer.confidence,
         "unverified": "",
         "notes": offer.notes,
     }

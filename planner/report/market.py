@@ -15,6 +15,17 @@ def kind_words(_: Translate) -> dict[str, str]:
     return {"changed": _("changed"), "new": _("new"), "held back": _("held back")}
 
 
+def reason_words(_: Translate) -> dict[str, str]:
+    """Why a price was not taken, by its name in `Refresh.left_out`."""
+    return {
+        "no price, or zero": _("no price, or zero"),
+        "instance type that instances.csv does not have": _("instance type that instances.csv does not have"),
+        "older than the price in the catalogs": _("older than the price in the catalogs"),
+        "Spot price that equals on-demand: no capacity": _("Spot price that equals on-demand: no capacity"),
+        "other number of accelerators than instances.csv": _("other number of accelerators than instances.csv"),
+    }
+
+
 def change_table(answer: Refresh, _: Translate) -> TextTable:
     """What differs, the largest changes first."""
     headings = (
@@ -62,7 +73,8 @@ def remarks(answer: Refresh, _: Translate) -> list[str]:
     if answer.failed:
         told.append(_("Not read: {names}.").format(names=", ".join(answer.failed)))
     for reason, count in answer.left_out.items():
-        told.append(_("Left out, {count}: {reason}.").format(count=count, reason=reason))
+        words = reason_words(_).get(reason, reason)
+        told.append(_("Left out, {count}: {reason}.").format(count=count, reason=words))
     if held := kinds.count("held back"):
         told.append(_("{held} held back as too large a jump; take them with --jumps.").format(held=held))
     told.append(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, field_validator, model_validator
 
 Confidence = Literal["high", "medium", "low"]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]*$", max_length=64)]
@@ -18,6 +18,29 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 _DATE = re.compile(r"^(\d{4})(?:-(\d{2})(?:-(\d{2}))?|-H([12])|-Q([1-4]))?(?:\.\..+)?$")
+DATE_FORMS = "YYYY, YYYY-MM, YYYY-MM-DD, YYYY-H1, YYYY-Q1 or a range A..B"
+
+
+def earliest_day(source_date: str) -> date:
+    """Earliest day that the date of a source allows.
+
+    Raises
+    ------
+    ValueError
+        For any other form, and for days that no calendar has.
+
+    Examples
+    --------
+    >>> earliest_day("2026-H2"), earliest_day("2025-12..2026")
+    (datetime.date(2026, 7, 1), datetime.date(2025, 12, 1))
+    """
+    found = _DATE.match(source_date)
+    if found is None:
+        raise ValueError(f"not a date of a source: {source_date!r}")
+    year, month, day, half, quarter = found.groups()
+    first = int(month or 1) if not half and not quarter else 0
+    month_number = first or (6 * int(half) - 5 if half else 3 * int(quarter) - 2)
+    return date(int(year), month_number, int(day or 1))
 
 
 class Strict(BaseModel):
@@ -50,7 +73,7 @@ class Sourced(Strict):
     source: Text = Field(description="where the figures come from")
     source_date: str = Field(
         pattern=_DATE.pattern,
-        description="date of the source: YYYY, YYYY-MM, YYYY-MM-DD, YYYY-H1, YYYY-Q1 or a range A..B",
+        description=f"date of the source: {DATE_FORMS}",
     )
     confidence: Confidence = Field(
         description="high: provider or vendor document, or two sources agree; "
@@ -61,6 +84,12 @@ class Sourced(Strict):
     )
     notes: str = Field("", description="caveats of the source")
     _replaced: dict[str, str] = PrivateAttr(default_factory=dict)  # figures of a reader's own, with their sources
+
+    @field_validator("source_date")
+    @classmethod
+    def _is_a_date(cls, value: str) -> str:
+        earliest_day(value)
+        return value
 
     @model_validator(mode="after")
     def _unverified_are_columns(self) -> Sourced:
@@ -85,9 +114,4 @@ class Sourced(Strict):
     @property
     def dated(self) -> date:
         """Earliest day that `source_date` allows: an undated figure counts as old."""
-        found = _DATE.match(self.source_date)
-        assert found is not None
-        year, month, day, half, quarter = found.groups()
-        first = int(month or 1) if not half and not quarter else 0
-        month_number = first or (6 * int(half) - 5 if half else 3 * int(quarter) - 2)
-        return date(int(year), month_number, int(day or 1))
+        return earliest_day(self.source_date)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from planner.schema.base import Id, Positive, Strict, Text
+from planner.schema.base import Id, NonNegative, Positive, Strict, Text, earliest_day
 
 QuoteTerm = Literal["on_demand", "spot", "reserved_1y", "rental_3y", "purchase"]
 
@@ -26,6 +26,12 @@ class Quote(Strict):
     source_date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="date of the offer, YYYY-MM-DD")
     notes: str = Field("", description="conditions")
 
+    @field_validator("source_date")
+    @classmethod
+    def _is_a_date(cls, value: str) -> str:
+        earliest_day(value)
+        return value
+
     @model_validator(mode="after")
     def _has_a_rate(self) -> Quote:
         if self.currency != "USD" and self.usd_per_unit is None:
@@ -38,6 +44,22 @@ class Quote(Strict):
     def price_usd(self) -> float:
         """The price in US dollars."""
         return self.price * (self.usd_per_unit or 1.0)
+
+
+Place = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
+
+
+class SkyPilotRow(BaseModel):
+    """One instance with accelerators in a vms.csv of SkyPilot's catalog; other columns differ between its versions."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, str_strip_whitespace=True, defer_build=True)
+
+    instance_type: Text = Field(alias="InstanceType", description="the cloud's name of the shape")
+    accelerators: Positive = Field(alias="AcceleratorCount", description="accelerators of the instance [-]")
+    price: NonNegative | None = Field(None, alias="Price", description="on demand, whole instance [USD/h]")
+    spot: NonNegative | None = Field(None, alias="SpotPrice", description="Spot, whole instance [USD/h]")
+    region: Place = Field(alias="Region", description="region")
+    zone: Place | Literal[""] = Field("", alias="AvailabilityZone", description="zone of the Spot price")
 
 
 class PriceChange(Strict):
