@@ -27,7 +27,8 @@ folder_option = click.option(
     "--provider", "providers", multiple=True, help="aws, azure, gcp, lambda, nebius or oci; repeatable; default: all."
 )
 @click.option(
-    "--skypilot", type=click.Path(path_type=Path),
+    "--skypilot",
+    type=click.Path(path_type=Path),
     help="A vms.csv of SkyPilot's public catalog instead, of the cloud that its folder or --provider names.",
 )
 @click.option("--dated", default="", help="When that file was recorded, YYYY-MM-DD or coarser: it carries no date.")
