@@ -2,10 +2,11 @@
 
     python bench/sessions.py [--sessions 20] [--seconds 120] [--think 10] [--mode mixed|hot|cold]
 
-Each session is a browser context of its own. It changes the rate, an answer's length or the promise, then waits
-until the sentence with the answer is there, and until simulations confirmed it. `hot` draws from few
-questions, which the sessions share through the cache; `cold` never asks a question twice. Needs Playwright and
-Chromium (`make .venv/.installed-dev`). Printed, never asserted.
+Each session is a browser context of its own. They arrive a few at a time; once all are there, each changes the rate
+or a length for so many seconds, waits until the sentence with the answer is there, and until simulations confirmed
+it. Browsers need processors, too, and on a small machine most of them: the time that either took is told. `hot`
+draws from few questions, which the sessions share through the cache; `cold` never asks a question twice. Needs
+Playwright and Chromium (`make .venv/.installed-dev`). Printed, never asserted.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from dashboard import start_server
 from playwright.async_api import Browser, Page, async_playwright
 
 ANSWER_MS = 60_000
+ARRIVING = 2  # at a time
 
 
 class Asked(NamedTuple):
@@ -54,6 +56,8 @@ class Seen:
     simulated_s: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     memory_mib: list[float] = field(default_factory=list)
+    server_s: float = 0.0
+    browsers_s: float = 0.0
 
 
 def value(draw: random.Random, name: str, mode: str) -> str:
@@ -65,30 +69,56 @@ def value(draw: random.Random, name: str, mode: str) -> str:
     return f"{number:.3g}" if name == "Requests/s" else f"{number:.0f}"
 
 
+class Meeting:
+    """Where sessions wait until all have arrived."""
+
+    def __init__(self, sessions: int) -> None:
+        self.doors, self.all_there, self.missing = asyncio.Semaphore(ARRIVING), asyncio.Event(), sessions
+
+    def arrived(self) -> None:
+        self.missing -= 1
+        if not self.missing:
+            self.all_there.set()
+
+
 async def session(
-    browser: Browser, address: str, until: float, seed: int, asked: argparse.Namespace, seen: Seen
+    browser: Browser, address: str, meeting: Meeting, seed: int, asked: argparse.Namespace, seen: Seen
 ) -> None:
     """One person, from arriving until time is up."""
-    draw = random.Random(seed)
-    await asyncio.sleep(draw.random() * min(10.0, asked.seconds / 4))
     context = await browser.new_context(viewport={"width": 1366, "height": 768})
     page = await context.new_page()
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
     page.on("console", lambda said: seen.errors.append(said.text) if said.type == "error" else None)
     try:
-        start = time.perf_counter()
-        await page.goto(address)
-        await page.locator("h1").wait_for(timeout=ANSWER_MS)
-        seen.first_s.append(time.perf_counter() - start)
-        while time.perf_counter() < until:
-            await asyncio.sleep(draw.expovariate(1 / asked.think))
-            await change(page, draw, asked.mode, seen)
-        if await page.get_by_test_id("stException").count():
-            seen.errors.append("an exception on a page")
+        await arrive(page, address, meeting, seen)
+        await meeting.all_there.wait()
+        await ask(page, random.Random(seed), asked, seen)
     except Exception as error:  # noqa: BLE001
         seen.errors.append(f"{type(error).__name__}: {str(error).splitlines()[0]}")
     finally:
         await context.close()
+
+
+async def arrive(page: Page, address: str, meeting: Meeting, seen: Seen) -> None:
+    """Open the first page."""
+    try:
+        async with meeting.doors:
+            start = time.perf_counter()
+            await page.goto(address, timeout=ANSWER_MS)
+            await page.locator("h1").wait_for(timeout=ANSWER_MS)
+            seen.first_s.append(time.perf_counter() - start)
+    finally:
+        meeting.arrived()
+
+
+async def ask(page: Page, draw: random.Random, asked: argparse.Namespace, seen: Seen) -> None:
+    """Change inputs until time is up."""
+    until = time.perf_counter() + asked.seconds
+    while (pause := draw.expovariate(1 / asked.think)) + time.perf_counter() < until:
+        await asyncio.sleep(pause)
+        await change(page, draw, asked.mode, seen)
+    if await page.get_by_test_id("stException").count():
+        seen.errors.append("an exception on a page")
 
 
 async def change(page: Page, draw: random.Random, mode: str, seen: Seen) -> None:
@@ -118,32 +148,64 @@ DONE = """([name, value, before, usual]) => {
 }"""
 
 
-def resident_mib(pid: int) -> float:
-    """Memory of a process and its children, as Linux counts it."""
-    total = 0.0
-    for stat in Path("/proc").glob("[0-9]*/status"):
+def family(pid: int) -> list[Path]:
+    """Folders in /proc of a process and of those that it started."""
+    found, parents = [], {pid}
+    for folder in sorted(Path("/proc").glob("[0-9]*"), key=lambda folder: int(folder.name)):
         try:
-            lines = dict(line.split(":", 1) for line in stat.read_text().splitlines() if ":" in line)
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
-        if int(lines["Pid"]) == pid or int(lines["PPid"]) == pid:
-            total += float(lines.get("VmRSS", "0 kB").split()[0]) / 1024
+        if int(folder.name) == pid or parent in parents:
+            parents.add(int(folder.name))
+            found.append(folder)
+    return found
+
+
+def resident_mib(pid: int) -> float:
+    """Memory of a process and of those that it started, as Linux counts it."""
+    total = 0.0
+    for folder in family(pid):
+        try:
+            total += int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+        except OSError:
+            continue
     return total
 
 
-async def watch(pid: int, until: float, seen: Seen) -> None:
+def processor_s(pid: int) -> float:
+    """Processor time of a process and of those that it started. [s]"""
+    total = 0.0
+    for folder in family(pid):
+        try:
+            ticks = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
+        except OSError:
+            continue
+        total += sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+async def watch(pid: int, meeting: Meeting, asked: argparse.Namespace, seen: Seen) -> None:
+    """Memory and processor time while sessions ask."""
+    await meeting.all_there.wait()
+    until = time.perf_counter() + asked.seconds
+    server, browsers = processor_s(pid), processor_s(os.getpid()) - processor_s(pid)
     while time.perf_counter() < until:
         seen.memory_mib.append(resident_mib(pid))
         await asyncio.sleep(2)
+    seen.server_s, seen.browsers_s = (
+        processor_s(pid) - server,
+        processor_s(os.getpid()) - processor_s(pid) - browsers,
+    )
 
 
 async def drive(address: str, pid: int, asked: argparse.Namespace) -> Seen:
-    seen, until = Seen(), time.perf_counter() + asked.seconds
+    seen, meeting = Seen(), Meeting(asked.sessions)
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        visits = (session(browser, address, until, seed, asked, seen) for seed in range(asked.sessions))
-        await asyncio.gather(watch(pid, until, seen), *visits)
+        visits = (session(browser, address, meeting, seed, asked, seen) for seed in range(asked.sessions))
+        await asyncio.gather(watch(pid, meeting, asked, seen), *visits)
         await browser.close()
     return seen
 
@@ -166,6 +228,11 @@ def tell(seen: Seen, asked: argparse.Namespace, load: float) -> None:
     held = [
         sum(part) / len(part) for part in (seen.memory_mib[quarter : 2 * quarter], seen.memory_mib[-quarter:]) if part
     ]
+    answers = max(1, len(seen.changed_s))
+    print(
+        f"  processor time while they asked: server {seen.server_s:.0f} s, {seen.server_s / answers:.2f} s a change; "
+        f"browsers {seen.browsers_s:.0f} s, {seen.browsers_s / answers:.2f} s a change; of {asked.seconds:g} s a core"
+    )
     print("  memory of the server: " + " -> ".join(f"{one:.0f} MiB" for one in held) + ", second to last quarter")
     print(f"  errors: {len(seen.errors)}", *sorted(set(seen.errors))[:5], sep="\n    ")
 

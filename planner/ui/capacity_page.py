@@ -81,7 +81,7 @@ def _show(answer: PlanResult, plan: Plan, shown: Shown, _: Translate) -> None:
     with right:
         _roof(shown, _)
     found = [one for one in explain(answer, catalog(), plan.rank, _) if one.name in EXPLAINED]
-    explanations(found, _)
+    explanations(lambda: found, _)
     reproduce("\n".join((session_command("plan", answer.workload), estimate_command(answer.workload, plan))), _)
 
 

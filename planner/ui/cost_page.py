@@ -45,7 +45,7 @@ def page() -> None:
         return
     _show(found, workload, _)
     explained = [one for one in explain(answer, catalog(), rank, _) if one.name in EXPLAINED]
-    explanations(explained, _)
+    explanations(lambda: explained, _)
     reproduce(session_command("cost", workload, "--plan", str(rank)), _)
 
 

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from planner.report.explain import Explanation
 from planner.report.frames import spelled
 from planner.report.words import explanation_words
+from planner.ui import lazy
 from planner.ui.session import Translate, blue, plain
 
 
 def reproduce(line: str, _: Translate) -> None:
     """A command to copy, behind a click."""
-    with st.expander(_("The command that gives this answer"), icon=":material/terminal:"):
-        st.code(line, language="bash", wrap_lines=True)
+    label = _("The command that gives this answer")
+    lazy.expander(label, "reproduce", lambda: command(line), ":material/terminal:")
 
 
-def explanations(found: Sequence[Explanation], _: Translate) -> None:
-    """A tab for each number."""
+def command(line: str) -> None:
+    """A command to copy."""
+    st.code(line, language="bash", wrap_lines=True)
+
+
+def explanations(found: Callable[[], Sequence[Explanation]], _: Translate) -> None:
+    """A tab for each number; `found` explains them when the box is opened."""
+    label = _("How each number comes about")
+    lazy.expander(label, "explained", lambda: _tabs(found(), _), ":material/function:")
+
+
+def _tabs(found: Sequence[Explanation], _: Translate) -> None:
     words = explanation_words(_)
-    with st.expander(_("How each number comes about"), icon=":material/function:"):
-        for tab, one in zip(st.tabs([words.get(one.name, one.name) for one in found]), found, strict=True):
-            tab.markdown(markdown(one, _))
+    for tab, one in zip(st.tabs([words.get(one.name, one.name) for one in found]), found, strict=True):
+        tab.markdown(markdown(one, _))
 
 
 def markdown(one: Explanation, _: Translate) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import pandas as pd
@@ -16,8 +17,8 @@ from planner.report.sizing import sizing_sentence
 from planner.report.words import basis_words
 from planner.schema import Plan, PlanResult
 from planner.search.regret import USUAL
-from planner.ui import inputs, inverse_panel
-from planner.ui.explained import explanations, markdown, reproduce
+from planner.ui import inputs, inverse_panel, lazy
+from planner.ui.explained import command, explanations, markdown, reproduce
 from planner.ui.own_view import session_command
 from planner.ui.session import (
     Refusal,
@@ -61,9 +62,8 @@ def page() -> None:
         _show(answer, _checked(answer, _), _)
         return
     checking = _("Closed forms answer so far. Checking on recorded traffic, which may change the answer…")
-    _show(answer, f":material/hourglass_top: {plain(checking)}", _)
-    with st.spinner(_("Checking on recorded traffic…")):  # the reader sees what closed forms say meanwhile
-        solve(workload)
+    _head(answer, f":material/hourglass_top: {plain(checking)}", _)  # what is below waits for what the check says
+    solve(workload)
     st.session_state["simulated"], st.session_state["screened"] = question, (question, answer.plans[0])
     st.rerun()
 
@@ -83,20 +83,26 @@ def _box(title: str, message: str) -> None:
     st.warning("\n".join(lines), icon=":material/block:")
 
 
-def _show(result: PlanResult, status: str, _: Translate) -> None:
-    """The page; what takes longer than a moment fills its place once everything else is there."""
+def _head(result: PlanResult, status: str, _: Translate) -> Plan:
+    """The answer in a sentence, in five numbers and in two charts."""
     plan = _shown_plan(result)
     st.markdown(f"# {findings.headline(plan, _, blue)}", anchors=False)
     st.markdown(f":gray[{plain(findings.reasons(result, plan, _))}]")
     st.caption("  \n".join(filter(None, (status, plain(sizing_sentence(plan, _))))))
     _numbers(result, plan, _)
     _charts(result, plan, _)
+    return plan
+
+
+def _show(result: PlanResult, status: str, _: Translate) -> None:
+    """The page; what takes longer than a moment fills its place once everything else is there."""
+    plan = _head(result, status, _)
     weighed = st.container()
     asked = inverse_panel.ask(result, plan, _)
     turned = st.container()
     _table(result, plan, _)
     _rejections(result, _)
-    explanations(explain(result, catalog(), plan.rank, _), _)
+    explanations(lambda: explain(result, catalog(), plan.rank, _), _)
     _bundle(result, plan, _)
     _downloads(result, plan, _)
     with weighed:
@@ -118,8 +124,6 @@ def _choose(rank: int) -> None:
 
 def _numbers(result: PlanResult, plan: Plan, _: Translate) -> None:
     """Five cards: a badge above each number; below it its interval, and how it comes about."""
-    known = {one.name: one for one in explain(result, catalog(), plan.rank, _)}
-    line = session_command("plan", result.workload, "--explain")
     with st.grid(5, min_column_width=160):
         for n, one in enumerate(numbers(result, plan, catalog(), _)):
             with st.container(border=True, height="stretch", gap="xxsmall"):
@@ -131,9 +135,14 @@ def _numbers(result: PlanResult, plan: Plan, _: Translate) -> None:
                     horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="xsmall"
                 ):
                     st.caption(plain(one.below), width="content")
-                    with st.popover(_("How"), type="tertiary", key=f"how-{n}"):
-                        st.code(line, language="bash", wrap_lines=True)
-                        st.markdown(markdown(known[one.explained], _))
+                    lazy.popover(_("How"), f"how-{n}", partial(_how, one.explained, result, plan, _))
+
+
+def _how(name: str, result: PlanResult, plan: Plan, _: Translate) -> None:
+    """The command that tells it, and the formula with its inputs."""
+    command(session_command("plan", result.workload, "--explain"))
+    known = {one.name: one for one in explain(result, catalog(), plan.rank, _)}
+    st.markdown(markdown(known[name], _))
 
 
 # ---- charts
@@ -145,16 +154,19 @@ def _charts(result: PlanResult, plan: Plan, _: Translate) -> None:
         parts = _memory(result, plan, _)
     with right.container(border=True, height="stretch"):
         curves = _curves(result, plan, _)
-    with st.expander(_("The tables behind these charts")):
-        one, two = st.columns([5, 6])
-        heads = {"part": _("Part"), "gb": "GB", "share": _("Share")}
-        one.dataframe(parts[list(heads)].round(3).rename(columns=heads), hide_index=True)
-        heads = {
-            "series": _("Accelerator"),
-            frames.SPEED: _("tokens per second for one user"),
-            frames.COST: _("$ per million output tokens"),
-        }
-        two.dataframe(curves[list(heads)].round(2).rename(columns=heads), hide_index=True, height=210)
+    lazy.expander(_("The tables behind these charts"), "behind", lambda: _behind(parts, curves, _))
+
+
+def _behind(parts: pd.DataFrame, curves: pd.DataFrame, _: Translate) -> None:
+    one, two = st.columns([5, 6])
+    heads = {"part": _("Part"), "gb": "GB", "share": _("Share")}
+    one.dataframe(parts[list(heads)].round(3).rename(columns=heads), hide_index=True)
+    heads = {
+        "series": _("Accelerator"),
+        frames.SPEED: _("tokens per second for one user"),
+        frames.COST: _("$ per million output tokens"),
+    }
+    two.dataframe(curves[list(heads)].round(2).rename(columns=heads), hide_index=True, height=210)
 
 
 def _memory(result: PlanResult, plan: Plan, _: Translate) -> pd.DataFrame:
@@ -300,16 +312,17 @@ def _file(label: str, data: Callable[[], str | bytes] | bytes, name: str, kind: 
 
 def _bundle(result: PlanResult, plan: Plan, _: Translate) -> None:
     """The bundle, made when its box is opened; what cannot be bundled says why."""
-    box = st.expander(_("Bundle of this plan: the files that start it"), on_change="rerun", key=f"bundle-{plan.rank}")
-    if not box.open:
-        return
+    label = _("Bundle of this plan: the files that start it")
+    lazy.expander(label, f"bundle-{plan.rank}", lambda: _bundled(result, plan, _))
+
+
+def _bundled(result: PlanResult, plan: Plan, _: Translate) -> None:
     from planner.bundle.write import bundle_name, bundle_zip
 
-    with box:
-        try:
-            content = bundle_zip(result, plan.rank, catalog())
-        except PlannerError as error:
-            _box(_("This plan makes no bundle."), str(error))
-            return
-        st.caption(_("What deploys, watches and explains this plan; `planner lint` checks it."))
-        _file(_("Download the ZIP"), content, f"{bundle_name(result, plan.rank)}.zip", "application/zip")
+    try:
+        content = bundle_zip(result, plan.rank, catalog())
+    except PlannerError as error:
+        _box(_("This plan makes no bundle."), str(error))
+        return
+    st.caption(_("What deploys, watches and explains this plan; `planner lint` checks it."))
+    _file(_("Download the ZIP"), content, f"{bundle_name(result, plan.rank)}.zip", "application/zip")

@@ -204,6 +204,9 @@ def test_the_question_turned_round_by_one_click() -> None:
 
 def test_the_command_of_the_page_is_there_to_copy() -> None:
     app = opened(preset="rag", **{"traffic.rate_per_s": "4"})
+    assert not any(code.value.startswith("planner") for code in app.code)  # made once somebody opens its box
+    app.session_state["reproduce"] = True
+    app.run()
     assert any(code.value == "planner plan rag --set traffic.rate_per_s=4" for code in app.code)
 
 
@@ -217,3 +220,15 @@ def test_a_server_starts_quietly() -> None:
     code = "from planner.ui.launch import warm_up; warm_up()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_each_number_opens_its_formula_and_its_command() -> None:
+    app = opened()
+    assert not any("Facility power" in tab.label for tab in app.tabs)
+    for n in range(5):
+        app.session_state[f"how-{n}"] = True
+    app.session_state["explained"] = app.session_state["behind"] = True
+    app.run()
+    assert not app.exception
+    assert sum(code.value == "planner plan --explain" for code in app.code) == 5
+    assert len(app.tabs) >= 5 and len(app.dataframe) == 3

@@ -62,6 +62,8 @@ def test_tornado_probability_and_a_table_behind_each_chart() -> None:
 
 def test_how_each_number_comes_about_and_the_command() -> None:
     app = opened()
+    app.session_state["reproduce"] = app.session_state["explained"] = True
+    app.run()
     (line,) = (code.value for code in app.code)
     assert line.startswith("planner cost --set 'limits.accelerators=") and line.endswith("--plan 1")
     assert [tab.label for tab in app.tabs][-1] == "Cost per million output tokens"

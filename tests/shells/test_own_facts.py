@@ -48,6 +48,7 @@ def test_a_page_names_them_and_the_command_takes_them(measured: bytes) -> None:
 
     app = AppTest.from_function(script, default_timeout=60)
     app.session_state["own_facts"] = OwnFacts(figures=(measured,))
+    app.session_state["reproduce"] = True
     app.query_params["limits.accelerators"] = '["h200-sxm-141gb"]'
     app.run()
     assert not app.exception

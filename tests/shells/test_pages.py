@@ -70,6 +70,8 @@ def test_capacity_shows_latency_and_the_roof_with_their_tables() -> None:
     said = words(app).replace("\\", "")
     assert "the ridge, so memory limits it" in said and "Each GPU gives" in said
     assert len(app.dataframe) == 4  # one behind each chart
+    app.session_state["reproduce"] = True
+    app.run()
     assert app.code[0].value.splitlines()[0] == "planner plan" and "planner estimate --llm" in app.code[0].value
     app.button_group(key="capacity-metric").set_value("ttft").run()
     assert not app.exception
@@ -117,6 +119,7 @@ def test_a_replaced_figure_marks_every_answer_until_it_is_taken_back() -> None:
     planned = AppTest.from_function(plans, default_timeout=TIMEOUT_S)
     planned.session_state["own_facts"] = app.session_state["own_facts"]
     planned.query_params.update({"limits.accelerators": '["h200-sxm-141gb"]'})
+    planned.session_state["reproduce"] = planned.session_state["explained"] = True
     planned.run()
     assert not planned.exception
     assert "capped in our racks" in planned.warning[0].value
