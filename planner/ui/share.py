@@ -15,6 +15,16 @@ from planner.ui.packed import MOST_NAME, MOST_VALUE, MOST_WIDGETS, Shared, pack
 from planner.ui.session import Translate, plain
 
 
+def keep(catalog: Catalog) -> None:
+    """Put the question in the address before the page is told to the browser, so that going there is one step.
+
+    A link of the navigation clears the address. Told in the other order, a slow browser has two steps in its
+    history, of which the first forgot the question.
+    """
+    if st.session_state.get("arrived") is st.session_state.get("followed"):
+        question.write_link(catalog)
+
+
 def follow(pages: Mapping[str, StreamlitPage], here: str) -> None:
     """Go on to the page of a compressed link, with its widgets as they were; the address then says the rest."""
     arrived: Shared | None = st.session_state.get("arrived")
