@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A dashboard on a free port of this machine."""
+    """A dashboard on a free port of this machine, with two questions saved."""
     from tests.shells.browsing import Server
+    from tests.shells.looks import save_two
 
     folder: Path = tmp_path_factory.mktemp("dashboard")
+    save_two(folder)
     server = Server(folder)
     yield server.address
     server.stop()

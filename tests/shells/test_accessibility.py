@@ -1,16 +1,18 @@
-"""Every page against axe-core's rules for WCAG 2.1 A and AA, light and dark."""
+"""Every page against axe-core's rules for WCAG 2.1 A and AA, and a picture of it, in four looks."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.shells.browsing import PAGES, arrive, drawn_for, settled
+from tests.shells.browsing import PAGES, arrive, settled
+from tests.shells.looks import LANGUAGES, SOME, picture, query, wear
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 # What Streamlit's own widgets do and a page cannot change: rule, part of the element, reason.
@@ -40,15 +42,25 @@ def broken(page: Page) -> list[str]:
     ]
 
 
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of pages are kept: in CI for whoever looks at them afterwards."""
+    kept = os.environ.get("PLANNER_SCREENSHOTS")
+    return Path(kept) if kept else tmp_path_factory.mktemp("pictures")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES, ids=lambda name: name or "plan")
-def test_a_page_can_be_read_by_everybody(browser: Browser, address: str, name: str) -> None:
-    page, complaints = arrive(browser, f"{address}/{name}")
+def test_a_page_can_be_read_by_everybody(
+    browser: Browser, address: str, pictures: Path, name: str, language: str
+) -> None:
+    """In both languages and both themes, on a laptop, a large screen and a phone."""
+    page, complaints = arrive(browser, f"{address}/{name}{query(language)}")
     settled(page)
     page.add_script_tag(content=axe())
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        drawn_for(page, scheme)
-        settled(page)
-        assert not (found := broken(page)), f"{scheme}:\n" + "\n".join(found)
+    for look in (one for one in SOME if one.language == language):
+        wear(page, look)
+        assert not (found := broken(page)), f"{look}:\n" + "\n".join(found)
+        assert not (wrong := picture(page, name or "plan", look, pictures)), "\n".join(wrong)
     assert not complaints, "\n".join(complaints)
     page.context.close()
