@@ -13,6 +13,11 @@ def way_words(_: Translate) -> dict[str, str]:
     return {"own": _("own"), "on_demand": _("on demand"), "commitment": _("committed"), "spot": _("spot")}
 
 
+def cost_names(_: Translate) -> dict[str, str]:
+    """Names of costs beside the units."""
+    return {**unpriced_words(_), "network": _("Switches and links")}
+
+
 def policy_words(_: Translate) -> dict[str, str]:
     """Names of the policies that the mix is compared with."""
     return {
@@ -60,6 +65,10 @@ def mix_table(answer: MixResult, _: Translate) -> TextTable:
         _("$/month"),
     )
     rows = tuple(_row(line, way_words(_)) for line in answer.lines)
+    names = cost_names(_)
+    rows += tuple(
+        (names[one.name], one.region, "", "", "", "", "", f"{one.usd_per_year / 12:,.0f}") for one in answer.fleet
+    )
     return TextTable(_("Supply mix"), headings, rows, 3)
 
 
@@ -102,9 +111,13 @@ def remarks(answer: MixResult, _: Translate) -> list[str]:
     share, target = percent(answer.firm_share, 0), percent(answer.workload.slo.availability, 2)
     told.append(rules[answer.firm_rule].format(share=share, target=target))
     if answer.not_included:
-        words = {**unpriced_words(_), "network": _("Switches and links")}
+        words = cost_names(_)
         names = ", ".join(words[name] for name in answer.not_included)
-        told.append(_("NOT INCLUDED: {costs}. `planner cost` names and prices them.").format(costs=names))
+        told.append(
+            _("NOT INCLUDED, as nobody priced them: {costs}. `planner cost` says where to state each.").format(
+                costs=names
+            )
+        )
     if answer.unpriced:
         ways = way_words(_)
         names = ", ".join(ways[name] for name in answer.unpriced)

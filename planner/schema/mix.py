@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from planner.schema.base import Strict
@@ -30,6 +32,14 @@ class MixLine(Strict):
     source: str
     source_date: str
     stale: bool = Field(description="older than 180 days on the day of the catalogs")
+
+
+class FleetLine(Strict):
+    """A cost of the fleet as a whole, beside its units."""
+
+    name: Literal["network", "rack", "staff", "transit", "egress"] = Field(description="what it is for")
+    region: str = Field(description="site; empty: everywhere")
+    usd_per_year: float
 
 
 class Alternative(Strict):
@@ -63,6 +73,7 @@ class MixResult(Strict):
     firm_share: float = Field(description="share of the load that must not depend on Spot [-]")
     firm_rule: str = Field(description="where that share comes from: stated, availability or no spot")
     lines: tuple[MixLine, ...]
+    fleet: tuple[FleetLine, ...] = Field((), description="costs beside those of the units: switches, racks, people")
     usd_per_year: float
     usd_per_month: float
     alternatives: tuple[Alternative, ...]

@@ -33,6 +33,29 @@ class Fleet:
     accelerators: int
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What stands beside the servers.
+
+    Attributes
+    ----------
+    rails : a port per accelerator, not a front end alone
+    links : of one server [-]
+    fabric : None where it would need a third tier
+    optics_w : power of all transceivers [W]
+    racks, rack_w : how many, and what each may draw [-], [W]
+    items : lines of the bill
+    """
+
+    rails: bool
+    links: int
+    fabric: counts.Fabric | None
+    optics_w: float
+    racks: int
+    rack_w: float
+    items: tuple[BillItem, ...]
+
+
 def bill_of(plan: Plan, workload: Workload, catalog: Catalog, fleet: Fleet) -> Bill:
     """Everything to buy for a plan, priced where a price is sourced or quoted.
 
@@ -43,42 +66,57 @@ def bill_of(plan: Plan, workload: Workload, catalog: Catalog, fleet: Fleet) -> B
     """
     accelerator = catalog.accelerators[plan.accelerator]
     host, cpu, drive = design_host(plan, workload, catalog, fleet.accelerators)
-    rails = _rails(plan, workload, accelerator)
-    links = fleet.accelerators if rails else FRONT_END_LINKS
-    ports = catalog.network[SWITCH if rails else FRONT_END_SWITCH].ports
-    assert ports is not None
-    fabric = counts.rail_fabric(fleet.servers, links, ports) if rails else counts.front_end(fleet.servers, ports, links)
+    beside, pricing = beside_servers(plan, workload, catalog, fleet), Pricing(catalog, workload)
     server_w = server_power_w(catalog, plan.accelerator, fleet.accelerators)
-    optics_w = (catalog.network[TRANSCEIVER].max_power_w or 0.0) * (fabric.transceivers if fabric else 0)
-    rack_w = _rack_w(workload, catalog)
-    racks = counts.racks_needed(fleet.servers, server_w, rack_w)
-    pricing = Pricing(catalog, workload)
     items = [
         _server(pricing, plan, accelerator, fleet, server_w),
-        *_parts(pricing, plan, catalog, fleet, host, cpu, drive, links),
-        *_network(pricing, catalog, fabric, fleet, rails),
-        pricing.item("rack", "rack", f"{rack_w / 1e3:g} kW, {workload.ownership.cooling}", racks, kw=rack_w / 1e3),
+        *_parts(pricing, plan, catalog, fleet, host, cpu, drive, beside.links),
+        *beside.items,
     ]
     items += pricing.installation(items)
     unpriced = pricing.unpriced(items)
-    if fabric is None:
+    if beside.fabric is None:
         unpriced += (Unpriced(what="three-tier fabric", field="ownership.fabric = front-end, or a quote"),)
     priced = pricing.totals(items)
     return Bill(
         servers=fleet.servers,
         spare_servers=fleet.spare_servers,
         host=host,
-        fabric="rails" if rails else "front-end",
-        racks=racks,
-        rack_w=rack_w,
+        fabric="rails" if beside.rails else "front-end",
+        racks=beside.racks,
+        rack_w=beside.rack_w,
         cooling=workload.ownership.cooling,
-        provisioned_w=provisioned_w(catalog, plan.accelerator, fleet) + optics_w,
+        provisioned_w=provisioned_w(catalog, plan.accelerator, fleet) + beside.optics_w,
         items=tuple(items),
         capital_usd=priced[1],
         capital_usd_low=priced[0],
         capital_usd_high=priced[2],
         unpriced=unpriced,
     )
+
+
+def beside_servers(plan: Plan, workload: Workload, catalog: Catalog, fleet: Fleet) -> Beside:
+    """Switches, links and racks for servers of a plan, priced where a price is sourced or quoted.
+
+    Raises
+    ------
+    MissingFact
+        If the board limit is not sourced.
+    """
+    rails = _rails(plan, workload, catalog.accelerators[plan.accelerator])
+    links = fleet.accelerators if rails else FRONT_END_LINKS
+    ports = catalog.network[SWITCH if rails else FRONT_END_SWITCH].ports
+    assert ports is not None
+    fabric = counts.rail_fabric(fleet.servers, links, ports) if rails else counts.front_end(fleet.servers, ports, links)
+    optics_w = (catalog.network[TRANSCEIVER].max_power_w or 0.0) * (fabric.transceivers if fabric else 0)
+    rack_w, server_w = _rack_w(workload, catalog), server_power_w(catalog, plan.accelerator, fleet.accelerators)
+    racks, pricing = counts.racks_needed(fleet.servers, server_w, rack_w), Pricing(catalog, workload)
+    kind = f"{rack_w / 1e3:g} kW, {workload.ownership.cooling}"
+    items = [
+        *_network(pricing, catalog, fabric, fleet, rails),
+        pricing.item("rack", "rack", kind, racks, kw=rack_w / 1e3),
+    ]
+    return Beside(rails, links, fabric, optics_w, racks, rack_w, tuple(items))
 
 
 def provisioned_w(catalog: Catalog, accelerator: str, fleet: Fleet) -> float:

@@ -14,6 +14,7 @@ from planner.models import availability, supply
 from planner.schema import Plan, Workload
 from planner.schema.mix import Alternative, MixLine, MixResult, Shadow
 from planner.search.columns import Array, Index
+from planner.search.mix_fleet import FleetCosts, cheapest
 from planner.search.mix_options import Way, ways
 from planner.search.plan import plan
 from planner.search.spot import firm_replicas
@@ -71,10 +72,10 @@ def mix(
     needed = replicas_over(workload, catalog, best, curve.factors)
     share, rule = _firm_share(workload, catalog, needed, firm_share, found)
     load = _load(workload, catalog, best, needed, share)
-    options = _options(found)
-    solved = supply.cheapest(options, load)
-    worth = _shadows(found, supply.shadow_prices(options, load))
-    worth += _next_nine(workload, catalog, best, needed, firm_share, found, solved.usd_per_year)
+    costs = FleetCosts(workload, catalog, best)
+    solved = cheapest(found, costs, load)
+    worth = _shadows(found, solved.options, supply.shadow_prices(solved.options, load))
+    worth += _next_nine(costs, needed, firm_share, found, solved.usd_per_year)
     return MixResult(
         workload=workload,
         plan=best.title,
@@ -85,31 +86,17 @@ def mix(
         mean_replicas=float((load.demand * load.hours).sum() / load.hours.sum()),
         firm_share=share,
         firm_rule=rule,
-        lines=_lines(found, solved, load, catalog),
+        lines=_lines(found, solved.mix, load, catalog),
+        fleet=costs.lines(found, solved.mix.units),
         usd_per_year=solved.usd_per_year,
         usd_per_month=solved.usd_per_year / 12,
-        alternatives=_alternatives(found, load, solved.usd_per_year),
+        alternatives=_alternatives(found, costs, load, solved.usd_per_year),
         shadows=worth,
         unpriced=unpriced,
-        not_included=_not_included(workload, found, solved),
+        not_included=costs.unpriced(found, solved.mix.units),
         catalog_sha256=catalog.sha256,
         wall_s=time.perf_counter() - start,
     )
-
-
-def _not_included(workload: Workload, found: list[Way], solved: supply.Mix) -> tuple[str, ...]:
-    """Costs of what is bought that are in no total: those of a whole fleet, and those that nobody stated."""
-    bought = {way.offer.option for way, units in zip(found, solved.units, strict=True) if units >= 0.5}
-    own = workload.ownership
-    blank = {
-        "installation": own.installation_share,
-        "licences": own.licence_usd_per_gpu_year,
-        "demand": own.demand_charge_usd_per_kw_month,
-        "carbon": own.carbon_price_usd_per_tonne,
-    }
-    owned = ["network", "rack", "staff", "transit", *(name for name, stated in blank.items() if stated is None)]
-    rented = ["egress", "storage"] if bought - {"own"} else []
-    return (*(owned if "own" in bought else []), *rented)
 
 
 def replicas_over(workload: Workload, catalog: Catalog, best: Plan, factors: Array) -> Index:
@@ -157,34 +144,22 @@ def _load(workload: Workload, catalog: Catalog, best: Plan, needed: Index, share
 
 
 def _next_nine(
-    workload: Workload,
-    catalog: Catalog,
-    best: Plan,
+    costs: FleetCosts,
     needed: Index,
     firm_share: float | None,
     found: list[Way],
     usd_per_year: float,
 ) -> tuple[Shadow, ...]:
     """What a tenfold smaller share of time without the promise would cost; nothing if quotas forbid it."""
+    workload, catalog, best = costs.workload, costs.catalog, costs.best
     target = 1 - (1 - workload.slo.availability) / 10
     tighter = workload.model_copy(update={"slo": workload.slo.model_copy(update={"availability": target})})
     share, _ = _firm_share(tighter, catalog, needed, firm_share, found)
     try:
-        solved = supply.cheapest(_options(found), _load(tighter, catalog, best, needed, share))
+        solved = cheapest(found, costs, _load(tighter, catalog, best, needed, share))
     except WorkloadError:
         return ()
     return (Shadow(limit="availability", of=f"{target:.6g}", usd_per_year=usd_per_year - solved.usd_per_year),)
-
-
-def _options(found: list[Way]) -> supply.Options:
-    return supply.Options(
-        fixed_usd_per_year=np.array([w.fixed_usd_per_year for w in found]),
-        variable_usd_per_hour=np.array([w.variable_usd_per_hour for w in found]),
-        availability=np.ones(len(found)),
-        size=np.array([w.size for w in found], float),
-        quota=np.array([w.quota for w in found]),
-        firm=np.array([w.firm for w in found]),
-    )
 
 
 def _lines(found: list[Way], solved: supply.Mix, load: supply.Levels, catalog: Catalog) -> tuple[MixLine, ...]:
@@ -195,11 +170,10 @@ def _lines(found: list[Way], solved: supply.Mix, load: supply.Levels, catalog: C
         if units < 0.5:
             continue
         used = float((served * load.hours).sum()) / way.size  # block-hours
-        paid = units * hours if way.fixed_usd_per_year > 0 else used
+        paid = units * hours if way.held else used
         offer, blocks = way.offer, round(float(units))
         fixed = blocks * way.fixed_usd_per_year
         variable = used * way.variable_usd_per_hour
-        hourly = way.fixed_usd_per_year / HOURS_PER_YEAR + way.variable_usd_per_hour
         lines.append(
             MixLine(
                 option=offer.option,
@@ -215,7 +189,7 @@ def _lines(found: list[Way], solved: supply.Mix, load: supply.Levels, catalog: C
                 utilisation=used / paid if paid else 0.0,
                 fixed_usd_per_year=fixed,
                 variable_usd_per_year=variable,
-                usd_per_unit_hour=hourly / way.units,
+                usd_per_unit_hour=_unit_hour_usd(way),
                 source=offer.source,
                 source_date=offer.row.source_date,
                 stale=offer.stale(catalog.as_of),
@@ -224,13 +198,23 @@ def _lines(found: list[Way], solved: supply.Mix, load: supply.Levels, catalog: C
     return tuple(lines)
 
 
-def _alternatives(found: list[Way], load: supply.Levels, usd_per_year: float) -> tuple[Alternative, ...]:
+def _unit_hour_usd(way: Way) -> float:
+    """Price of a unit for an hour of use, volumes aside; of an owned one with its fixed cost. [USD/h]"""
+    if way.offer.option == "commitment":
+        return way.offer.usd_per_hour
+    fixed = way.fixed_usd_per_year / HOURS_PER_YEAR if way.held else 0.0
+    return (fixed + way.variable_usd_per_hour) / way.units
+
+
+def _alternatives(
+    found: list[Way], fleet: FleetCosts, load: supply.Levels, usd_per_year: float
+) -> tuple[Alternative, ...]:
     """Simple policies: on demand by the hour or for the peak, committed or owned for the peak."""
     costs = {
-        "on demand by the hour": _alone(found, "on_demand", load, follow=True),
-        "on demand for the peak": _alone(found, "on_demand", load, follow=False),
-        "committed for the peak": _alone(found, "commitment", load, follow=False),
-        "owned for the peak": _alone(found, "own", load, follow=False),
+        "on demand by the hour": _alone(found, fleet, "on_demand", load, follow=True),
+        "on demand for the peak": _alone(found, fleet, "on_demand", load, follow=False),
+        "committed for the peak": _alone(found, fleet, "commitment", load, follow=False),
+        "owned for the peak": _alone(found, fleet, "own", load, follow=False),
     }
     return tuple(
         Alternative(name=name, usd_per_year=cost, saving=None if cost is None else 1 - usd_per_year / cost)
@@ -238,25 +222,25 @@ def _alternatives(found: list[Way], load: supply.Levels, usd_per_year: float) ->
     )
 
 
-def _alone(found: list[Way], option: str, load: supply.Levels, follow: bool) -> float | None:
+def _alone(found: list[Way], fleet: FleetCosts, option: str, load: supply.Levels, follow: bool) -> float | None:
     """Cost of one option for everything; None where it has no price or its quota is too small. [USD/a]"""
     costs = []
     for way in found:
         blocks = np.ceil(load.demand / way.size - 1e-9)
         if way.offer.option != option or blocks.max() > way.quota:
             continue
-        used = blocks if follow or way.fixed_usd_per_year > 0 else np.full_like(blocks, blocks.max())
-        fixed = float(blocks.max()) * way.fixed_usd_per_year
+        used = blocks if follow or way.held else np.full_like(blocks, blocks.max())
+        fixed = float(blocks.max()) * way.fixed_usd_per_year + fleet.total_usd([way], np.array([blocks.max()]))
         costs.append(fixed + float((used * load.hours).sum()) * way.variable_usd_per_hour)
     return min(costs, default=None)
 
 
-def _shadows(found: list[Way], worth: supply.ShadowPrices) -> tuple[Shadow, ...]:
-    """What is worth more than nothing; quotas by the accelerator."""
+def _shadows(found: list[Way], options: supply.Options, worth: supply.ShadowPrices) -> tuple[Shadow, ...]:
+    """What is worth more than nothing; quotas by the accelerator, of what costs of the fleet did not rule out."""
     shadows = [
         Shadow(limit="quota", of=way.name, usd_per_year=float(value) / way.accelerators)
-        for way, value in zip(found, worth.quota, strict=True)
-        if value > ROUNDING_USD
+        for way, value, most in zip(found, worth.quota, options.quota, strict=True)
+        if value > ROUNDING_USD and most == way.quota
     ]
     shadows += [Shadow(limit="peak", of="", usd_per_year=worth.peak)]
     if worth.firm > ROUNDING_USD:

@@ -12,9 +12,10 @@ from planner.errors import MissingFact, UnknownName, WorkloadError
 from planner.models import finance, power
 from planner.models.spot import served_hour_usd
 from planner.schema import Plan, Supply, Workload
+from planner.search.bom import checkpoint_bytes
 from planner.search.offers import Offer, offers
 from planner.search.spot import spot_zones
-from planner.units import HOURS_PER_YEAR, SECONDS_PER_HOUR
+from planner.units import GB, HOURS_PER_YEAR, SECONDS_PER_HOUR
 
 OPTIONS = ("own", "commitment", "on_demand", "spot")
 
@@ -40,6 +41,11 @@ class Way:
     variable_usd_per_hour: float
     quota: float
     quota_accelerators: float
+
+    @property
+    def held(self) -> bool:
+        """Is it paid whether used or not?"""
+        return self.offer.option in ("own", "commitment")
 
     @property
     def firm(self) -> bool:
@@ -188,13 +194,22 @@ def _way(
 def _unit_costs(workload: Workload, catalog: Catalog, best: Plan, offer: Offer) -> tuple[float, float]:
     """Fixed cost of a unit and year, variable cost of its hour in use. [USD/a], [USD/h]"""
     if offer.option == "commitment":
-        return offer.usd_per_hour * HOURS_PER_YEAR, 0.0
+        return offer.usd_per_hour * HOURS_PER_YEAR + _volumes_usd(workload, catalog, best, offer), 0.0
     if offer.option == "on_demand":
-        return 0.0, offer.usd_per_hour
+        return _volumes_usd(workload, catalog, best, offer), offer.usd_per_hour
     if offer.option == "spot":
-        return 0.0, _spot_hour_usd(workload, catalog, best, offer)
+        return _volumes_usd(workload, catalog, best, offer), _spot_hour_usd(workload, catalog, best, offer)
     annuity, standing, hourly = owned_parts(workload, catalog, best, offer)
     return annuity + standing, hourly
+
+
+def _volumes_usd(workload: Workload, catalog: Catalog, best: Plan, offer: Offer) -> float:
+    """Volumes with the weights for a unit's servers, kept all year; nothing where nobody priced them. [USD/a]"""
+    price = workload.ownership.storage_usd_per_gb_month
+    if price is None:
+        return 0.0
+    units, size = block_of(best.gpus_per_replica, offer.accelerators)
+    return 12 * price * checkpoint_bytes(best, catalog) / GB * size * best.nodes_per_replica / units
 
 
 def _spot_hour_usd(workload: Workload, catalog: Catalog, best: Plan, offer: Offer) -> float:
@@ -215,7 +230,7 @@ def owned_parts(workload: Workload, catalog: Catalog, best: Plan, offer: Offer) 
 
     Standing are maintenance, colocation and idle power, and where the buyer states them licences, the demand
     charge and the price of carbon; installation counts as capital. Network, racks, staff and transit belong to a
-    fleet and not to a server: `planner cost` prices them. NaN where a tariff or the power of the accelerator is
+    fleet and not to a server. NaN where a tariff or the power of the accelerator is
     not sourced: such a way is left out.
     """
     site, row = catalog.site(workload.site), catalog.accelerators[best.accelerator]
@@ -228,8 +243,10 @@ def owned_parts(workload: Workload, catalog: Catalog, best: Plan, offer: Offer) 
     own = workload.ownership
     years, rate, left = workload.horizon_years, workload.discount_rate, own.residual_share * offer.capital_usd
     annuity = float(finance.annuity_usd(offer.capital_usd, left, years, rate))
-    standing = offer.usd_per_hour * HOURS_PER_YEAR - annuity + (own.licence_usd_per_gpu_year or 0.0) * count
-    annuity *= 1 + (own.installation_share or 0.0)
+    installed = 1 + (own.installation_share or 0.0)
+    standing = (offer.usd_per_hour * HOURS_PER_YEAR - annuity) * installed  # maintenance
+    standing += (own.licence_usd_per_gpu_year or 0.0) * count
+    annuity *= installed
     peak_kw = float(power.facility_power_w((row.tdp_w + host) * count, site.pue)) / 1e3
     standing += 12 * peak_kw * (own.demand_charge_usd_per_kw_month or 0.0)
     standing += 12 * float(finance.colocation_usd_per_month((row.tdp_w + host) * count, place))
