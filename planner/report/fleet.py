@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from planner.report.simulated import clock
 from planner.report.tables import TextTable, Translate
 from planner.schema import Assumption, Autoscaled, FailedFleet, FleetSeries, PolicyResult, SpotDay, SpotFleet, Surge
@@ -74,7 +76,7 @@ def policy_table(found: Autoscaled, _: Translate) -> TextTable:
     rows = tuple(
         (
             policy.rule,
-            policy.settings,
+            followed(policy.settings, _),
             percent(policy.attained_by_requests, 2),
             percent(policy.attained_by_time),
             f"{policy.gpu_hours:,.0f}",
@@ -87,6 +89,22 @@ def policy_table(found: Autoscaled, _: Translate) -> TextTable:
         for policy in found.policies
     )
     return TextTable(_("Autoscalers over {time}").format(time=clock(found.duration_s)), headings, rows, 2)
+
+
+def followed(settings: str, _: Translate) -> str:
+    """Metric and target of an autoscaler in the reader's language; what is spelled otherwise stays as it is."""
+    metrics = {"concurrency": _("concurrency"), "rate": _("rate"), "waiting": _("waiting")}
+    for pattern, words in (
+        (r"(?P<metric>\w+) (?P<target>\S+) per replica", _("{metric} {target} per replica")),
+        (r"(?P<metric>concurrency) (?P<target>\S+) x (?P<share>\d+)%", _("{metric} {target} × {share} %")),
+        (r"rate in (?P<lead>\S+) s at (?P<target>\S+)/s per replica", _("rate in {lead} s at {target}/s per replica")),
+        (r"(?P<n>\d+) replicas", _("{n} replicas")),
+    ):
+        found = re.fullmatch(pattern, settings)
+        if found:
+            told = found.groupdict()
+            return words.format(**told | {"metric": metrics.get(told.get("metric", ""), told.get("metric", ""))})
+    return settings
 
 
 def _on_spot(policy: PolicyResult) -> tuple[str, str, str]:

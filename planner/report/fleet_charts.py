@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from planner.report.charts import SCHEMA, Palette, Spec
+from planner.report.drawing import Palette, Spec, chart, layer, legend, quantity, text, tip
 from planner.report.fleet import protection_words
 from planner.report.tables import Translate
 from planner.schema import FleetSeries, Surge
 
 RATE_PX, LATENCY_PX, KEPT_PX = 280, 200, 320  # with axes and legend
 HOUR_S = 3600.0
+SHARES = {"format": ".0%", "values": [0, 0.25, 0.5, 0.75, 1]}
 
 
 def rates_chart(series: FleetSeries, palette: Palette, _: Translate) -> Spec:
@@ -22,35 +23,31 @@ def rates_chart(series: FleetSeries, palette: Palette, _: Translate) -> Spec:
         {"hour": at / HOUR_S, "rate": r, "capacity": c, "ready": n, "spot": s, "lost": x}
         for at, r, c, n, s, x in columns
     ]
-    y = {"type": "quantitative", "title": _("requests per second")}
+    most = max(*series.rate_per_s, *series.capacity_per_s) * 1.3  # room for the names of the lines
+    y = {"type": "quantitative", "title": _("requests per second"), "scale": {"domain": [0, most], "nice": False}}
     tips = [
-        _tip("hour", _("hour"), ".2f"),
-        _tip("rate", _("requests/s"), ".3g"),
-        _tip("capacity", _("held/s"), ".3g"),
-        _tip("ready", _("Ready"), ".3g"),
+        tip("hour", _("hour"), ".2f"),
+        tip("rate", _("requests/s"), ".3g"),
+        tip("capacity", _("held/s"), ".3g"),
+        tip("ready", _("Ready replicas"), ".3g"),
     ]
     if any(series.spot):
-        tips += [_tip("spot", _("On Spot"), ".3g"), _tip("lost", _("Lost"), ".3g")]
+        tips += [tip("spot", _("On Spot"), ".3g"), tip("lost", _("Lost"), ".3g")]
     step = {"interpolate": "step-after", "strokeWidth": 2.5}
-    return {
-        "$schema": SCHEMA,
-        "data": {"values": rows},
-        "height": RATE_PX,
-        "encoding": {"x": _hours(_)},
-        "layer": [
-            _drawn("area", {"field": "rate", **y}, color=palette.untaken, opacity=0.9),
-            _drawn("line", {"field": "rate", **y}, color=palette.lines[4], strokeWidth=1.5),
-            _drawn("line", {"field": "capacity", **y}, tips, color=palette.answer, **step),
-            _note(_("sent"), palette.lines[4], 12),
-            _note(_("held by the ready replicas"), palette.answer, 26),
-            *(_losses(y, palette, _) if any(series.lost) else ()),
-        ],
-    }
+    layers = [
+        _drawn("area", {"field": "rate", **y}, color=palette.untaken, opacity=0.9),
+        _drawn("line", {"field": "rate", **y}, color=palette.lines[4], strokeWidth=1.5),
+        _drawn("line", {"field": "capacity", **y}, tips, color=palette.answer, **step),
+        _note(_("held by the ready replicas"), palette.answer, 6),
+        _note(_("sent"), palette.lines[4], 21),
+        *(_losses(y, palette, _) if any(series.lost) else ()),
+    ]
+    return chart(palette, RATE_PX, data={"values": rows}, encoding={"x": _hours(_)}, layer=layers)
 
 
 def _losses(y: Spec, palette: Palette, _: Translate) -> list[Spec]:
     """A mark wherever a zone took its replicas."""
-    tips = [_tip("hour", _("hour"), ".2f"), _tip("lost", _("Lost"), ".3g")]
+    tips = [tip("hour", _("hour"), ".2f"), tip("lost", _("Lost"), ".3g")]
     marks = {
         **_drawn(
             "point",
@@ -63,7 +60,7 @@ def _losses(y: Spec, palette: Palette, _: Translate) -> list[Spec]:
         ),
         "transform": [{"filter": "datum.lost > 0"}],
     }
-    return [marks, _note(_("a zone is lost"), palette.refused, 40)]
+    return [marks, _note(_("a zone is lost"), palette.refused, 36)]
 
 
 def latency_chart(series: FleetSeries, ttft_s: float, palette: Palette, _: Translate) -> Spec:
@@ -74,25 +71,21 @@ def latency_chart(series: FleetSeries, ttft_s: float, palette: Palette, _: Trans
     ttft_s : promised 99th percentile. [s]
     """
     rows = [{"hour": at / HOUR_S, "ttft": ttft} for at, ttft in zip(series.time_s, series.ttft_p99_s, strict=True)]
-    y = {"field": "ttft", "type": "quantitative", "title": _("P99 TTFT, s"), "scale": {"type": "log"}}
-    promise = {"y": {"field": "promise", "type": "quantitative"}}
-    tips = [_tip("hour", _("hour"), ".2f"), _tip("ttft", "s", ".3g")]
-    return {
-        "$schema": SCHEMA,
-        "height": LATENCY_PX,
-        "layer": [
-            {
-                "data": {"values": rows},
-                "mark": _mark("line", palette.answer),
-                "encoding": {"x": _hours(_), "y": y, "tooltip": tips},
-            },
-            {
-                "data": {"values": [{"promise": ttft_s}]},
-                "mark": _mark("rule", palette.refused, strokeDash=[4, 4]),
-                "encoding": promise,
-            },
-        ],
-    }
+    seen = [ttft_s, *filter(None, series.ttft_p99_s)]
+    domain = [min(seen) / 1.2, max(seen) * 1.8]
+    ticks = [m * 10.0**e for e in range(-4, 6) for m in (1, 2, 5) if domain[0] <= m * 10.0**e <= domain[1]]
+    axis = {"format": "~g", "values": ticks if len(ticks) < 8 else ticks[::3]}
+    y = quantity("ttft", _("P99 TTFT, s"), scale={"type": "log", "domain": domain, "nice": False}, axis=axis)
+    promise = [{"promise": ttft_s, "text": _("promise of P99")}]
+    name = text("left", baseline="bottom", dx=4, dy=-2, color=palette.refused)
+    tips = [tip("hour", _("hour"), ".2f"), tip("ttft", _("P99 TTFT, s"), ".3g")]
+    height = quantity("promise")
+    layers = [
+        layer(rows, _mark("line", palette.answer), {"x": _hours(_), "y": y, "tooltip": tips}),
+        layer(promise, _mark("rule", palette.refused, strokeDash=[4, 4]), {"y": height}),
+        layer(promise, name, {"x": {"value": 0}, "y": height, "text": {"field": "text"}}),
+    ]
+    return chart(palette, LATENCY_PX, layer=layers)
 
 
 def surge_chart(found: Surge, palette: Palette, _: Translate) -> Spec:
@@ -108,26 +101,24 @@ def surge_chart(found: Surge, palette: Palette, _: Translate) -> Spec:
     colour = {
         "field": "case",
         "type": "nominal",
-        "title": None,
         "scale": {"domain": names, "range": list(palette.lines[: len(names)])},
-        "legend": {"orient": "bottom", "columns": 2, "labelLimit": 260},
+        "legend": legend(names, 1.0, symbolType="stroke", symbolSize=400),
     }
-    x = {"field": "second", "type": "quantitative", "title": _("seconds")}
-    y = {"field": "kept", "type": "quantitative", "title": _("kept"), "axis": {"format": "%"}}
-    shade = [{"begin": found.begin_s, "end": found.end_s}]
-    span = {"x": {"field": "begin", "type": "quantitative"}, "x2": {"field": "end"}}
-    return {
-        "$schema": SCHEMA,
-        "height": KEPT_PX,
-        "layer": [
-            {"data": {"values": shade}, "mark": _mark("rect", palette.untaken, opacity=0.6), "encoding": span},
-            {"data": {"values": rows}, "mark": {"type": "line"}, "encoding": {"x": x, "y": y, "color": colour}},
-        ],
-    }
+    x = quantity("second", _("seconds"), axis={"grid": False, "tickCount": 6})
+    y = quantity("kept", _("kept within the promise"), scale={"domain": [0, 1.08]}, axis=SHARES)
+    shade = [{"begin": found.begin_s, "end": found.end_s, "middle": (found.begin_s + found.end_s) / 2}]
+    span = {"x": quantity("begin"), "x2": {"field": "end"}}
+    tips = [tip("case", _("Protection")), tip("second", _("seconds"), ",.0f"), tip("kept", _("Kept"), ".1%")]
+    layers = [
+        layer(shade, _mark("rect", palette.untaken, opacity=0.6), span),
+        layer(shade, text("center", text=_("surge"), y=7, color=palette.muted), {"x": quantity("middle")}),
+        layer(rows, {"type": "line", "strokeWidth": 2}, {"x": x, "y": y, "color": colour, "tooltip": tips}),
+    ]
+    return chart(palette, KEPT_PX, layer=layers)
 
 
 def _hours(_: Translate) -> Spec:
-    return {"field": "hour", "type": "quantitative", "title": _("hour")}
+    return quantity("hour", _("hour"), axis={"grid": False, "tickCount": 8})
 
 
 def _mark(kind: str, color: str, **more: Any) -> Spec:
@@ -138,11 +129,7 @@ def _drawn(kind: str, y: Spec, tooltip: list[Spec] | None = None, **mark: Any) -
     return {"mark": {"type": kind, **mark}, "encoding": {"y": y, **({"tooltip": tooltip} if tooltip else {})}}
 
 
-def _note(text: str, color: str, y: int) -> Spec:
+def _note(words: str, color: str, y: int) -> Spec:
     """A name in the colour of its line, in the corner, in place of a legend."""
-    mark = {"type": "text", "align": "left", "text": text, "color": color, "fontWeight": 600}
-    return {"data": {"values": [{}]}, "mark": mark, "encoding": {"x": {"value": 8}, "y": {"value": y}}}
-
-
-def _tip(field: str, title: str, format: str) -> Spec:
-    return {"field": field, "type": "quantitative", "title": title, "format": format}
+    mark = text("left", text=words, color=color, fontWeight=600)
+    return layer([{}], mark, {"x": {"value": 8}, "y": {"value": y}})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from planner.catalog import Catalog
-from planner.report.charts import SCHEMA, TEXT_PX, Palette, Spec, binary_axis
+from planner.report.charts import binary_axis
+from planner.report.drawing import Palette, Spec, beside, haloed, layer, quantity, text, tip
+from planner.report.drawing import chart as framed
 from planner.schema import Plan, Workload
 from planner.search.holding import held, kept, longest_context
 
@@ -46,44 +49,42 @@ def chart(found: Sequence[Row], context: float, users: float, palette: Palette, 
     area = [row for row in found if row["users"] >= 1]
     lengths = [row["context"] for row in area]
     most = max([users, *(row["users"] for row in area)]) * 1.6
-    x = {"field": "context", "type": "quantitative", "scale": {"type": "log", "base": 2, "nice": False},
-         "title": _("context [token]"), "axis": binary_axis(lengths, grid=False)}  # fmt: skip
-    y = {"field": "users", "type": "quantitative", "scale": {"type": "log", "domain": [1, most], "nice": False},
-         "title": _("requests at once"), "axis": {"format": ",~r", "tickCount": 5, "grid": False}}  # fmt: skip
+    powers = {"type": "log", "base": 2, "nice": False}
+    x = quantity("context", _("context [token]"), scale=powers, axis=binary_axis(lengths, grid=False))
+    counts = {"type": "log", "domain": [1, most], "nice": False}
+    axis = {"format": ",~r", "tickCount": 5, "grid": False}
+    y = quantity("users", _("requests at once"), scale=counts, axis=axis)
     fits = [{**row, "zone": _("fits in memory")} for row in area]
     promise = [{**row, "users": row["kept"], "zone": _("keeps the promise")} for row in area if row["kept"] >= 1]
     here = [{"context": context, "users": max(users, 1.0), "text": _("load of this plan")}]
-    return {
-        "$schema": SCHEMA,
-        "height": CHART_PX,
-        "layer": [
-            _zone(fits, palette.parts[3], x, y, _),
-            _zone(promise, palette.parts[2], x, y, _),
-            _name(fits, x, y, palette, "right"),
-            _name(promise, x, y, palette, "left"),
-            {"data": {"values": here}, "encoding": {"x": x, "y": y},
-             "layer": [
-                 {"mark": {"type": "point", "filled": True, "size": 130, "opacity": 1, "color": palette.answer}},
-                 {"mark": {"type": "text", "align": "left", "dx": 9, "dy": 13, "color": palette.answer,
-                           "fontWeight": 600, "fontSize": TEXT_PX}, "encoding": {"text": {"field": "text"}}},
-             ]},
-        ],
-    }  # fmt: skip
+    layers = [
+        _zone(fits, palette.parts[3], x, y, _),
+        _zone(promise, palette.parts[2], x, y, _),
+        _name(promise[:1], x, text("left", dx=6, y={"expr": "height - 10"}, color=palette.lines[4])),
+        _name(fits[-1:], x, text("right", dx=-6, y={"expr": "height - 10"}, color=palette.lines[4])),
+        *_load(here, x, y, context < math.sqrt(lengths[0] * lengths[-1]) if area else True, palette),
+    ]
+    return framed(palette, CHART_PX, layer=layers)
 
 
 def _zone(rows: Sequence[dict[str, object]], colour: str, x: Spec, y: Spec, _: Translate) -> Spec:
     tips = [
-        {"field": "zone", "title": _("Zone")},
-        {"field": "context", "type": "quantitative", "format": ",", "title": _("context [token]")},
-        {"field": "users", "type": "quantitative", "format": ",.0f", "title": _("requests at once")},
+        tip("zone", _("Zone")),
+        tip("context", _("context [token]"), ","),
+        tip("users", _("requests at once"), ",.0f"),
     ]
     mark = {"type": "area", "color": colour, "opacity": 0.55, "line": {"color": colour}, "point": {"color": colour}}
-    return {"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": y, "y2": {"datum": 1}, "tooltip": tips}}
+    return layer(rows, mark, {"x": x, "y": y, "y2": {"datum": 1}, "tooltip": tips})
 
 
-def _name(rows: Sequence[dict[str, object]], x: Spec, y: Spec, palette: Palette, side: str) -> Spec:
-    """The name of a zone inside it, near its edge: at its right or its left end."""
-    at = rows[-2 if side == "right" and len(rows) > 1 else 0 : None][:1]
-    ink = {"type": "text", "align": side, "dx": -6 if side == "right" else 8, "dy": 14, "fontSize": TEXT_PX,
-           "fontWeight": 600, "color": palette.lines[4]}  # fmt: skip
-    return {"data": {"values": list(at)}, "mark": ink, "encoding": {"x": x, "y": y, "text": {"field": "zone"}}}
+def _name(at: Sequence[dict[str, object]], x: Spec, mark: Spec) -> Spec:
+    """The name of a zone at its foot."""
+    return layer(at, {**mark, "fontWeight": 600}, {"x": x, "text": {"field": "zone"}})
+
+
+def _load(here: Sequence[dict[str, object]], x: Spec, y: Spec, right: bool, palette: Palette) -> list[Spec]:
+    """The point of the plan, named on the side where there is room."""
+    dot = {"type": "point", "filled": True, "size": 130, "opacity": 1, "color": palette.answer}
+    name = beside(right, 10, fontWeight=600, color=palette.answer)
+    words = {"x": x, "y": y, "text": {"field": "text"}}
+    return [layer(here, dot, {"x": x, "y": y}), *haloed(here, name, words, palette)]

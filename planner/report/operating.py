@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from planner.report.charts import SCHEMA, TEXT_PX, Palette, Spec
+from planner.report.drawing import Palette, Spec, beside, chart, haloed, layer, line_names, quantity, text, tip
 from planner.report.tables import Translate
 from planner.search.operating import Operating, Roofline, StepPoint
 from planner.units import percent, si
 
-CHART_PX = 300
+CHART_PX, PLOT_PX = 300, 225  # with and without axis
 MS = 1e3
+FOOT = {"expr": "height - 9"}  # of the plot
 Rows = list[dict[str, Any]]
 
 
@@ -59,41 +60,44 @@ def curve_chart(found: Operating, metric: str, promise_s: float, palette: Palett
         for end, label in (("", _("mean")), ("_p99", "P99"))
         for row in shown
     ]
-    x = _quantity("tokens_per_s_per_gpu", _("output tokens per second and GPU"), axis={"grid": False, "tickCount": 7})
-    y = _quantity("ms", f"{name} [ms]", scale={"zero": True}, axis={"tickCount": 5})
+    x = quantity("tokens_per_s_per_gpu", _("output tokens per second and GPU"), axis={"grid": False, "tickCount": 7})
+    most = max(promise_s * MS, *(line["ms"] for line in lines)) * 1.03
+    y = quantity("ms", f"{name} [ms]", scale={"domain": [0, most], "nice": False}, axis={"tickCount": 5})
     tips = [
-        {"field": "line", "title": name},
-        _tip("ms", "ms", ",.3~r"),
-        _tip("tokens_per_s_per_gpu", _("tokens/s per GPU"), ",.0f"),
-        _tip("sequences", _("requests at once"), ",.3~r"),
+        tip("line", name),
+        tip("ms", "ms", ",.3~r"),
+        tip("tokens_per_s_per_gpu", _("tokens/s per GPU"), ",.0f"),
+        tip("sequences", _("requests at once"), ",.3~r"),
     ]
     now = rows[found.chosen]
     point = [{**now, "ms": now[f"{metric}_ms"], "text": _("this plan, mean load")}]
-    ends = [next(row for row in reversed(lines) if row["line"] == label) for label in (_("mean"), "P99")]
+    names = [_("mean"), "P99"]
+    ends = [{**next(row for row in reversed(lines) if row["line"] == name), "name": name} for name in names]
     colour = {"field": "line", "type": "nominal", "legend": None,
-              "scale": {"domain": [_("mean"), "P99"], "range": [palette.answer, palette.lines[2]]}}  # fmt: skip
-    return {
-        "$schema": SCHEMA,
-        "height": CHART_PX,
-        "layer": [
-            *_promise(promise_s * MS, palette, _),
-            _layer(lines, {"type": "line", "strokeWidth": 2.5}, {"x": x, "y": y, "color": colour}),
-            _layer(lines, {"type": "point", "opacity": 0, "size": 150}, {"x": x, "y": y, "tooltip": tips}),
-            _layer(ends, _text("left", dx=5), {"x": x, "y": y, "color": colour, "text": {"field": "line"}}),
-            _layer(point, _dot(palette), {"x": x, "y": y, "tooltip": tips}),
-            _layer(
-                point, _text("left", dx=10, dy=14, color=palette.answer), {"x": x, "y": y, "text": {"field": "text"}}
-            ),
-        ],
-    }
+              "scale": {"domain": names, "range": [palette.answer, palette.lines[2]]}}  # fmt: skip
+    layers = [
+        *_promise(promise_s * MS, palette, _),
+        layer(lines, {"type": "line", "strokeWidth": 2.5}, {"x": x, "y": y, "color": colour}),
+        layer(lines, {"type": "point", "opacity": 0, "size": 150}, {"x": x, "y": y, "tooltip": tips}),
+        *line_names(ends, "tokens_per_s_per_gpu", y, PLOT_PX, colour, palette),
+        layer(point, _dot(palette), {"x": x, "y": y, "tooltip": tips}),
+        *_beside(point, x, y, now["tokens_per_s_per_gpu"] < 0.5 * lines[-1]["tokens_per_s_per_gpu"], palette),
+    ]
+    return chart(palette, CHART_PX, layer=layers)
+
+
+def _beside(point: Rows, x: Spec, y: Spec, right: bool, palette: Palette) -> list[Spec]:
+    """The name of a point below it, on the side where there is room; paper behind it keeps it readable over a line."""
+    name = beside(right, 8, dy=14, color=palette.answer, fontWeight=600)
+    return haloed(point, name, {"x": x, "y": y, "text": {"field": "text"}}, palette)
 
 
 def _promise(limit_ms: float, palette: Palette, _: Translate) -> list[Spec]:
     rows, red = [{"limit": limit_ms, "text": _("promise for P99")}], palette.refused
     y = {"field": "limit", "type": "quantitative"}
     return [
-        _layer(rows, {"type": "rule", "strokeDash": [4, 4], "color": red}, {"y": y}),
-        _layer(rows, _text("left", x=6, dy=-8, color=red), {"y": y, "text": {"field": "text"}}),
+        layer(rows, {"type": "rule", "strokeDash": [4, 4], "color": red}, {"y": y}),
+        layer(rows, _name("left", x=6, dy=-8, color=red), {"y": y, "text": {"field": "text"}}),
     ]
 
 
@@ -146,11 +150,11 @@ def roof_chart(found: Roofline, palette: Palette, _: Translate) -> Spec:
     floor = min(point.achieved for point in found.points) / 1e12 / 2
     y = _log("achieved_tflops", _("TFLOP/s of one GPU"), [floor, found.peak_flops_per_s / 1e12 * 1.8])
     tips = [
-        {"field": "step", "title": _("Step")},
-        _tip("intensity", "FLOP/B", ",.3~r"),
-        _tip("achieved_tflops", _("reached, TFLOP/s"), ",.3~r"),
-        _tip("attainable_tflops", _("roof, TFLOP/s"), ",.3~r"),
-        _tip("share", _("of the roof"), ".0%"),
+        tip("step", _("Step")),
+        tip("intensity", "FLOP/B", ",.3~r"),
+        tip("achieved_tflops", _("reached, TFLOP/s"), ",.3~r"),
+        tip("attainable_tflops", _("roof, TFLOP/s"), ",.3~r"),
+        tip("share", _("of the roof"), ".0%"),
     ]
     decode = [row for row in rows if row["phase"] == "decode"]
     chosen = [{**row, "text": _("decode at mean load") if row["phase"] == "decode" else _("prefill")}
@@ -162,22 +166,20 @@ def roof_chart(found: Roofline, palette: Palette, _: Translate) -> Spec:
     place = {"x": x, "y": y}
     name = {**place, "text": {"field": "text"}}
     ink = palette.lines[4]
-    return {
-        "$schema": SCHEMA,
-        "height": CHART_PX,
-        "layer": [
-            _layer(roof, {"type": "line", "strokeWidth": 2.5, "color": ink}, place),
-            _layer(edge, {"type": "rule", "strokeDash": [3, 4], "color": ink, "opacity": 0.6}, {"x": x}),
-            _layer(edge, _text("right", dx=-6, dy=-9, color=ink), name),
-            _layer(slope, _text("right", dx=-14, color=ink), name),
-            _layer(flat, _text("right", dy=-9, color=ink), name),
-            _layer(decode, {"type": "line", "color": palette.lines[1], "strokeDash": [2, 3]}, place),
-            _layer(decode, {"type": "point", "filled": True, "size": 55, "color": palette.lines[1], "opacity": 1},
+    middle = np.sqrt(low * high)
+    layers = [
+            layer(roof, {"type": "line", "strokeWidth": 2.5, "color": ink}, place),
+            layer(edge, {"type": "rule", "strokeDash": [3, 4], "color": ink, "opacity": 0.6}, {"x": x}),
+            layer(edge, {**_name("right", dx=-6, color=ink), "y": FOOT}, {"x": x, "text": {"field": "text"}}),
+            layer(slope, _name("right", dx=-14, color=ink), name),
+            *haloed(flat, _name("right", dy=-9, color=ink), name, palette),
+            layer(decode, {"type": "line", "color": palette.lines[1], "strokeDash": [2, 3]}, place),
+            layer(decode, {"type": "point", "filled": True, "size": 55, "color": palette.lines[1], "opacity": 1},
                    {**place, "tooltip": tips}),
-            _layer(chosen, _dot(palette), {**place, "tooltip": tips}),
-            _layer(chosen, _text("left", dx=9, dy=14, color=palette.answer), name),
-        ],
-    }  # fmt: skip
+            layer(chosen, _dot(palette), {**place, "tooltip": tips}),
+            *(one for row in chosen for one in _beside([row], x, y, row["intensity"] < middle, palette)),
+    ]  # fmt: skip
+    return chart(palette, CHART_PX, layer=layers)
 
 
 def _roof_at(found: Roofline, intensity: float) -> dict[str, Any]:
@@ -188,24 +190,12 @@ def _roof_at(found: Roofline, intensity: float) -> dict[str, Any]:
 def _log(field: str, title: str, domain: Sequence[float]) -> Spec:
     ticks = [10.0**n for n in range(-3, 9) if domain[0] <= 10.0**n <= domain[1]]
     scale = {"type": "log", "domain": list(domain), "nice": False}
-    return _quantity(field, title, scale=scale, axis={"values": ticks, "format": ",~r", "gridOpacity": 0.4})
-
-
-def _layer(rows: Sequence[Mapping[str, Any]], mark: Spec, encoding: Spec) -> Spec:
-    return {"data": {"values": [dict(row) for row in rows]}, "mark": mark, "encoding": encoding}
-
-
-def _quantity(field: str, title: str, **options: Any) -> Spec:
-    return {"field": field, "type": "quantitative", "title": title, **options}
-
-
-def _tip(field: str, title: str, form: str) -> Spec:
-    return {"field": field, "type": "quantitative", "title": title, "format": form}
+    return quantity(field, title, scale=scale, axis={"values": ticks, "format": ",~r", "gridOpacity": 0.4})
 
 
 def _dot(palette: Palette) -> Spec:
     return {"type": "point", "filled": True, "size": 130, "color": palette.answer, "opacity": 1}
 
 
-def _text(align: str, **options: Any) -> Spec:
-    return {"type": "text", "align": align, "fontSize": TEXT_PX, "fontWeight": 600, **options}
+def _name(align: str, **options: Any) -> Spec:
+    return text(align, fontWeight=600, **options)

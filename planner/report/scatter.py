@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from planner.report.charts import SCHEMA, Palette, Rows, Spec
+from planner.report.drawing import Palette, Rows, Spec, chart, layer, legend, quantity, tip
 from planner.report.tables import Translate
 
 HEIGHT_PX = 400  # with axes and legend
@@ -39,14 +39,13 @@ def scatter_chart(
     """
     scale = {"type": "log", "domain": list(ends), "nice": False}
     axis = {"format": "~s" if ends[1] >= 1e4 else "~g", "tickCount": 4, "gridOpacity": 0.4}
-    x = {"field": "measured", "type": "quantitative", "scale": scale, "axis": axis}
-    y = {"field": "predicted", "type": "quantitative", "scale": scale, "axis": axis}
-    x["title"], y["title"] = (f"{name}, {unit}" for name in (_("measured"), _("predicted")))
-    return {
-        "$schema": SCHEMA,
-        "height": HEIGHT_PX,
-        "layer": [*_line_layers(ends, x, y, palette), _point_layer(rows, generations, x, y, palette, _)],
-    }
+    names = _("measured"), _("predicted")
+    x, y = (
+        quantity(field, f"{name}, {unit}", scale=scale, axis=axis)
+        for field, name in zip(("measured", "predicted"), names, strict=True)
+    )
+    points = _point_layer(rows, generations, x, y, palette, _)
+    return chart(palette, HEIGHT_PX, layer=[*_line_layers(ends, x, y, palette), points])
 
 
 def _line_layers(ends: tuple[float, float], x: Spec, y: Spec, palette: Palette) -> list[Spec]:
@@ -65,29 +64,21 @@ def _point_layer(rows: Rows, generations: list[str], x: Spec, y: Spec, palette: 
     colours = [palette.lines[i % len(palette.lines)] for i in range(len(generations))]
     shapes = [SHAPES[i % len(SHAPES)] for i in range(len(generations))]
     there = [name for name in generations if any(row["generation"] == name for row in rows)]
-    legend = {"title": None, "orient": "top", "columns": 3, "symbolOpacity": 1, "values": there}
-    tips = [
-        ("id", "id", ""),
-        ("measured", _("measured"), ",.4~r"),
-        ("predicted", _("predicted"), ",.4~r"),
-        ("error", _("error"), "+.1%"),
-        ("llm", _("LLM"), ""),
-        ("accelerator", _("Accelerator"), ""),
-        ("setup", _("set-up"), ""),
-        ("source", _("Source"), ""),
-    ]
-    return {
-        "data": {"values": [dict(row) for row in rows]},
-        "mark": {"type": "point", "filled": True, "size": 26, "opacity": 0.55, "clip": True},
-        "encoding": {
-            "x": x,
-            "y": y,
-            "color": {**field, "scale": {"domain": generations, "range": colours}, "legend": legend},
-            "shape": {**field, "scale": {"domain": generations, "range": shapes}, "legend": legend},
-            "tooltip": [
-                {"field": name, "title": title, "type": "quantitative" if form else "nominal"}
-                | ({"format": form} if form else {})
-                for name, title, form in tips
-            ],
-        },
+    keys = legend(there, 0.33, symbolOpacity=1, values=there)
+    encoding = {
+        "x": x,
+        "y": y,
+        "color": {**field, "scale": {"domain": generations, "range": colours}, "legend": keys},
+        "shape": {**field, "scale": {"domain": generations, "range": shapes}, "legend": keys},
+        "tooltip": [
+            tip("id", _("Point")),
+            tip("measured", x["title"], ",.4~r"),
+            tip("predicted", y["title"], ",.4~r"),
+            tip("error", _("error"), "+.1%"),
+            tip("llm", _("LLM")),
+            tip("accelerator", _("Accelerator")),
+            tip("setup", _("set-up")),
+            tip("source", _("Source")),
+        ],
     }
+    return layer(rows, {"type": "point", "filled": True, "size": 26, "opacity": 0.55, "clip": True}, encoding)

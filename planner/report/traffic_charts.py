@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from planner.report.charts import SCHEMA, TEXT_PX, Palette, Spec
+from planner.report.drawing import Palette, Spec, chart, layer, line_names, quantity, text, tip
 from planner.report.simulated import clock, metric_words
 from planner.report.tables import Translate
 from planner.schema import Percentiles, Simulated
 from planner.units import percent, si
 
-HEIGHT_PX = 250  # with axes
+HEIGHT_PX, PLOT_PX = 240, 165  # with and without axes
 METRICS = ("ttft", "tpot", "e2e")
 LEVELS = ("p50", "p90", "p99")
 TIME_AXIS = {"grid": False, "tickCount": 8}
@@ -78,15 +78,15 @@ def arrivals_chart(found: Simulated, palette: Palette, _: Translate) -> Spec:
     rows = _scaled(window_rows(found), scale)
     held = {"value": found.margin.rate_per_s, "text": _("held on average")}
     most = max(window.rate_per_s for window in found.windows)
-    y = {"field": "rate_per_s", "type": "quantitative", "title": _("requests per second")}
-    tips = [_tip("time", _("From")), _tip("requests", _("Requests"), ",d"), _tip("rate_per_s", _("Requests/s"), ".3~r")]
+    y = quantity("rate_per_s", _("requests per second"), axis={"tickCount": 5})
+    tips = [tip("time", _("From")), tip("requests", _("Requests"), ",d"), tip("rate_per_s", _("Requests/s"), ".3~r")]
     bar = {"type": "bar", "color": palette.answer, "opacity": 0.55}
     layers = [
-        _layer(rows, bar, {"x": _begin(unit), "x2": {"field": "end"}, "y": y, "y2": {"datum": 0}, "tooltip": tips})
+        layer(rows, bar, {"x": _begin(unit), "x2": {"field": "end"}, "y": y, "y2": {"datum": 0}, "tooltip": tips})
     ]
     if 0 < found.margin.rate_per_s < 4 * most:
         layers += _rule(held, palette)
-    return _spec(layers)
+    return chart(palette, HEIGHT_PX, layer=layers)
 
 
 def latency_chart(found: Simulated, metric: str, palette: Palette, _: Translate) -> Spec:
@@ -99,32 +99,29 @@ def latency_chart(found: Simulated, metric: str, palette: Palette, _: Translate)
         for row in windows
         if (value := row[f"{metric}_{level}_s"]) is not None
     ]
-    ends = [[row for row in rows if row["level"] == level.upper()][-1] for level in LEVELS]
+    names = [level.upper() for level in LEVELS]
+    ends = [{**[row for row in rows if row["level"] == name][-1], "name": name} for name in names]
+    limit = _promise(found, metric)
+    values = [*(row["value"] for row in rows), *([] if limit is None else [limit])]
     colours = {
-        "domain": [level.upper() for level in LEVELS],
+        "domain": names,
         "range": [palette.lines[4], palette.lines[2], palette.answer],
     }
     colour = {"field": "level", "type": "nominal", "scale": colours, "legend": None}
-    x = {"field": "middle", "type": "quantitative", "title": unit, "axis": TIME_AXIS}
+    x = quantity("middle", unit, axis=TIME_AXIS)
     title = f"{metric_words(_)[metric]}, s"
-    axis = {"format": "~g", "tickCount": 5}
-    y = {
-        "field": "value",
-        "type": "quantitative",
-        "title": title,
-        "scale": {"type": "log", "nice": False},
-        "axis": axis,
-    }
-    tips = [_tip("time", _("From")), _tip("level", ""), _tip("value", title, ".3~r")]
-    text = {"type": "text", "align": "left", "dx": 4, "fontSize": TEXT_PX, "fontWeight": 600}
+    domain = [min(filter(None, values)) / 1.1, max(values) * 1.25]
+    ticks = [m * 10.0**e for e in range(-4, 5) for m in (1, 2, 5) if domain[0] <= m * 10.0**e <= domain[1]]
+    scale_of_y = {"type": "log", "nice": False, "domain": domain}
+    y = quantity("value", title, scale=scale_of_y, axis={"format": "~g", "values": ticks})
+    tips = [tip("time", _("From")), tip("level", _("Percentile")), tip("value", title, ".3~r")]
     layers = [
-        _layer(rows, {"type": "line", "point": {"size": 18}}, {"x": x, "y": y, "color": colour, "tooltip": tips}),
-        _layer(ends, text, {"x": x, "y": y, "color": colour, "text": {"field": "level"}}),
+        layer(rows, {"type": "line", "point": {"size": 18}}, {"x": x, "y": y, "color": colour, "tooltip": tips}),
+        *line_names(ends, "middle", y, PLOT_PX, colour, palette),
     ]
-    limit = _promise(found, metric)
     if limit is not None:
         layers += _rule({"value": limit, "text": _("promise of P99")}, palette)
-    return _spec(layers)
+    return chart(palette, HEIGHT_PX, layer=layers)
 
 
 def attainment_chart(found: Simulated, palette: Palette, _: Translate) -> Spec:
@@ -141,7 +138,7 @@ def attainment_chart(found: Simulated, palette: Palette, _: Translate) -> Spec:
         "axis": {"format": ".0%", "tickCount": 5},
     }
     colour = {"condition": {"test": "datum.attainment < 0.99", "value": palette.refused}, "value": palette.parts[2]}
-    tips = [_tip("time", _("From")), _tip("attainment", _("Kept"), ".2%"), _tip("requests", _("Requests"), ",d")]
+    tips = [tip("time", _("From")), tip("attainment", _("Kept"), ".2%"), tip("requests", _("Requests"), ",d")]
     encoding = {
         "x": _begin(unit),
         "x2": {"field": "end"},
@@ -150,7 +147,7 @@ def attainment_chart(found: Simulated, palette: Palette, _: Translate) -> Spec:
         "color": colour,
         "tooltip": tips,
     }
-    return _spec([_layer(rows, {"type": "bar"}, encoding)])
+    return chart(palette, HEIGHT_PX, layer=[layer(rows, {"type": "bar"}, encoding)])
 
 
 def _promise(found: Simulated, metric: str) -> float | None:
@@ -178,28 +175,7 @@ def _begin(unit: str) -> Spec:
 
 def _rule(at: Mapping[str, Any], palette: Palette) -> list[Spec]:
     """A dashed line across, with its name above its left end."""
-    y = {"field": "value", "type": "quantitative"}
+    y = quantity("value")
     rule = {"type": "rule", "strokeDash": [4, 4], "color": palette.refused, "opacity": 0.8}
-    text = {
-        "type": "text",
-        "align": "left",
-        "baseline": "bottom",
-        "dx": 4,
-        "dy": -2,
-        "fontSize": TEXT_PX,
-        "color": palette.refused,
-    }
-    return [_layer([at], rule, {"y": y}), _layer([at], text, {"x": {"value": 0}, "y": y, "text": {"field": "text"}})]
-
-
-def _spec(layers: list[Spec]) -> Spec:
-    return {"$schema": SCHEMA, "height": HEIGHT_PX, "layer": layers}
-
-
-def _layer(rows: Sequence[Mapping[str, Any]], mark: Spec, encoding: Spec) -> Spec:
-    return {"data": {"values": [dict(row) for row in rows]}, "mark": mark, "encoding": encoding}
-
-
-def _tip(field: str, title: str, format: str = "") -> Spec:
-    kind = {"type": "quantitative", "format": format} if format else {"type": "nominal"}
-    return {"field": field, "title": title or field, **kind}
+    name = text("left", baseline="bottom", dx=4, dy=-2, color=palette.refused)
+    return [layer([at], rule, {"y": y}), layer([at], name, {"x": {"value": 0}, "y": y, "text": {"field": "text"}})]

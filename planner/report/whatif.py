@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from planner.report.tables import TextTable, Translate
 from planner.schema.whatif import Case, Comparison, Driver, Outcome, WhatIf
@@ -89,9 +89,14 @@ def _signed_percent(share: float) -> str:
 def difference_table(answer: WhatIf, _: Translate) -> TextTable:
     """Figures before and after."""
     words = figure_words(_)
+    parts: dict[str, Callable[[Outcome], str]] = {
+        _("Plan"): lambda one: f"{one.gpus_total} × {one.accelerator}",
+        _("Layout"): lambda one: one.layout,
+        _("Supply"): lambda one: _supply(one, _),
+    }
     rows = [
-        (_("Plan"), _named(answer.before), "–" if answer.after is None else _named(answer.after), "", ""),
-        (_("Supply"), _supply(answer.before, _), "–" if answer.after is None else _supply(answer.after, _), "", ""),
+        (name, of(answer.before), "–" if answer.after is None else of(answer.after), "", "")
+        for name, of in parts.items()
     ]
     for one in answer.differences:
         rows.append(
@@ -103,7 +108,7 @@ def difference_table(answer: WhatIf, _: Translate) -> TextTable:
                 _signed_percent(one.relative) if one.relative and one.figure != "availability" else "",
             )
         )
-    return TextTable(_("Before and after"), (_("Figure"), _("Before"), _("After"), _("Difference"), ""), tuple(rows))
+    return TextTable(_("Before and after"), (_("Figure"), _("Before"), _("After"), _("Difference"), "%"), tuple(rows))
 
 
 def _supply(one: Outcome, _: Translate) -> str:
@@ -128,7 +133,7 @@ def _signed(figure: str, value: float | None) -> str:
     if not value:
         return ""
     if figure == "availability":
-        return f"{value * 100:+.3f} %"
+        return f"{value * 100:+.3f} %".replace("-", "−")
     return ("+" if value >= 0 else "−") + spelled(figure, abs(value))
 
 
@@ -162,6 +167,27 @@ def cases_sentence(answer: Comparison, _: Translate) -> str:
     )  # fmt: skip
     missing = len(answer.cases) - len(known)
     return text + (" " + _("{n} have no plan.").format(n=missing) if missing else "")
+
+
+def sweep_finding(answer: Comparison, _: Translate) -> str:
+    """Title of the chart of a sweep: how cost follows the field, else where it is least and most."""
+    field = answer.fields[0]
+    costs = [(case, case.outcome.usd_per_month) for case in answer.cases if case.outcome is not None]
+    (low, least), (high, most) = (end(costs, key=lambda one: one[1]) for end in (min, max))
+    if least == most:
+        return _("{field} does not change the cost of the best plan: {usd} a month").format(field=field, usd=usd(most))
+    ends = [one for one in (costs[0], costs[-1]) if _positive(one[0].values.get(field))]
+    if len(answer.fields) == 1 and len(ends) == 2:
+        (first, before), (last, after) = ends
+        text = _("{times:.3g} times the {field} costs {more:.3g} times as much: {first} to {last} a month")
+        times = float(str(last.values[field])) / float(str(first.values[field]))
+        return text.format(times=times, field=field, more=after / before, first=usd(before), last=usd(after))
+    text = _("Least at {low}: {least} a month; most at {high}: {most}")
+    return text.format(low=low.name, least=usd(least), high=high.name, most=usd(most))
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 def comparison_table(answer: Comparison, _: Translate) -> TextTable:

@@ -76,7 +76,7 @@ def _show(answer: Comparison, _: Translate, chart: bool = False) -> None:
     st.markdown(f"# {plain(told.cases_sentence(answer, _))}", anchors=False)
     rows = _rows(answer)
     if chart and rows:
-        title = _("Cost of the best plan")
+        title = told.sweep_finding(answer, _)
         with st.container(border=True):
             st.markdown(f"**{plain(title)}**")
             second = answer.fields[1] if len(answer.fields) > 1 else ""

@@ -16,7 +16,7 @@ from planner.schema.costs import CostAnswer
 from planner.search.cost import cost
 from planner.ui import inputs, risk_view
 from planner.ui.explained import explanations, reproduce
-from planner.ui.figure import as_frame, figure
+from planner.ui.figure import figure, text_table
 from planner.ui.own_view import session_command
 from planner.ui.session import Refusal, Translate, blue, catalog, palette, plain, solve, translate
 from planner.units import percent, usd
@@ -205,7 +205,7 @@ def _tables(answer: CostAnswer, _: Translate) -> None:
     tables = (costs.ways_table, costs.bill_table, costs.lines_table, costs.unit_table, costs.api_table, costs.slo_table)
     for table in (make(answer, _) for make in tables):
         with st.expander(table.title, expanded=table.title == _("Bill of materials, if owned")):
-            st.dataframe(as_frame(table), hide_index=True, height="content")
+            text_table(table)
     st.caption(plain(costs.split_note(answer, _)))
     line = _("'!' marks prices older than 180 days on {day}: ask for quotes.").format(day=answer.catalog_as_of)
     st.caption(plain(line))

@@ -25,9 +25,12 @@ def behind_it(behind: pd.DataFrame | TextTable, _: Translate) -> None:
         if isinstance(behind, pd.DataFrame):
             st.dataframe(behind, hide_index=True, height=240)
         else:
-            st.dataframe(as_frame(behind), hide_index=True, height="content")
+            text_table(behind)
 
 
-def as_frame(table: TextTable) -> pd.DataFrame:
-    """A table of the report as the page shows it."""
-    return pd.DataFrame(list(table.rows), columns=list(table.headings))
+def text_table(table: TextTable) -> None:
+    """A table of the report without its title: numbers at the right, as in the terminal."""
+    names = [heading or " " * n for n, heading in enumerate(table.headings, 1)]
+    right = {name: st.column_config.Column(alignment="right") for name in names[table.numeric_from :]}
+    columns = {name: [row[n] for row in table.rows] for n, name in enumerate(names)}
+    st.dataframe(columns, hide_index=True, height="content", column_config=right)

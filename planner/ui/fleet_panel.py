@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-import pandas as pd
 import streamlit as st
 
 from planner.models.host import Source
 from planner.report import fleet as told
+from planner.report import fleet_findings as found_of
 from planner.report.charts import Palette
 from planner.report.fleet_charts import latency_chart, rates_chart, surge_chart
-from planner.report.tables import TextTable
 from planner.schema import Assumption, Autoscaled, FleetOptions, Simulated, Surge
-from planner.ui.figure import behind_it
+from planner.ui.figure import behind_it, text_table
 from planner.ui.session import KEPT, Translate, plain
 
 
@@ -86,12 +85,12 @@ def show(found: Simulated, palette: Palette, _: Translate) -> None:
     if found.failures:
         with st.container(border=True):
             st.markdown(f"**{plain(told.failure_sentence(found.failures, _))}**")
-            _table(told.failure_table(found.failures, _))
+            text_table(told.failure_table(found.failures, _))
             _given(found.failures.parts, _)
     if found.spot:
         with st.container(border=True):
             st.markdown(f"**{plain(told.spot_sentence(found.spot, _))}**")
-            _table(told.spot_table(found.spot, _))
+            text_table(told.spot_table(found.spot, _))
             _given(found.spot.assumptions, _)
     if found.surge:
         _surge(found.surge, palette, _)
@@ -102,7 +101,7 @@ def _day(found: Autoscaled, ttft_s: float, palette: Palette, _: Translate) -> No
         st.markdown(f"**{plain(told.autoscale_sentence(found, _))}**")
         if found.spot:
             st.markdown(plain(told.spot_day_sentence(found.spot, _)))
-        _table(told.policy_table(found, _))
+        text_table(told.policy_table(found, _))
         rules = [series.rule for series in found.series]
         rule = st.segmented_control(
             _("Autoscaler"),
@@ -114,22 +113,24 @@ def _day(found: Autoscaled, ttft_s: float, palette: Palette, _: Translate) -> No
             label_visibility="collapsed",
         )
         series = next(one for one in found.series if one.rule == rule)
-        st.vega_lite_chart(rates_chart(series, palette, _), alt=_("requests per second"))
-        st.vega_lite_chart(latency_chart(series, ttft_s, palette, _), alt=_("P99 TTFT, s"))
+        for title, spec in (
+            (found_of.rates_finding(series, _), rates_chart(series, palette, _)),
+            (found_of.latency_finding(series, ttft_s, _), latency_chart(series, ttft_s, palette, _)),
+        ):
+            st.markdown(f"**{plain(title)}**")
+            st.vega_lite_chart(spec, alt=title)
         behind_it(told.day_table(series, _), _)
         _given(found.assumptions, _)
 
 
 def _surge(found: Surge, palette: Palette, _: Translate) -> None:
     with st.container(border=True):
-        st.markdown(f"**{plain(told.surge_sentence(found, _))}**")
-        st.vega_lite_chart(surge_chart(found, palette, _), alt=_("A surge, with and without protection"))
-        _table(told.surge_table(found, _))
+        title = found_of.surge_finding(found, _)
+        st.markdown(f"**{plain(title)}**")
+        st.markdown(plain(told.surge_sentence(found, _)))
+        st.vega_lite_chart(surge_chart(found, palette, _), alt=title)
+        text_table(told.surge_table(found, _))
         _given(found.assumptions, _)
-
-
-def _table(table: TextTable) -> None:
-    st.dataframe(pd.DataFrame(list(table.rows), columns=list(table.headings)), hide_index=True)
 
 
 def _given(given: tuple[Assumption, ...], _: Translate) -> None:

@@ -109,7 +109,7 @@ def _charts(answer: RiskResult, _: Translate) -> None:
     with left:
         _tornado(answer, _)
     points = [
-        {"plan": f"{plan.rank}  {plan.title}", "chance": chance, "usd": cost}
+        {"plan": _("Plan {rank}").format(rank=plan.rank), "title": plan.title, "chance": chance, "usd": cost}
         for plan in answer.plans
         for chance, cost in plan.cost_curve
     ]

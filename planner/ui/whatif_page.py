@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -17,7 +15,7 @@ from planner.search.scenarios import scenario_text
 from planner.search.whatif import whatif
 from planner.ui import cases_view, horizon_view, inputs, risk_view
 from planner.ui.explained import reproduce
-from planner.ui.figure import behind_it
+from planner.ui.figure import behind_it, text_table
 from planner.ui.own_view import session_command
 from planner.ui.session import KEPT, Translate, catalog, palette, plain, translate
 
@@ -103,7 +101,7 @@ def _show(answer: WhatIf, _: Translate) -> None:
     st.markdown(f"# {plain(told.sentence(answer, _))}", anchors=False)
     if answer.after is None:
         st.warning(plain(told.reason(answer.refusal)), icon=":material/block:")
-    left, right = st.columns([7, 5])
+    left, right = st.columns([2, 1])
     with left.container(border=True, height="stretch"):
         table(told.difference_table(answer, _))
     with right.container(border=True, height="stretch"):
@@ -128,9 +126,7 @@ def _drivers(answer: WhatIf, _: Translate) -> None:
         behind_it(frame, _)
 
 
-def table(found: TextTable, **options: Any) -> None:
+def table(found: TextTable) -> None:
     """A table of the report as it stands in the terminal."""
     st.markdown(f"**{plain(found.title)}**")
-    names = [heading or " " * n for n, heading in enumerate(found.headings, 1)]
-    columns = {name: [row[n] for row in found.rows] for n, name in enumerate(names)}
-    st.dataframe(columns, hide_index=True, height="content", **options)
+    text_table(found)

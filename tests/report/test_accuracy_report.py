@@ -99,6 +99,8 @@ def test_the_scatter_is_valid_vega(found: Accuracy, scored: Catalog) -> None:
     spec = scatter_chart(rows, told.generations(table), ends, "ms", charts.LIGHT, str)
     alt.Chart.from_dict(spec).to_dict(validate=True)
     assert ends[0] < table["measured"].min() and ends[1] > table["predicted"].max()
+    titles = {one["field"]: one["title"] for one in spec["layer"][-1]["encoding"]["tooltip"]}
+    assert titles["measured"] == "measured, ms" and titles["predicted"] == "predicted, ms"
 
 
 def test_points_of_the_svg_lie_where_the_numbers_say() -> None:

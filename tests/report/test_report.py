@@ -6,19 +6,23 @@ import dataclasses
 import itertools
 import json
 import math
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from planner.catalog import Catalog
 from planner.i18n import LANGUAGES, translator
-from planner.report import bands, charts, findings, frames, words
+from planner.report import bands, charts, charts_whatif, findings, frames, words
+from planner.report.drawing import spread
 from planner.report.explain import explain
-from planner.report.labels import place
 from planner.report.numbers import numbers
 from planner.schema import PlanResult
 from planner.search.plan import plan
@@ -239,14 +243,51 @@ def lab(linear: np.ndarray) -> np.ndarray:
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
-def test_names_keep_off_each_other() -> None:
-    lines = {f"line {n}": np.array([[0.0, 0.0], [0.8, 0.9 - n / 100]]) for n in range(4)}
-    boxes = list(place(lines, 0.012, 0.07, 1.0).values())
-    for one, other in itertools.combinations(boxes, 2):
-        apart = abs(one.middle - other.middle) >= one.height * 0.99
-        assert apart or one.left > other.left + other.width or other.left > one.left + one.width
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(0, 200, allow_subnormal=False), min_size=1, max_size=8))
+def test_names_keep_off_each_other_and_in_the_chart(heights: list[float]) -> None:
+    places = spread(heights, 15, 215)
+    assert min(np.diff(np.sort(places)), default=15.0) > 15 - 1e-6
+    assert min(places) > -1e-6 and max(places) < 215 + 1e-6
+    assert (np.argsort(places) == np.argsort(heights, kind="stable")).all()
+
+
+def test_names_move_no_further_than_they_must() -> None:
+    """Two that want the same place share the move; one with room stays where it is."""
+    assert spread([50.0, 50.0, 120.0], 10, 200).tolist() == [45.0, 55.0, 120.0]
+
+
+def test_names_of_lines_stand_beside_the_plot(result: PlanResult) -> None:
+    _memory, curve = both_charts(result, charts.LIGHT)
+    (names,) = (one for one in curve["layer"] if one["encoding"].get("text") == {"field": "name", "type": "nominal"})
+    assert names["encoding"]["x"] == {"value": {"expr": "width + 9"}}
+    assert {row["series"] for row in names["data"]["values"]} == set(frames.curves(result, result.plans[0])["series"])
+    heights = np.log([row["place"] for row in names["data"]["values"]])
+    low, high = np.log(names["encoding"]["y"].get("scale", curve["layer"][2]["encoding"]["y"]["scale"])["domain"])
+    assert min(np.diff(np.sort(heights)), default=np.inf) * charts.PLOT_PX / (high - low) > 14.9
 
 
 def test_palettes_name_the_same_meanings() -> None:
     for light, dark in zip(dataclasses.astuple(charts.LIGHT), dataclasses.astuple(charts.DARK), strict=True):
         assert type(light) is type(dark) and len(light) == len(dark)
+
+
+# ---- what every chart keeps to
+
+D3_FORMAT = re.compile(r"(.?[<>=^])?[+\-( ]?[$#]?0?\d*,?(\.\d+)?~?[a-zA-Z%]?")
+
+
+def formats(part: object) -> Iterator[str]:
+    """Every format of numbers in a specification; Vega says nothing of a wrong one until a page draws it."""
+    if isinstance(part, dict):
+        yield from (value for name, value in part.items() if name == "format")
+        yield from itertools.chain.from_iterable(map(formats, part.values()))
+    elif isinstance(part, list):
+        yield from itertools.chain.from_iterable(map(formats, part))
+
+
+def test_formats_are_d3(result: PlanResult) -> None:
+    parts = charts_whatif.parts_chart([{"name": "load", "usd": 5.0}], charts.LIGHT, str)
+    found = [form for spec in (*both_charts(result, charts.LIGHT), parts) for form in formats(spec)]
+    assert len(found) > 5 and all(D3_FORMAT.fullmatch(form) for form in found), found
+    assert not D3_FORMAT.fullmatch("$+,.0f")

@@ -9,6 +9,7 @@ import pytest
 
 from planner.catalog import Catalog
 from planner.errors import NoPlan, OutputError, PlannerError, UnknownName, WorkloadError
+from planner.report.whatif import sweep_finding
 from planner.schema import Accelerator
 from planner.search.change import Change, Question, apply, parse_change
 from planner.search.plan import plan
@@ -180,6 +181,17 @@ def test_a_sweep_over_two_fields_is_every_combination(question: Question) -> Non
     assert [c.outcome is None for c in answer.cases] == [True, False, True, False]
     small, large = answer.cases[1].outcome, answer.cases[3].outcome
     assert small and large and large.usd_per_month > small.usd_per_month
+
+
+def test_the_title_of_a_sweep_says_how_cost_follows(question: Question) -> None:
+    answer = sweep(question, {"traffic.rate_per_s": ["5", "40"]})
+    first, last = (case.outcome.usd_per_month for case in answer.cases if case.outcome)
+    title = sweep_finding(answer, str)
+    assert title.startswith(f"8 times the traffic.rate_per_s costs {last / first:.3g} times as much")
+    both = sweep(question, {"traffic.rate_per_s": ["5", "40"], "slo.ttft_p99_s": ["0.001", "2"]})
+    assert sweep_finding(both, str).startswith("Least at 5, 2: $")
+    same = sweep(question, {"limits.max_gpus_per_replica": ["8", "9"]})
+    assert "does not change the cost" in sweep_finding(same, str)
 
 
 def test_a_sweep_has_bounds(question: Question) -> None:

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from planner.catalog import Catalog
 from planner.errors import PlannerError
 from planner.overlay import write_overlay
+from planner.report.frames import ranking
 from planner.report.numbers import numbers
 from planner.search.plan import plan
 from planner.ui.own_facts import OwnFacts, under
@@ -35,6 +36,7 @@ def test_measured_figures_are_marked(measured: bytes, catalog: Catalog) -> None:
         result = plan(workload, facts, 1, 0)
         told = numbers(result, result.plans[0], facts, str)
         assert [one.basis for one in told[:2]] == [basis, basis]
+        assert ranking(result, str, facts)["basis"].iloc[0] == basis
     assert own.sha256 != catalog.sha256
 
 
