@@ -62,7 +62,7 @@ def page() -> None:
         _show(answer, _checked(answer, _), _)
         return
     checking = _("Closed forms answer so far. Checking on recorded traffic, which may change the answer…")
-    _head(answer, f":material/hourglass_top: {plain(checking)}", _)  # what is below waits for what the check says
+    _head(answer, f":material/hourglass_top: {plain(checking)}", _)  # charts and all below follow once it is checked
     solve(workload)
     st.session_state["simulated"], st.session_state["screened"] = question, (question, answer.plans[0])
     st.rerun()
@@ -84,19 +84,19 @@ def _box(title: str, message: str) -> None:
 
 
 def _head(result: PlanResult, status: str, _: Translate) -> Plan:
-    """The answer in a sentence, in five numbers and in two charts."""
+    """The answer in a sentence and in five numbers."""
     plan = _shown_plan(result)
     st.markdown(f"# {findings.headline(plan, _, blue)}", anchors=False)
     st.markdown(f":gray[{plain(findings.reasons(result, plan, _))}]")
     st.caption("  \n".join(filter(None, (status, plain(sizing_sentence(plan, _))))))
     _numbers(result, plan, _)
-    _charts(result, plan, _)
     return plan
 
 
 def _show(result: PlanResult, status: str, _: Translate) -> None:
     """The page; what takes longer than a moment fills its place once everything else is there."""
     plan = _head(result, status, _)
+    _charts(result, plan, _)
     weighed = st.container()
     asked = inverse_panel.ask(result, plan, _)
     turned = st.container()
