@@ -80,12 +80,26 @@ def _toml_line(text: str, id: str, key: str) -> int:
 def read_csv(path: Path, record: type[Record]) -> tuple[Record, ...]:
     """Read one record per row; blank cells are absent, lists are joined with semicolons.
 
+    A byte order mark, and semicolons between cells as some spreadsheets write them, are read, too.
+
     Raises
     ------
     CatalogError
         Naming file, line, column, value and what is allowed.
     """
-    return tuple(_csv_record(path, line, cells, record) for line, cells in csv_rows(path)[1])
+    header, rows = csv_rows(path)
+    _refuse_missing(path, header, record)
+    return tuple(_csv_record(path, line, cells, record) for line, cells in rows)
+
+
+def _refuse_missing(path: Path, header: list[str], record: type[BaseModel]) -> None:
+    names = record.model_fields
+    lacking = [name for name, field in names.items() if field.is_required() and name not in header]
+    if lacking:
+        raise CatalogError(
+            f"{path.name}, line 1: no column {', '.join(lacking)}; the first line has: {', '.join(header)[:200]}.\n"
+            f"  Columns: {', '.join(names)}."
+        )
 
 
 def csv_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, Any]]]]:
@@ -96,7 +110,9 @@ def csv_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, Any]]
     CatalogError
         Naming file, line and what is wrong; for rows, when they are taken.
     """
-    reader = csv.reader(_text(path).splitlines(keepends=True), strict=True)
+    lines = _text(path).splitlines(keepends=True)
+    semicolons = bool(lines) and ";" in lines[0] and "," not in lines[0]
+    reader = csv.reader(lines, strict=True, delimiter=";" if semicolons else ",")
     try:
         header = next(reader, [])
     except csv.Error as error:
@@ -139,6 +155,6 @@ def _complaint(path: Path, line: int, column: str, first: Any) -> CatalogError:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(f"cannot read catalog file {path}: {error}.") from None

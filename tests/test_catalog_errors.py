@@ -177,7 +177,7 @@ def test_csv_with_a_cell_too_many(folder: Path, name: str) -> None:
 
 def test_csv_without_a_column(folder: Path) -> None:
     message = refusal(folder, "prices.csv", lambda text: text.replace("price_usd_per_hour", "price", 1))
-    assert message.startswith("prices.csv, line 2, column price")
+    assert message.startswith("prices.csv, line 1: no column price_usd_per_hour; the first line has: provider, ")
 
 
 def test_csv_with_an_open_quote(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,15 @@ def catalog() -> None:
 @catalog.command("ls")
 @click.argument("kind", required=False)
 def catalog_ls(kind: str | None) -> None:
-    """List the rows of KIND (accelerators, llms, engines, prices, sites, …), or the kinds."""
+    """List the rows of KIND (accelerators, llms, engines, prices, sites, …), or the kinds.
+
+    An exclamation mark after a date marks prices older than 180 days.
+    """
     from planner.catalog import load_catalog
     from planner.errors import UnknownName
 
-    everything = load_catalog().everything()
+    found = load_catalog()
+    everything = found.everything()
     if kind is None:
         for name, rows in everything.items():
             click.echo(f"{name:<16} {len(rows):>6}")
@@ -36,7 +41,15 @@ def catalog_ls(kind: str | None) -> None:
     if kind not in everything:
         raise UnknownName("catalog", kind, everything, "planner catalog ls")
     for id, row in everything[kind].items():
-        click.echo(f"{id:<28} {_label(row)}  ({row.source_date}, {row.confidence})")
+        click.echo(f"{id:<28} {_label(row)}  ({row.source_date}{_old(row, found.as_of)}, {row.confidence})")
+
+
+def _old(row: Any, today: date) -> str:
+    """The mark of a price that is older than 180 days."""
+    from planner.search.offers import STALE_AFTER
+
+    priced = any("usd" in field and value is not None for field, value in row)
+    return " !" if priced and today - row.dated > STALE_AFTER else ""
 
 
 _LABELS = (
@@ -63,7 +76,8 @@ def catalog_show(id: str, as_json: bool) -> None:
     """Show a row with the source, date and confidence of each figure."""
     from planner.catalog import load_catalog
 
-    kind, name, row = load_catalog().find(id)
+    found = load_catalog()
+    kind, name, row = found.find(id)
     if as_json:
         click.echo(row.model_dump_json(indent=2))
         return
@@ -77,7 +91,7 @@ def catalog_show(id: str, as_json: bool) -> None:
         ):
             confidence = row.provenance(name, field).confidence
             click.echo(f"  {field:<32} {_shown(value):<40} {confidence}")
-    click.echo(wrapped(f"source: {row.source} ({row.source_date})", "  "))
+    click.echo(wrapped(f"source: {row.source} ({row.source_date}{_old(row, found.as_of)})", "  "))
     if row.notes:
         click.echo(wrapped(f"notes: {row.notes}", "  "))
 

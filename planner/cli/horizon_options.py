@@ -58,12 +58,24 @@ def outlook_of(given: dict[str, Any], default_years: float) -> Outlook | None:
         "later": dict(_later(text) for text in given["later"]),
     }
     try:
-        return Outlook.model_validate(table)
+        outlook = Outlook.model_validate(table)
     except ValidationError as error:
         first = error.errors()[0]
         raise WorkloadError(
             f"outlook: {'.'.join(map(str, first['loc']))} = {first['input']}: {first['msg']}."
         ) from None
+    _refuse_too_late(outlook)
+    return outlook
+
+
+def _refuse_too_late(outlook: Outlook) -> None:
+    """Hardware that comes after the end would silently play no part."""
+    for name, years in outlook.later.items():
+        if years >= outlook.years:
+            raise WorkloadError(
+                f"--next {name}={years:g}: it comes after the {outlook.years:g} years that are looked at.\n"
+                "  Look further with --years, or leave it out."
+            )
 
 
 def _share(name: str, text: str | None) -> float:

@@ -68,11 +68,12 @@ def mix(
     if rank > len(plans):
         raise WorkloadError(f"--plan {rank}: there are {len(plans)} plans.\n  List them: planner plan")
     best = plans[rank - 1]
+    costs = FleetCosts(workload, catalog, best)
+    costs.refuse_unknown_quotes()
     found, unpriced = ways(workload, catalog, best, regions, quotas or {}, sites)
     needed = replicas_over(workload, catalog, best, curve.factors)
     share, rule = _firm_share(workload, catalog, needed, firm_share, found)
     load = _load(workload, catalog, best, needed, share)
-    costs = FleetCosts(workload, catalog, best)
     solved = cheapest(found, costs, load)
     worth = _shadows(found, solved.options, supply.shadow_prices(solved.options, load))
     worth += _next_nine(costs, needed, firm_share, found, solved.usd_per_year)

@@ -18,7 +18,7 @@ from planner.errors import WorkloadError
 from planner.models import finance, power, supply
 from planner.schema import Plan, Workload
 from planner.schema.mix import FleetLine
-from planner.search.bom import Fleet, beside_servers
+from planner.search.bom import Fleet, beside_servers, bill_of
 from planner.search.columns import Array
 from planner.search.mix_options import Way
 from planner.search.offers import maintenance_share
@@ -34,6 +34,17 @@ class FleetCosts:
     workload: Workload
     catalog: Catalog
     best: Plan
+
+    def refuse_unknown_quotes(self) -> None:
+        """A misspelt quote would silently price nothing.
+
+        Raises
+        ------
+        WorkloadError
+        """
+        if self.workload.ownership.unit_prices and "own" in self.workload.supply.options:
+            count = self.catalog.accelerators[self.best.accelerator].server_accelerators
+            bill_of(self.best, self.workload, self.catalog, Fleet(2, 0, count))
 
     def at_site(self, site: str, servers: int) -> dict[str, float | None]:
         """Switches and links, racks with the people for them, and transit; None where nobody priced it. [USD/a]"""

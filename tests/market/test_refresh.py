@@ -155,6 +155,19 @@ def test_a_bad_quote_is_refused_by_line(catalog: Catalog, tmp_path: Path, row: s
     assert "line 2" in str(refused.value)
 
 
+@pytest.mark.parametrize("text", ["\ufeff" + QUOTES, QUOTES.replace(",", ";"), QUOTES.replace("\n", "\r\n")])
+def test_quotes_as_spreadsheets_write_them(catalog: Catalog, tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.csv").write_text(text, encoding="utf-8", newline="")
+    (tmp_path / "plain.csv").write_text(QUOTES, encoding="utf-8")
+    assert from_quotes(tmp_path / "mine.csv", catalog).offers == from_quotes(tmp_path / "plain.csv", catalog).offers
+
+
+def test_columns_that_lack_are_named(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("accelerator,term\nh200,purchase\n", encoding="utf-8")
+    with pytest.raises(CatalogError, match="no column price, provider, source, source_date"):
+        from_quotes(tmp_path / "mine.csv", catalog)
+
+
 def test_no_quotes_are_refused(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text(HEAD, encoding="utf-8")
     with pytest.raises(PlannerError, match="no quotes"):

@@ -93,6 +93,7 @@ def test_the_command_tells_orders_and_ways(run_cli: Run) -> None:
         ("--growth", "-100%"),
         ("--next", "b300"),
         ("--next", "b300=0"),
+        ("--years", "3", "--next", "b300=3"),
         ("--delivery-weeks", "-3"),
         ("--order-months", "0"),
         ("--growth", "10%", "--sweep", "traffic.rate_per_s=1,2"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from planner.catalog import Catalog
+from planner.errors import WorkloadError
 from planner.search.cost import cost
 from planner.search.mix import Curve, mix
 from planner.search.mix_fleet import FleetCosts
@@ -102,6 +103,11 @@ def test_no_smaller_quota_is_cheaper(catalog: Catalog) -> None:
     for servers in {0, 1, max(owned - 1, 0), max(owned - 2, 0), owned}:
         tied = mix(workload, catalog, DAY, quotas={"own": 8 * servers})
         assert tied.usd_per_year >= free.usd_per_year * (1 - 2e-4)
+
+
+def test_a_misspelt_quote_is_refused(catalog: Catalog) -> None:
+    with pytest.raises(WorkloadError, match=r"unit_prices\.rak: no such item"):
+        mix(load_workload("default", {**SMALL, "ownership.unit_prices.rak": 20_000}), catalog, DAY)
 
 
 def test_volumes_are_paid_whether_used_or_not(catalog: Catalog) -> None:

@@ -147,6 +147,8 @@ def test_catalog_ls(run_cli: Run) -> None:
         assert result.exit_code == 0
         assert result.stdout.count("\n") >= 1
     assert "deepseek-r1 " in run_cli("catalog", "ls", "llms").stdout
+    prices = run_cli("catalog", "ls", "prices").stdout
+    assert "(2023-H2 !, low)" in prices and "(2026-07-20, high)" in prices  # 180 days before the catalogs' day
 
 
 @pytest.mark.parametrize("name", ["h200-sxm-141gb", "h200", "deepseek-r1", "r1", "vllm", "us-average"])
