@@ -14,7 +14,7 @@ from planner.report.findings import plan_name
 from planner.schema import PlanResult, Workload
 from planner.schema.costs import CostAnswer
 from planner.search.cost import cost
-from planner.ui import inputs, risk_view
+from planner.ui import inputs, lazy, mix_view, risk_view
 from planner.ui.explained import explanations, reproduce
 from planner.ui.figure import figure, text_table
 from planner.ui.own_view import session_command
@@ -44,6 +44,8 @@ def page() -> None:
         _box(error)
         return
     _show(found, workload, _)
+    label = _("Own, commit or rent: the supply mix over the hours of the load")
+    lazy.expander(label, "cost-mix", lambda: mix_view.show(workload, rank, _), ":material/stacked_bar_chart:")
     explained = [one for one in explain(answer, catalog(), rank, _) if one.name in EXPLAINED]
     explanations(lambda: explained, _)
     reproduce(session_command("cost", workload, "--plan", str(rank)), _)
@@ -111,6 +113,8 @@ def _amount_labels(_: Translate) -> dict[str, str]:
         "transit_usd_per_month": _("Transit, $ a month"),
         "demand_charge_usd_per_kw_month": _("Demand charge, $/kW a month"),
         "carbon_price_usd_per_tonne": _("Carbon, $/t"),
+        "egress_usd_per_month": _("Egress, $ a month"),
+        "storage_usd_per_gb_month": _("Volumes, $/GB a month"),
     }
 
 

@@ -111,3 +111,28 @@ def test_charts_are_vega_lite_and_tell_the_figures(answer: CostAnswer) -> None:
 def test_a_tenth_of_the_load_costs_ten_times_as_much(answer: CostAnswer) -> None:
     rows = {r["load"]: r["usd"] for r in cost_frames.by_load(answer, translator("en")) if r["way"] == "own"}
     assert rows[0.1] == pytest.approx(10 * rows[1.0])
+
+
+def test_the_supply_mix_opens_below() -> None:
+    """Made when its box is opened; what it says is what `planner mix` says."""
+
+    def opened_box() -> None:
+        from planner.i18n import translator
+        from planner.ui import mix_view
+        from planner.workloads import load_workload
+
+        narrow = {"limits.accelerators": ["h200"], "limits.max_gpus_per_replica": 8, "limits.engines": ["vllm"]}
+        workload = load_workload("default", {**narrow, "ownership.staff_usd_per_year": 60_000})
+        mix_view.show(workload, 1, translator("en"))
+
+    app = AppTest.from_function(opened_box, default_timeout=TIMEOUT_S).run()
+    assert not app.exception
+    ways, policies = (frame.value for frame in app.dataframe)
+    assert "GPUs" in ways and len(policies) == 4
+    before = app.markdown[0].value
+    app.selectbox(key="mix-load").set_value("constant").run()
+    assert not app.exception and app.markdown[0].value != before
+    assert "constant" in app.markdown[0].value
+    app.number_input(key="mix-firm").set_value(0.0).run()
+    assert not app.exception
+    assert not [one for one in opened().selectbox if one.key == "mix-load"]  # the page itself waits for none of it
