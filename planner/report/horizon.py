@@ -84,7 +84,11 @@ def remarks(answer: HorizonResult, _: Translate) -> list[str]:
         _(
             "A purchase is paid in equal parts over the horizon of the workload; parts due after the last month, and "
             "what the servers are worth then, are left out. Rents are on-demand prices."
-        )
+        ),
+        _(
+            "NOT INCLUDED in these years: switches, racks, people and transit of what is owned, egress and volumes of "
+            "what is rented. `planner cost` and `planner mix` count them where they are priced."
+        ),
     ]
     if answer.not_bought:
         told.append(_("No sourced purchase price: {names}.").format(names=", ".join(answer.not_bought)))

@@ -56,7 +56,7 @@ def mix_table(answer: MixResult, _: Translate) -> TextTable:
     """Each way of supply with its part."""
     headings = (
         _("Supply"),
-        _("From"),
+        _("Sold by"),
         _("Priced"),
         _("GPUs"),
         _("Served"),

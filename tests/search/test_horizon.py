@@ -104,3 +104,8 @@ def test_the_command_tells_orders_and_ways(run_cli: Run) -> None:
 def test_wrong_input_is_one_message(run_cli: Run, arguments: tuple[str, ...]) -> None:
     done = run_cli(*ASKED, *arguments)
     assert done.exit_code == 1 and done.stderr.startswith("planner: ") and not done.stdout
+
+
+def test_what_is_in_no_total_is_said(run_cli: Run) -> None:
+    told = " ".join(run_cli(*ASKED, "--years", "1").stdout.split())
+    assert "NOT INCLUDED in these years: switches, racks, people and transit" in told
