@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from planner.report.tables import layout_text, supply_text
+from planner.report.words import basis_words
 from planner.schema import PlanResult
 from planner.units import floored, si, usd
 
@@ -61,13 +62,13 @@ def _rows(answers: Sequence[PlanResult | None], _: Translate) -> Iterable[tuple[
     yield row(_("Accelerators"), lambda a: f"{a.plans[0].gpus_total} × {a.plans[0].accelerator}")
     yield row(_("Layout"), lambda a: layout_text(a.plans[0]))
     yield row(_("Supply"), lambda a: supply_text(a.plans[0], _))
-    yield row(_("USD a month"), lambda a: usd(a.plans[0].cost.usd_per_month))
-    yield row(_("USD per million output tokens"), lambda a: usd(a.plans[0].cost.usd_per_million_output_tokens))
+    yield row(_("$/month"), lambda a: usd(a.plans[0].cost.usd_per_month))
+    yield row(_("$/M output tokens"), lambda a: usd(a.plans[0].cost.usd_per_million_output_tokens))
     yield row("P99 TTFT", lambda a: si(a.plans[0].slo.ttft_p99_s, "s"))
     yield row("P99 TPOT", lambda a: si(a.plans[0].slo.tpot_p99_s, "s"))
     yield row(_("Availability"), lambda a: f"{floored(a.plans[0].availability)}")
     yield row(_("Power at the meter"), _power)
-    yield row(_("Basis"), lambda a: a.plans[0].basis)
+    yield row(_("Basis"), lambda a: basis_words(_)[a.plans[0].basis])
 
 
 def _power(answer: PlanResult) -> str:

@@ -301,6 +301,22 @@ def surge_table(found: Surge, _: Translate) -> TextTable:
     return TextTable(_("A surge, with and without protection"), headings, rows)
 
 
+def surge_series_table(found: Surge, _: Translate) -> TextTable:
+    """Share kept over time, a column for each set of protections; a dash where nobody asked."""
+    words, parts = protection_words(_), range(max(len(case.attained_by_time) for case in found.cases))
+    rows = tuple(
+        (clock(n * found.part_s), *("–" if (kept := _at(case.attained_by_time, n)) is None else percent(kept, 0)
+                                    for case in found.cases))
+        for n in parts
+    )  # fmt: skip
+    headings = (_("From"), *(words[case.protection] for case in found.cases))
+    return TextTable(_("Kept over time"), headings, rows)
+
+
+def _at(values: tuple[float | None, ...], n: int) -> float | None:
+    return values[n] if n < len(values) else None
+
+
 def assumption_lines(given: tuple[Assumption, ...], _: Translate) -> list[str]:
     """Figures that a section rests on, with their sources."""
     lines = []

@@ -118,7 +118,7 @@ def surge_chart(found: Surge, palette: Palette, _: Translate) -> Spec:
 
 
 def _hours(_: Translate) -> Spec:
-    return quantity("hour", _("hour"), axis={"grid": False, "tickCount": 8})
+    return quantity("hour", _("hour"), axis={"grid": False, "tickCount": 6})
 
 
 def _mark(kind: str, color: str, **more: Any) -> Spec:

@@ -96,7 +96,7 @@ def _columns(_: Translate) -> dict[str, Any]:
         "error": _("error"),
     }
     return {
-        **{name: number(_heading(title), format="%.1f %%") for name, title in shares.items()},
+        **{name: number(_heading(title), format="%.1f %%", width=98) for name, title in shares.items()},
         **{name: number(_heading(title), format="%d") for name, title in _counts(_).items()},
         **{name: number(_heading(title), format="%.4g") for name, title in _values(_).items()},
         "metric": text(_("Metric")),
@@ -109,7 +109,7 @@ def _columns(_: Translate) -> dict[str, Any]:
         "group": text(_heading(_("group"))),
         "unit": text(_heading(_("unit"))),
         "score": text(_heading(_("score")), width=260),
-        "excluded": text(_heading(_("left out of the fit"))),
+        "excluded": text(_heading(_("left out of the fit")), width=236),
         "reason": text(_heading(_("reason")), width=560),
     }
 
@@ -129,7 +129,8 @@ def _values(_: Translate) -> dict[str, str]:
 def _in_percent(table: pd.DataFrame) -> pd.DataFrame:
     """Shares times 100; the columns keep their names."""
     names = {*told.SHARES, "answered", "whole_mape", "peer_mape", "peer_median", "error"} & set(table.columns)
-    return table.assign(**{name: table[name].astype(float) * 100 for name in sorted(names)})
+    percents = {name: table[name].astype(float) * 100 for name in sorted(names)}
+    return table.assign(**{name: one.mask(one.abs() < 0.05, 0.0) for name, one in percents.items()})  # never -0.0
 
 
 # ---- what the reader looks at

@@ -79,11 +79,9 @@ def _table(claims: list[Audited], _: Translate) -> None:
         id: [row[0] for row in rows], verdict: [row[1] for row in rows], words: [row[4] for row in rows],
         stated: [row[2] for row in rows], computed: [row[3] for row in rows],
     }  # fmt: skip
-    widths = {id: st.column_config.Column(width=60), words: st.column_config.Column(width=420)}
-    st.dataframe(
-        pd.DataFrame(columns), hide_index=True, width="stretch", height=min(38 * (len(rows) + 1), 720),
-        column_config=widths,
-    )  # fmt: skip
+    pixels = {id: 48, verdict: 152, words: 430, stated: 180, computed: 250}
+    widths = {name: st.column_config.Column(width=px) for name, px in pixels.items()}
+    st.dataframe(pd.DataFrame(columns), hide_index=True, width="stretch", height="content", column_config=widths)
 
 
 def _evidence(claims: list[Audited], _: Translate) -> None:
@@ -98,7 +96,8 @@ def _evidence(claims: list[Audited], _: Translate) -> None:
 
 
 def _downloads(found: AuditResult, _: Translate) -> None:
-    left, right = st.columns(2)
-    left.download_button(_("Document"), as_markdown(found, _), "audit.md", "text/markdown")
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    right.download_button(_("Workbook"), as_workbook(found, catalog().as_of, _), "audit.xlsx", kind)
+    icon = ":material/download:"
+    with st.container(horizontal=True):
+        st.download_button(_("Document"), as_markdown(found, _), "audit.md", "text/markdown", icon=icon)
+        st.download_button(_("Workbook"), as_workbook(found, catalog().as_of, _), "audit.xlsx", kind, icon=icon)

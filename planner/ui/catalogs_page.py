@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,10 +16,12 @@ from planner.report.words import confidence_words
 from planner.schema import Llm, Sourced
 from planner.ui import own_facts, own_view
 from planner.ui.session import Translate, catalog, plain, translate
+from planner.units import si
 
 HIDDEN = ("source", "source_date", "confidence", "unverified", "notes")
 PROVENANCE = ("confidence", "source_date", "source")
 MOST_ROWS = 2000
+SCALES = {"_bytes_per_s": (1e9, "GB/s"), "_bytes": (1e9, "GB"), "_flops_per_s": (1e12, "TFLOP/s")}
 MAX_BYTES = 1_000_000
 
 
@@ -51,7 +54,16 @@ def _matching(rows: Mapping[str, Sourced], words: str) -> dict[str, Sourced]:
 def _table(rows: Mapping[str, Sourced]) -> pd.DataFrame:
     """One line a row, scalars only; what is blank in all of them is left out."""
     lines = [{"row": id, **_scalars(row)} for id, row in list(rows.items())[:MOST_ROWS]]
-    return pd.DataFrame(lines).dropna(axis="columns", how="all")
+    table = pd.DataFrame(lines).dropna(axis="columns", how="all")
+    return pd.DataFrame(dict(_readable(name, table[name]) for name in map(str, table.columns)))
+
+
+def _readable(name: str, column: pd.Series[Any]) -> tuple[str, pd.Series[Any]]:
+    """Bytes and operations in GB and TFLOP/s, the unit in the heading; everything else as the catalog writes it."""
+    for end, (scale, unit) in SCALES.items():
+        if name.endswith(end) and pd.api.types.is_numeric_dtype(column):
+            return f"{name} [{unit}]", (column / scale).round(3)
+    return name, column
 
 
 def _scalars(row: Sourced) -> dict[str, Any]:
@@ -66,7 +78,7 @@ def _row(id: str, row: Sourced, _: Translate) -> None:
     lines = [
         (
             name,
-            _spelled(value),
+            _with_unit(value, fields[name].description or ""),
             fields[name].description or "",
             words[where.confidence],
             where.source_date,
@@ -81,6 +93,14 @@ def _row(id: str, row: Sourced, _: Translate) -> None:
     st.caption(plain(_("Source: {source}").format(source=f"{row.source} ({row.source_date})")))
     if row.notes:
         st.caption(plain(_("Notes: {notes}").format(notes=row.notes)))
+
+
+def _with_unit(value: Any, meaning: str) -> str:
+    """A figure as people write it where its meaning names a unit that takes prefixes: 7.68e11 B/s as 768 GB/s."""
+    unit = re.search(r"\[(B|B/s|FLOP/s|W|J)\]", meaning)
+    if unit is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return _spelled(value)
+    return si(value, unit[1], 4)
 
 
 def _spelled(value: Any) -> str:

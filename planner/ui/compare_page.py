@@ -63,7 +63,8 @@ def _show(chosen: list[Saved], _: Translate) -> None:
     st.markdown(f"**{plain(told.finding(table, _))}**")
     frame = pd.DataFrame(table.rows, columns=list(table.headings))
     style = frame.style.apply(lambda row: _marks(row, table.differs), axis=1)
-    st.dataframe(style, hide_index=True, width="stretch", height="content")
+    first = {table.headings[0]: st.column_config.Column(width=136)}
+    st.dataframe(style, hide_index=True, width="stretch", height="content", column_config=first)
     for one, answer in zip(chosen, answers, strict=True):
         if isinstance(answer, Refusal):
             st.warning(plain(f"{one.name}: {answer.message.splitlines()[0]}"))

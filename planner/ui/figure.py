@@ -28,9 +28,23 @@ def behind_it(behind: pd.DataFrame | TextTable, _: Translate) -> None:
             text_table(behind)
 
 
+def wrapped_table(table: TextTable) -> None:
+    """A short table of the report whose words wrap, so that all its columns are seen on a phone."""
+    cells = [
+        [plain(cell).replace(" %", "\N{NO-BREAK SPACE}%") for cell in row] for row in (table.headings, *table.rows)
+    ]
+    rule = ["---:" if n >= table.numeric_from else "---" for n in range(len(table.headings))]
+    st.markdown("\n".join(f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:])))
+
+
+def _headings(table: TextTable) -> list[str]:
+    """Each of its own, as columns need; a blank one is as many spaces as columns stand before it."""
+    return [heading or " " * n for n, heading in enumerate(table.headings, 1)]
+
+
 def text_table(table: TextTable) -> None:
     """A table of the report without its title: numbers at the right, as in the terminal."""
-    names = [heading or " " * n for n, heading in enumerate(table.headings, 1)]
+    names = _headings(table)
     right = {name: st.column_config.Column(alignment="right") for name in names[table.numeric_from :]}
     columns = {name: [row[n] for row in table.rows] for n, name in enumerate(names)}
     st.dataframe(columns, hide_index=True, height="content", column_config=right)

@@ -129,6 +129,7 @@ def _surge(found: Surge, palette: Palette, _: Translate) -> None:
         st.markdown(f"**{plain(title)}**")
         st.markdown(plain(told.surge_sentence(found, _)))
         st.vega_lite_chart(surge_chart(found, palette, _), alt=title)
+        behind_it(told.surge_series_table(found, _), _)
         text_table(told.surge_table(found, _))
         _given(found.assumptions, _)
 

@@ -14,6 +14,7 @@ from planner.errors import PlannerError
 from planner.report import simulated as told
 from planner.report import traffic_charts
 from planner.report.command import simulate_options
+from planner.report.findings import plan_name, ranks_text
 from planner.schema import FleetOptions, Simulated, Workload
 from planner.search.offered import DEFAULT_TRACE
 from planner.search.remarks import spelled
@@ -133,7 +134,7 @@ def _ask(workload: Workload, _: Translate) -> tuple[Asked | None, Workload]:
 
 def _trace(workload: Workload, _: Translate) -> str:
     rows = catalog().traces
-    names = {id: f"{id}: {row.name}" for id, row in rows.items() if row.kind == "requests"}
+    names = {id: f"{id}: {row.name.partition(',')[0]}" for id, row in rows.items() if row.kind == "requests"}
     names[OWN_FILE] = _("a file of mine")
     asked = list(names).index(workload.traffic.trace or DEFAULT_TRACE)
     chosen: str = st.selectbox(
@@ -201,9 +202,12 @@ def _plan_rank(workload: Workload, _: Translate) -> int:
     answer = solve(workload)
     if isinstance(answer, Refusal):
         return 1
-    titles = {plan.rank: f"{plan.rank}: {plan.replicas} × {plan.title}" for plan in answer.plans}
+    titles = {
+        plan.rank: f"{plan.rank}. {plan_name(plan)} {plan.layout.weights.upper()} {ranks_text(plan)}"
+        for plan in answer.plans
+    }
     chosen: int = st.selectbox(
-        _("Plan"), list(titles), format_func=titles.__getitem__, key=f"traffic-plan-{len(titles)}", bind=KEPT, width=260
+        _("Plan"), list(titles), format_func=titles.__getitem__, key=f"traffic-plan-{len(titles)}", bind=KEPT, width=222
     )
     return chosen
 
@@ -234,11 +238,31 @@ def _show(found: Simulated, _: Translate) -> None:
     with st.expander(_("What was done to the traffic")):
         st.markdown("\n".join(f"- {plain(spelled(one, _))}" for one in found.remarks) or "–")
     with st.expander(_("The table behind these charts")):
-        st.dataframe(pd.DataFrame(traffic_charts.window_rows(found)), hide_index=True)
+        table = pd.DataFrame(traffic_charts.window_rows(found))
+        st.dataframe(table, hide_index=True, column_config=_columns(_))
     st.download_button(
         "simulated.json", lambda: found.model_dump_json(indent=2), "simulated.json", "application/json",
         on_click="ignore", icon=":material/download:",
     )  # fmt: skip
+
+
+def _columns(_: Translate) -> dict[str, Any]:
+    """Headings with units, and digits that can be read; the first seconds of a window stand as its time."""
+    number, words = st.column_config.NumberColumn, told.metric_words(_)
+    levels = {
+        f"{metric}_{level}_s": number(f"{level.upper()} {words[metric]}, s", format="%.3g")
+        for metric in traffic_charts.METRICS
+        for level in traffic_charts.LEVELS
+    }
+    return {
+        "begin_s": None,
+        "end_s": None,
+        "time": st.column_config.TextColumn(_("From"), pinned=True),
+        "requests": number(_("Requests"), format="localized"),
+        "rate_per_s": number(_("Requests/s"), format="%.3g"),
+        "attainment": number(_("Within the promise"), format="percent"),
+        **levels,
+    }
 
 
 def _numbers(found: Simulated, _: Translate) -> None:
@@ -252,7 +276,8 @@ def _numbers(found: Simulated, _: Translate) -> None:
                 _card(f"P99 {words[metric]}", si(values.p99, "s"), between)
         _card(_("Within the promise"), percent(found.slo_attainment, 2), _("{n:,} requests").format(n=found.requests))
         needed = found.margin.replicas_needed
-        below = _("no number of replicas") if needed is None else _("{n} replicas hold this rate").format(n=needed)
+        below = _("1 replica holds this rate") if needed == 1 else _("{n} replicas hold this rate").format(n=needed)
+        below = _("no number of replicas") if needed is None else below
         _card(_("Holds at most"), f"{found.margin.rate_per_s:.3g}/s", below)
 
 

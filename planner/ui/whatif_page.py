@@ -15,7 +15,7 @@ from planner.search.scenarios import scenario_text
 from planner.search.whatif import whatif
 from planner.ui import cases_view, horizon_view, inputs, risk_view
 from planner.ui.explained import reproduce
-from planner.ui.figure import behind_it, text_table
+from planner.ui.figure import behind_it, text_table, wrapped_table
 from planner.ui.own_view import session_command
 from planner.ui.session import KEPT, Translate, catalog, palette, plain, translate
 
@@ -103,7 +103,11 @@ def _show(answer: WhatIf, _: Translate) -> None:
         st.warning(plain(told.reason(answer.refusal)), icon=":material/block:")
     left, right = st.columns([2, 1])
     with left.container(border=True, height="stretch"):
-        table(told.difference_table(answer, _))
+        found = told.difference_table(answer, _)
+        st.markdown(f"**{plain(found.title)}**")
+        *headings, _share = found.headings  # beside the difference, so that all columns fit on a phone
+        rows = tuple((*row[:3], f"{row[3]} ({row[4]})" if row[4] else row[3]) for row in found.rows)
+        wrapped_table(TextTable(found.title, tuple(headings), rows))
     with right.container(border=True, height="stretch"):
         if answer.drivers:
             _drivers(answer, _)

@@ -115,7 +115,7 @@ def test_a_replaced_figure_marks_every_answer_until_it_is_taken_back() -> None:
     assert not app.error
     table = app.dataframe[1].value
     row = table[table["Figure"] == "tdp_w"].iloc[0]
-    assert row["Value"] == "650" and "capped in our racks" in row["Source"] and row["Confidence"] == "low"
+    assert row["Value"] == "650 W" and "capped in our racks" in row["Source"] and row["Confidence"] == "low"
     planned = AppTest.from_function(plans, default_timeout=TIMEOUT_S)
     planned.session_state["own_facts"] = app.session_state["own_facts"]
     planned.query_params.update({"limits.accelerators": '["h200-sxm-141gb"]'})
