@@ -1,12 +1,12 @@
 """Twenty people at the dashboard at once, each changing inputs: how long each waits, and what the server holds.
 
-    python bench/sessions.py [--sessions 20] [--seconds 120] [--think 10] [--mode mixed|hot|cold]
+    python bench/sessions.py [--sessions 20] [--browsers 2] [--seconds 120] [--think 10] [--mode mixed|hot|cold]
 
-Each session is a browser context of its own. They arrive a few at a time; once all are there, each changes the rate
-or a length for so many seconds, waits until the sentence with the answer is there, and until simulations confirmed
-it. Browsers need processors, too, and on a small machine most of them: the time that either took is told. `hot`
-draws from few questions, which the sessions share through the cache; `cold` never asks a question twice. Needs
-Playwright and Chromium (`make .venv/.installed-dev`). Printed, never asserted.
+Each session is a browser context of its own, or speaks the browser's protocol without one (bench/sockets.py), as
+twenty browsers need more than a small machine for themselves. They arrive a few at a time; once all are there, each
+changes the rate or a length for so many seconds, waits until the sentence with the answer is there, and until
+simulations confirmed it. `hot` draws from few questions, which the sessions share through the cache; `cold` never
+asks a question twice. Needs Playwright and Chromium (`make .venv/.installed-dev`). Printed, never asserted.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from dashboard import start_server
 from playwright.async_api import Browser, Page, async_playwright
+from sockets import Session
 
 ANSWER_MS = 60_000
 ARRIVING = 2  # at a time
@@ -54,6 +55,8 @@ class Seen:
     first_s: list[float] = field(default_factory=list)
     changed_s: list[float] = field(default_factory=list)
     simulated_s: list[float] = field(default_factory=list)
+    light_s: list[float] = field(default_factory=list)
+    light_simulated_s: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     memory_mib: list[float] = field(default_factory=list)
     server_s: float = 0.0
@@ -79,6 +82,34 @@ class Meeting:
         self.missing -= 1
         if not self.missing:
             self.all_there.set()
+
+
+async def light(address: str, meeting: Meeting, seed: int, asked: argparse.Namespace, seen: Seen) -> None:
+    """One person without a browser, from arriving until time is up."""
+    draw, session = random.Random(seed), None
+    try:
+        try:
+            async with meeting.doors:
+                session = await Session.open(address, ANSWER_MS / 1000)
+        finally:
+            meeting.arrived()
+        await meeting.all_there.wait()
+        until = time.perf_counter() + asked.seconds
+        while (pause := draw.expovariate(1 / asked.think)) + time.perf_counter() < until:
+            await asyncio.sleep(pause)
+            name = draw.choice(list(FIELDS))
+            new = float(value(draw, name, asked.mode))
+            if session.fields[name][1] != new:
+                said_s, done_s = await session.change(name, new, ANSWER_MS / 1000)
+                seen.light_s.append(said_s)
+                seen.light_simulated_s.append(done_s)
+        if session.failed:
+            seen.errors.append("an exception on a page")
+    except Exception as error:  # noqa: BLE001
+        seen.errors.append(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+    finally:
+        if session is not None:
+            await session.close()
 
 
 async def session(
@@ -139,8 +170,12 @@ async def change(page: Page, draw: random.Random, mode: str, seen: Seen) -> None
     seen.simulated_s.append(time.perf_counter() - start)
 
 
-# Another sentence than before; or the address holds the new value and no script runs any more.
-SAID = """([name, value, before]) => (document.querySelector('h1')?.innerText ?? before) !== before"""
+# The address holds the new value, and the sentence is no longer that of the run before.
+SAID = """([name, value, before, usual]) => {
+  const said = new URLSearchParams(location.search).get(name);
+  const box = document.querySelector('h1')?.closest('[data-stale]');
+  return Number(said ?? usual) === value && box?.dataset.stale === 'false';
+}"""
 DONE = """([name, value, before, usual]) => {
   const said = new URLSearchParams(location.search).get(name);
   const state = document.querySelector('[data-testid=stApp]').dataset.testScriptState;
@@ -173,30 +208,44 @@ def resident_mib(pid: int) -> float:
     return total
 
 
-def processor_s(pid: int) -> float:
-    """Processor time of a process and of those that it started. [s]"""
-    total = 0.0
-    for folder in family(pid):
-        try:
-            ticks = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
-        except OSError:
-            continue
-        total += sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
-    return total
+class Processors:
+    """Processor time of a process and of those that it started, also of those that ended meanwhile."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.first = self._now()
+        self.last = dict(self.first)
+
+    def look(self) -> None:
+        self.last |= self._now()
+
+    @property
+    def used_s(self) -> float:
+        """Since the first look. [s]"""
+        return sum(now - self.first.get(process, 0.0) for process, now in self.last.items())
+
+    def _now(self) -> dict[str, float]:
+        found = {}
+        for folder in family(self.pid):
+            try:
+                ticks = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
+            except OSError:
+                continue
+            found[folder.name] = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+        return found
 
 
 async def watch(pid: int, meeting: Meeting, asked: argparse.Namespace, seen: Seen) -> None:
     """Memory and processor time while sessions ask."""
     await meeting.all_there.wait()
     until = time.perf_counter() + asked.seconds
-    server, browsers = processor_s(pid), processor_s(os.getpid()) - processor_s(pid)
+    server, all_of_it = Processors(pid), Processors(os.getpid())
     while time.perf_counter() < until:
         seen.memory_mib.append(resident_mib(pid))
+        server.look()
+        all_of_it.look()
         await asyncio.sleep(2)
-    seen.server_s, seen.browsers_s = (
-        processor_s(pid) - server,
-        processor_s(os.getpid()) - processor_s(pid) - browsers,
-    )
+    seen.server_s, seen.browsers_s = server.used_s, all_of_it.used_s - server.used_s
 
 
 async def drive(address: str, pid: int, asked: argparse.Namespace) -> Seen:
@@ -204,7 +253,9 @@ async def drive(address: str, pid: int, asked: argparse.Namespace) -> Seen:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        visits = (session(browser, address, meeting, seed, asked, seen) for seed in range(asked.sessions))
+        with_browser = min(asked.browsers, asked.sessions)
+        visits = [session(browser, address, meeting, seed, asked, seen) for seed in range(with_browser)]
+        visits += [light(address, meeting, seed, asked, seen) for seed in range(with_browser, asked.sessions)]
         await asyncio.gather(watch(pid, meeting, asked, seen), *visits)
         await browser.close()
     return seen
@@ -215,23 +266,28 @@ def quantile(values: list[float], share: float) -> float:
 
 
 def tell(seen: Seen, asked: argparse.Namespace, load: float) -> None:
-    print(f"{asked.sessions} sessions, {asked.seconds:g} s, {asked.think:g} s between changes, questions {asked.mode};")
+    told = (
+        f"{asked.sessions} sessions, {min(asked.browsers, asked.sessions)} of them in Chromium, {asked.seconds:g} s, "
+    )
+    print(f"{told}{asked.think:g} s between changes, questions {asked.mode};")
     print(f"  browsers and server share {os.cpu_count()} cores, load before the start {load:.1f}")
     for what, values in (
-        ("first answer", seen.first_s),
-        ("changed input", seen.changed_s),
-        ("simulated", seen.simulated_s),
+        ("first answer, Chromium", seen.first_s),
+        ("changed input, Chromium", seen.changed_s),
+        ("simulated, Chromium", seen.simulated_s),
+        ("changed input, server", seen.light_s),
+        ("simulated, server", seen.light_simulated_s),
     ):
         shares = "  ".join(f"P{100 * share:.0f} {quantile(values, share):6.2f} s" for share in (0.5, 0.95, 0.99))
-        print(f"  {what:<14} {len(values):5d} times  {shares}")
+        print(f"  {what:<24} {len(values):5d} times  {shares}")
     quarter = max(1, len(seen.memory_mib) // 4)
     held = [
         sum(part) / len(part) for part in (seen.memory_mib[quarter : 2 * quarter], seen.memory_mib[-quarter:]) if part
     ]
-    answers = max(1, len(seen.changed_s))
+    answers, shown = max(1, len(seen.changed_s + seen.light_s)), max(1, len(seen.changed_s))
     print(
         f"  processor time while they asked: server {seen.server_s:.0f} s, {seen.server_s / answers:.2f} s a change; "
-        f"browsers {seen.browsers_s:.0f} s, {seen.browsers_s / answers:.2f} s a change; of {asked.seconds:g} s a core"
+        f"browsers {seen.browsers_s:.0f} s, {seen.browsers_s / shown:.2f} s a change; of {asked.seconds:g} s a core"
     )
     print("  memory of the server: " + " -> ".join(f"{one:.0f} MiB" for one in held) + ", second to last quarter")
     print(f"  errors: {len(seen.errors)}", *sorted(set(seen.errors))[:5], sep="\n    ")
@@ -240,6 +296,7 @@ def tell(seen: Seen, asked: argparse.Namespace, load: float) -> None:
 def main() -> None:
     given = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     given.add_argument("--sessions", type=int, default=20)
+    given.add_argument("--browsers", type=int, default=2, help="sessions in Chromium; the others do without")
     given.add_argument("--seconds", type=float, default=120.0)
     given.add_argument("--think", type=float, default=10.0, help="mean time between two changes of a session [s]")
     given.add_argument("--mode", choices=("mixed", "hot", "cold"), default="mixed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -13,6 +14,7 @@ from streamlit.web import cli
 
 from planner.assets import app_file
 from planner.schema import PlanResult
+from planner.ui import aside
 from planner.ui.session import catalog, regret_of_plans, solve
 from planner.workloads import load_workload
 
@@ -22,6 +24,7 @@ def serve(port: int) -> NoReturn:
     file = app_file()
     os.chdir(file.parent)  # where Streamlit looks for .streamlit
     warm_up()
+    aside.start()
     sys.argv = ["streamlit", "run", file.name, "--server.port", str(port)]
     sys.exit(cli.main())
 
@@ -33,6 +36,8 @@ def warm_up() -> None:
         _answer_the_default_question()
     finally:
         logging.disable(logging.NOTSET)
+    gc.collect()
+    gc.freeze()  # Streamlit collects garbage after each run; that what is here stays need not be found out each time
 
 
 def _answer_the_default_question() -> None:

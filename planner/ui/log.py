@@ -59,6 +59,11 @@ def refused(kind: str) -> None:
     _refusal.set(kind)
 
 
+def lost(kind: str) -> None:
+    """Say that a process that simulates is gone."""
+    LOGGER.warning("", extra={"fields": {"event": "simulator lost", "error": kind}})
+
+
 @contextmanager
 def observed(page: str) -> Iterator[None]:
     """Log one run of a page."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
-from threading import Semaphore
 from typing import Literal
 
 import streamlit as st
@@ -17,11 +15,10 @@ from planner.i18n import LANGUAGES, language_code, translator
 from planner.report.charts import DARK, LIGHT, Palette
 from planner.schema import PlanResult, Workload
 from planner.search.plan import Screening, answered, screened
-from planner.ui import log, own_facts
+from planner.ui import aside, log, own_facts
 
 Translate = Callable[[str], str]
 KEPT: Literal["query-params"] = "query-params"  # bind=KEPT: a widget's value lives in the address, checked by Streamlit
-TURNS = Semaphore(1)  # what follows a first answer takes turns, so that other readers' first answers stay quick
 ANSWERS_KEPT, SCREENINGS_KEPT = 128, 4
 CONFIRMED = 3  # plans that simulations confirm, as `planner plan` does
 
@@ -60,8 +57,9 @@ def _solve(workload_json: str, catalog_sha256: str, confirmed: int) -> PlanResul
     """
     try:
         screening = _screen(workload_json, catalog_sha256)
-        with TURNS if confirmed else nullcontext():
-            return answered(screening, confirmed=confirmed)
+        if not confirmed:
+            return answered(screening, confirmed=0)
+        return aside.confirm(screening, confirmed, own_facts.shipped())
     except PlannerError as error:
         return Refusal(str(error), isinstance(error, NoPlan))
 
@@ -79,12 +77,11 @@ def regret_of_plans(result: PlanResult) -> dict[int, float]:
 
 @st.cache_resource(max_entries=ANSWERS_KEPT, show_spinner=False)
 def _regrets(workload_json: str, catalog_sha256: str) -> dict[int, float]:
-    from planner.search.regret import regrets
-
     answer = solve(Workload.model_validate_json(workload_json))
+    if not isinstance(answer, PlanResult):
+        return {}
     try:
-        with TURNS:
-            return regrets(answer, catalog()) if isinstance(answer, PlanResult) else {}
+        return aside.regret(answer, catalog(), own_facts.shipped())
     except PlannerError:  # a field of the question that has no range: the other two alternatives stand
         return {}
 

@@ -1,0 +1,72 @@
+"""Processes that simulate beside the server say what it would have said, and may die."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from planner.catalog import Catalog, load_catalog
+from planner.errors import NoPlan
+from planner.schema import PlanResult
+from planner.search.plan import Screening, answered, screened
+from planner.search.regret import regrets
+from planner.ui import aside
+from planner.workloads import load_workload
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Catalog:
+    return load_catalog()
+
+
+@pytest.fixture(scope="module")
+def screening(shipped: Catalog) -> Screening:
+    return screened(load_workload(changes={"limits.accelerators": ["h200-sxm-141gb"]}), shipped)
+
+
+@pytest.fixture(scope="module")
+def one_beside() -> Iterator[None]:
+    aside.start(1)
+    yield
+    aside.stop()
+
+
+def without_time(result: PlanResult) -> PlanResult:
+    return result.model_copy(update={"wall_s": 0.0})
+
+
+@pytest.mark.usefixtures("one_beside")
+def test_it_says_what_the_server_would_say(screening: Screening, shipped: Catalog) -> None:
+    here = answered(screening, confirmed=1)
+    there = aside.confirm(screening, 1, shipped)
+    assert without_time(there) == without_time(here)
+    assert aside._pool is not None and aside._pool._processes  # it was asked, and lives
+    assert aside.regret(there, shipped, shipped) == regrets(here, shipped)
+
+
+@pytest.mark.usefixtures("one_beside")
+def test_a_refusal_is_the_same(shipped: Catalog) -> None:
+    impossible = load_workload(changes={"slo.ttft_p99_s": 0.0011, "limits.accelerators": ["h200-sxm-141gb"]})
+    with pytest.raises(NoPlan):
+        aside.confirm(screened(impossible, shipped), 1, shipped)
+
+
+@pytest.mark.usefixtures("one_beside")
+def test_facts_of_a_reader_stay_here(screening: Screening, shipped: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aside, "_elsewhere", lambda *_: pytest.fail("it went elsewhere"))
+    others = shipped.with_facts("a reader's")
+    assert aside.confirm(screening, 1, others).plans
+
+
+@pytest.mark.usefixtures("one_beside")
+def test_where_it_dies_the_server_answers_and_starts_another(screening: Screening, shipped: Catalog) -> None:
+    aside.confirm(screening, 0, shipped)
+    before = aside._pool
+    assert before is not None
+    for pid in list(before._processes or {}):
+        os.kill(pid, signal.SIGKILL)
+    assert aside.confirm(screening, 0, shipped).plans
+    assert aside._pool is not before
