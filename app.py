@@ -8,6 +8,7 @@ import streamlit as st
 
 from planner.ui import (
     accuracy_page,
+    address,
     audit_page,
     capacity_page,
     catalogs_page,
@@ -34,7 +35,7 @@ log.set_up()
 login.gate(session.translate())
 catalog = session.catalog()
 question.start(catalog)
-share.keep(catalog)
+address.keep(catalog)
 _ = session.translate()
 plan = st.Page(plan_page.page, title=_("Plan"), icon=":material/calculate:", default=True)
 capacity = st.Page(capacity_page.page, title=_("Capacity"), icon=":material/memory:", url_path="capacity")
@@ -48,7 +49,8 @@ catalogs = st.Page(catalogs_page.page, title=_("Catalogs"), icon=":material/menu
 export = st.Page(export_page.page, title=_("Export"), icon=":material/deployed_code:", url_path="export")
 pages = [plan, capacity, traffic, cost, whatif, compare, audit, accuracy, catalogs, export]
 page = st.navigation(pages)
-share.follow({one.url_path: one for one in pages}, page.url_path)
+address.note()
+share.follow(catalog, {one.url_path: one for one in pages}, page.url_path)
 inputs.on_page(page.url_path)
 with st.sidebar:
     st.markdown("### Planner", anchors=False)
@@ -67,3 +69,4 @@ with below:
     share.offer(catalog, page.url_path, _)
     login.offer_logout(_)
     theme.watch()
+address.leave_open()

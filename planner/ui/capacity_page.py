@@ -20,7 +20,7 @@ from planner.ui import inputs
 from planner.ui.explained import explanations, reproduce
 from planner.ui.figure import behind_it, figure
 from planner.ui.own_view import session_command
-from planner.ui.session import Refusal, Translate, catalog, palette, plain, solve, translate
+from planner.ui.session import KEPT, Refusal, Translate, catalog, palette, plain, solve, translate
 
 EXPLAINED = ("KV cache", "P99 TTFT", "P99 TPOT", "Replicas")
 METRICS = ("tpot", "ttft")
@@ -52,11 +52,9 @@ def page() -> None:
 
 
 def _chosen(answer: PlanResult, _: Translate) -> Plan:
-    """The plan that is shown on the first page, until the reader chooses another here."""
+    """The plan that all pages show; another can be chosen here."""
     names = {plan.rank: f"{plan.rank}. {findings.plan_name(plan)} {findings.ranks_text(plan)}" for plan in answer.plans}
-    first = min(st.session_state.get("rank", 1), len(names)) - 1
-    rank: int = st.selectbox(_("Plan"), list(names), first, format_func=names.__getitem__, key=f"capacity_rank.{first}")
-    return answer.plans[rank - 1]
+    return answer.plans[inputs.choose_plan(names, _) - 1]
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -119,7 +117,7 @@ def _curve(answer: PlanResult, shown: Shown, _: Translate) -> None:
         st.markdown(f"**{plain(title)}**")
         metric = st.segmented_control(
             _("Metric"), METRICS, format_func=str.upper, default="tpot", required=True, key="capacity-metric",
-            label_visibility="collapsed",
+            bind=KEPT, label_visibility="collapsed",
         )  # fmt: skip
         st.vega_lite_chart(spec(metric or "tpot"), alt=title)
         behind_it(table, _)

@@ -15,7 +15,7 @@ from planner.huggingface import llm_from_config, llm_slug, llm_to_toml
 from planner.report.words import confidence_words
 from planner.schema import Llm, Sourced
 from planner.ui import own_facts, own_view
-from planner.ui.session import Translate, catalog, plain, translate
+from planner.ui.session import KEPT, Translate, catalog, plain, translate
 from planner.units import si
 
 HIDDEN = ("source", "source_date", "confidence", "unverified", "notes")
@@ -30,12 +30,14 @@ def page() -> None:
     _ = translate()
     st.markdown("# " + plain(_("Facts and where they come from")), anchors=False)
     everything = catalog().everything()
-    kind = st.selectbox(_("Kind of facts"), list(everything), key="catalog_kind")
-    rows = _matching(everything[kind], st.text_input(_("Search"), key="catalog_search").strip().lower())
+    kind = st.selectbox(_("Kind of facts"), list(everything), key="catalogs-kind", bind=KEPT)
+    rows = _matching(
+        everything[kind], st.text_input(_("Search"), max_chars=200, key="catalogs-search", bind=KEPT).strip().lower()
+    )
     st.caption(_("{n} of {all} rows").format(n=f"{len(rows):,}", all=f"{len(everything[kind]):,}"))
     st.dataframe(_table(rows), hide_index=True, width="stretch", height=360)
     if rows:
-        id = st.selectbox(_("Row in full"), list(rows)[:MOST_ROWS], key=f"catalog_row_{kind}")
+        id = st.selectbox(_("Row in full"), list(rows)[:MOST_ROWS], key=f"catalogs-row-{kind}", bind=KEPT)
         _row(id, rows[id], _)
         own_view.replace_figure(kind, id, rows[id], _)
     own_view.take_quotes(_)

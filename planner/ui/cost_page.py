@@ -16,11 +16,12 @@ from planner.schema.costs import CostAnswer
 from planner.search.cost import cost
 from planner.ui import inputs, lazy, mix_view, risk_view
 from planner.ui.explained import explanations, reproduce
+from planner.ui.fields import profiles
 from planner.ui.figure import figure, text_table
 from planner.ui.own_view import session_command
+from planner.ui.question import key
 from planner.ui.session import Refusal, Translate, blue, catalog, palette, plain, solve, translate
 from planner.units import percent, usd
-from planner.workloads import parse_workload
 
 EXPLAINED = ("Cost per month", "Cost per million output tokens", "Replicas", "Availability")
 
@@ -29,15 +30,17 @@ def page() -> None:
     """Ask, price, tell."""
     _ = translate()
     try:
-        workload = _with_own_figures(inputs.ask(catalog(), _), _)
+        workload = inputs.ask(catalog(), _)
     except PlannerError as error:
         _box(error)
         return
+    _own_figures(_)
     answer = solve(workload)
     if isinstance(answer, Refusal):
         st.warning(plain(answer.message), icon=":material/block:")
         return
-    rank = _choose_plan(answer, _)
+    names = {p.rank: f"{p.rank} · {plan_name(p)} · {usd(p.cost.usd_per_month)}" for p in answer.plans}
+    rank = inputs.choose_plan(names, _)
     try:
         found = _cost(workload.model_dump_json(), rank, catalog().sha256)
     except PlannerError as error:
@@ -66,35 +69,15 @@ def _cost(workload_json: str, rank: int, catalog_sha256: str) -> CostAnswer:
 # ---- what the reader states
 
 
-def _with_own_figures(workload: Workload, _: Translate) -> Workload:
-    """The question with the buyer's figures; a blank one stays not priced."""
-    table = workload.model_dump(mode="json")
-    own = table["ownership"]
+def _own_figures(_: Translate) -> None:
+    """The buyer's figures, which are part of the question; a blank one stays not priced."""
     with st.expander(_("Your own figures: blank means not priced, never zero")), st.grid(5, min_column_width=150):
-        for name, label in _share_labels(_).items():
-            value = own[name] * 100 if own[name] is not None else None
-            given = _number(label, name, value, 0.0, 99.0)
-            own[name] = 0.0 if given is None and name == "residual_share" else _scaled(given, 100)
-        for name, label in _amount_labels(_).items():
-            own[name] = _number(label, name, own[name], 0.01, 1e9)
-        discounts = {y: _number(label, f"discount-{y}", None, 0.1, 99.0) for y, label in _years(_).items()}
-        own["commitment_discounts"] |= {y: d / 100 for y, d in discounts.items() if d is not None}
-        profiles = [name for name, row in catalog().traces.items() if row.kind == "rates"]
-        own["load_profile"] = st.selectbox(
-            _("Load follows"), [None, *profiles], key="own-profile", format_func=lambda p: p or _("constant")
-        )
-    return parse_workload(table, _("the form"))
-
-
-def _scaled(value: float | None, scale: float) -> float | None:
-    return None if value is None else value / scale
-
-
-def _number(label: str, name: str, value: float | None, low: float, high: float) -> float | None:
-    key = f"own-{name}"
-    st.session_state.setdefault(key, value)
-    given: float | None = st.number_input(label, min_value=low, max_value=high, key=key, placeholder="–", format="%g")
-    return given
+        for name, label in {**_share_labels(_), **_amount_labels(_), **_discount_labels(_)}.items():
+            inputs.number(label, name, None, "%g", value=None, placeholder="–")
+        st.selectbox(
+            _("Load follows"), [None, *profiles(catalog())], key=key("load_profile"),
+            format_func=lambda name: name or _("constant"),
+        )  # fmt: skip
 
 
 def _share_labels(_: Translate) -> dict[str, str]:
@@ -118,17 +101,8 @@ def _amount_labels(_: Translate) -> dict[str, str]:
     }
 
 
-def _years(_: Translate) -> dict[str, str]:
-    return {"1y": _("1-year discount, %"), "3y": _("3-year discount, %")}
-
-
-def _choose_plan(result: PlanResult, _: Translate) -> int:
-    """Rank of the plan to price; the one shown on the first page to begin with."""
-    ranks = [plan.rank for plan in result.plans]
-    shown = min(st.session_state.get("rank", 1), len(ranks))
-    names = {p.rank: f"{p.rank} · {plan_name(p)} · {usd(p.cost.usd_per_month)}" for p in result.plans}
-    rank = st.selectbox(_("Plan"), ranks, index=shown - 1, format_func=names.__getitem__, key=f"cost-rank-{shown}")
-    return int(rank)
+def _discount_labels(_: Translate) -> dict[str, str]:
+    return {"discount_1y": _("1-year discount, %"), "discount_3y": _("3-year discount, %")}
 
 
 # ---- what it costs

@@ -11,7 +11,7 @@ from planner.errors import PlannerError
 from planner.report.findings import plan_name
 from planner.schema import PlanResult
 from planner.ui import inputs
-from planner.ui.session import Refusal, Translate, catalog, language, plain, solve, translate
+from planner.ui.session import KEPT, Refusal, Translate, catalog, language, plain, solve, translate
 
 LANGUAGES = {
     ".yaml": "yaml",
@@ -40,9 +40,8 @@ def page() -> None:
 
 
 def _show(result: PlanResult, _: Translate) -> None:
-    ranks = [plan.rank for plan in result.plans]
     names = {plan.rank: f"{plan.rank}. {plan_name(plan)}" for plan in result.plans}
-    rank = st.selectbox(_("Plan"), ranks, format_func=names.__getitem__, key="export_rank")
+    rank = inputs.choose_plan(names, _)
     files = _files(result.workload.model_dump_json(), rank, catalog().sha256)
     if isinstance(files, str):
         st.warning(plain(files), icon=":material/block:")
@@ -70,7 +69,7 @@ def _files(workload_json: str, rank: int, catalog_sha256: str) -> dict[str, byte
 def _parts(files: Mapping[str, bytes], _: Translate) -> dict[str, bytes]:
     """Folders of the bundle to keep; the record of the plan always stays."""
     folders = sorted({name.partition("/")[0] for name in files if "/" in name})
-    kept = st.pills(_("Parts"), folders, selection_mode="multi", default=folders, key="export_parts")
+    kept = st.pills(_("Parts"), folders, selection_mode="multi", default=folders, key="export-parts", bind=KEPT)
     return {n: body for n, body in files.items() if n in ALWAYS or "/" not in n or n.partition("/")[0] in kept}
 
 
@@ -92,7 +91,7 @@ def _verdicts(files: Mapping[str, bytes], _: Translate) -> None:
 
 def _preview(files: Mapping[str, bytes], _: Translate) -> None:
     first = "README.zh.md" if language() == "zh" else "README.md"
-    name = st.selectbox(_("File"), sorted(files, key=lambda one: (one != first, one)), key="export_file")
+    name = st.selectbox(_("File"), sorted(files, key=lambda one: (one != first, one)), key="export-file", bind=KEPT)
     try:
         text = files[name].decode("utf-8")
     except UnicodeDecodeError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -13,11 +13,12 @@ from planner.report.words import preset_words, supply_words
 from planner.schema import Workload
 from planner.traces import is_shipped
 from planner.ui import link, log, question
-from planner.ui.question import BOUNDS, LOADS, key, open_question, value
+from planner.ui.fields import BOUNDS, LOADS
+from planner.ui.question import key, open_question, value
 from planner.ui.session import Translate
 from planner.workloads import presets
 
-__all__ = ["ask", "choose_preset", "offer_undo", "on_page", "open_question"]
+__all__ = ["ask", "choose_plan", "choose_preset", "number", "offer_undo", "on_page", "open_question"]
 WEIGHTS = ("bf16", "fp8", "int8", "int4", "nvfp4", "mxfp4")
 CACHES = ("bf16", "fp8")
 
@@ -82,6 +83,20 @@ def choose_preset(catalog: Catalog, _: Translate) -> None:
     )
 
 
+def choose_plan(names: Mapping[int, str], _: Translate) -> int:
+    """Rank of the plan that all pages show; the link keeps it."""
+    widget = key("plan")
+    st.session_state[widget] = min(st.session_state["rank"], len(names))
+    rank: int = st.selectbox(
+        _("Plan"), list(names), format_func=names.__getitem__, key=widget, on_change=_choose_rank, args=(widget,)
+    )
+    return rank
+
+
+def _choose_rank(widget: str) -> None:
+    st.session_state["rank"] = st.session_state[widget]
+
+
 def offer_undo(catalog: Catalog, _: Translate) -> None:
     """A step back once there is one, and a way back to the preset once something differs from it."""
     if question.past():
@@ -108,20 +123,20 @@ def _row(catalog: Catalog, _: Translate) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="question-row"):
         _llm(catalog, _)
         if value("load") == "rate":
-            _number(_("Requests/s"), "rate", 1.0, "%g", width=88)
+            number(_("Requests/s"), "rate", 1.0, "%g", width=88)
         else:
-            _number(_("Users at once"), "users", 1, "%d", width=96)
-        _number(_("Tokens in"), "tokens_in", 100, "%d", width=84)
-        _number(_("Tokens out"), "tokens_out", 100, "%d", width=84)
-        _number(_("P99 TTFT, s"), "ttft", 0.1, "%g", width=88)
-        _number(_("P99 TPOT, ms"), "tpot", 1.0, "%g", width=98)
-        _number(_("Available, %"), "availability", 0.01, "%g", width=88)
+            number(_("Users at once"), "users", 1, "%d", width=96)
+        number(_("Tokens in"), "tokens_in", 100, "%d", width=84)
+        number(_("Tokens out"), "tokens_out", 100, "%d", width=84)
+        number(_("P99 TTFT, s"), "ttft", 0.1, "%g", width=88)
+        number(_("P99 TPOT, ms"), "tpot", 1.0, "%g", width=98)
+        number(_("Available, %"), "availability", 0.01, "%g", width=88)
         _supply(_)
         _site(catalog, _)
         _more(catalog, _)
 
 
-def _number(label: str, name: str, step: Any, format: str, **options: Any) -> None:
+def number(label: str, name: str, step: Any, format: str, **options: Any) -> None:
     low, high = BOUNDS[name]
     st.number_input(label, min_value=low, max_value=high, step=step, format=format, key=key(name), **options)
 
@@ -150,8 +165,8 @@ def _site(catalog: Catalog, _: Translate) -> None:
     horizon = f"{value('horizon'):g}"
     with st.popover(_("{site}, {years} y").format(site=value("site"), years=horizon)):
         st.selectbox(_("Where owned hardware stands"), list(names), format_func=names.__getitem__, key=key("site"))
-        _number(_("Years over which a purchase is recovered"), "horizon", 0.5, "%g")
-        _number(_("Yearly cost of capital, %"), "discount", 0.5, "%g")
+        number(_("Years over which a purchase is recovered"), "horizon", 0.5, "%g")
+        number(_("Yearly cost of capital, %"), "discount", 0.5, "%g")
 
 
 def _more(catalog: Catalog, _: Translate) -> None:
@@ -170,5 +185,5 @@ def _more(catalog: Catalog, _: Translate) -> None:
             key=key("accelerators"),
             placeholder=everything,
         )
-        _number(_("Most accelerators per replica"), "max_gpus", 1, "%d")
-        _number(_("Prompt tokens found in the prefix cache, %"), "prefix_hits", 5.0, "%g")
+        number(_("Most accelerators per replica"), "max_gpus", 1, "%d")
+        number(_("Prompt tokens found in the prefix cache, %"), "prefix_hits", 5.0, "%g")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 
 import streamlit as st
@@ -12,9 +11,9 @@ from planner.report import inverse as told
 from planner.schema import Plan, PlanResult, Workload
 from planner.schema.inverse import Inverse, Turned
 from planner.search import inverse
-from planner.ui import inputs
+from planner.ui import inputs, link, question
 from planner.ui.own_view import session_command
-from planner.ui.session import Translate, blue, catalog, plain
+from planner.ui.session import KEPT, Translate, blue, catalog, plain
 from planner.units import usd
 
 KILO = 1000.0
@@ -22,29 +21,29 @@ KILO = 1000.0
 
 def ask(result: PlanResult, plan: Plan, _: Translate) -> tuple[Turned, float | None] | None:
     """Four buttons, and the limit that goes with the chosen one; None while none is chosen."""
-    words, own = told.question_words(_), _key(result)
+    words, own = told.question_words(_), question.mark()  # a new question starts with no button chosen
     chosen: Turned | None = st.pills(
-        _("Ask the other way round"), list(words), format_func=words.__getitem__, key=f"turned.{own}"
+        _("Ask the other way round"),
+        list(words),
+        format_func=words.__getitem__,
+        key=f"{link.ONE_QUESTION}ask.{own}",
+        bind=KEPT,
     )
     if chosen is None or chosen == "context":
         return (chosen, None) if chosen else None
     if chosen == "power":
         needs = inverse.provisioned_w(catalog(), result.workload, plan.accelerator, plan.gpus_total)
         start = float(math.ceil((needs or 100 * KILO) / KILO))
-        kilowatts = st.number_input(
-            _("Power limit at the meter, kW"), 1.0, 1e6, start, 10.0, key=f"turned-kw.{own}", format="%g", width=240
-        )
-        return chosen, kilowatts * KILO
+        label = _("Power limit at the meter, kW")
+        return chosen, _limit(label, "kw", (1.0, 1e6, start, 10.0), "%g") * KILO
     start = float(math.ceil(plan.cost.usd_per_month))
-    budget = st.number_input(
-        _("Budget, $ a month"), 1.0, 1e12, start, 1000.0, key=f"turned-usd.{chosen}.{own}", format="%.0f", width=240
-    )
-    return chosen, budget
+    return chosen, _limit(_("Budget, $ a month"), f"usd.{chosen}", (1.0, 1e12, start, 1000.0), "%.0f")
 
 
-def _key(result: PlanResult) -> str:
-    """A new question starts with no button chosen: its answer would be a search that nobody asked for."""
-    return hashlib.sha256(result.workload.model_dump_json().encode()).hexdigest()[:8]
+def _limit(label: str, name: str, numbers: tuple[float, float, float, float], format: str) -> float:
+    """A field of a lowest, a highest, a first value and a step."""
+    key = f"{link.ONE_QUESTION}{name}.{question.mark()}"
+    return float(st.number_input(label, *numbers, key=key, bind=KEPT, format=format, width=240))
 
 
 def show(result: PlanResult, plan: Plan, asked: tuple[Turned, float | None], _: Translate) -> None:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import streamlit as st
 
+from planner.ui import address
+
 Draw = Callable[[], None]
 
 
@@ -17,6 +19,7 @@ def expander(label: str, key: str, draw: Draw, icon: str | None = None) -> None:
     if box.open:
         with box:
             draw()
+        address.leave_open()
 
 
 @st.fragment
@@ -28,3 +31,4 @@ def popover(
     if box.open:
         with box:
             draw()
+        address.leave_open()

@@ -15,6 +15,7 @@ from planner.workloads import DEFAULT, RIVALS, dotted, field_text, field_value, 
 
 PRESET, LANGUAGE, RANK, PACKED = "preset", "lang", "rank", "q"
 BESIDE = {PRESET, LANGUAGE, RANK, PACKED}  # say which plan is shown and how, and ask nothing
+ONE_QUESTION = "inverse-"
 MOST_RANK, MOST_CHARACTERS = 9999, 1500
 
 
@@ -46,6 +47,11 @@ def asks(name: str) -> bool:
 def of_a_page(name: str) -> bool:
     """Whether a parameter of the address is the state of a page's widget."""
     return "-" in name
+
+
+def of_another_question(name: str, mark: str) -> bool:
+    """Whether a parameter was set for one question alone, and that is not the one with this mark."""
+    return name.startswith(ONE_QUESTION) and not name.endswith(f".{mark}")
 
 
 def rank_of(parameters: Mapping[str, str]) -> int:

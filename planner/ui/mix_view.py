@@ -12,7 +12,7 @@ from planner.schema.mix import MixResult
 from planner.search.load_curve import DEFAULT, load_curve
 from planner.search.mix import mix
 from planner.ui.figure import text_table
-from planner.ui.session import Translate, catalog, plain
+from planner.ui.session import KEPT, Translate, catalog, plain
 
 
 def show(workload: Workload, rank: int, _: Translate) -> None:
@@ -39,10 +39,18 @@ def _asked(workload: Workload, _: Translate) -> tuple[str, float | None]:
         _("Load follows"),
         curves,
         key="mix-load",
+        bind=KEPT,
         format_func=lambda name: _("constant") if name == "constant" else name,
     )
     share = right.number_input(
-        _("Share that Spot must not carry, %"), 0.0, 100.0, None, 5.0, key="mix-firm", placeholder=_("by availability")
+        _("Share that Spot must not carry, %"),
+        0.0,
+        100.0,
+        None,
+        5.0,
+        key="mix-firm",
+        bind=KEPT,
+        placeholder=_("by availability"),
     )
     return curve, None if share is None else share / 100
 

@@ -7,6 +7,8 @@ popover held before.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,23 +16,14 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from planner.catalog import Catalog
-from planner.errors import PlannerError, WorkloadError
+from planner.errors import PlannerError
 from planner.schema import Workload
 from planner.ui import link, packed
+from planner.ui.fields import FIELDS, check_bounds, table_of, values_of
 from planner.ui.session import language
-from planner.workloads import DEFAULT, load_workload, parse_workload, presets, set_field
+from planner.workloads import DEFAULT, load_workload, parse_workload, presets
 
-PERCENT, PER_THOUSAND = 100.0, 1000.0
 STEPS_KEPT = 50
-
-
-@dataclass(frozen=True)
-class Field:
-    """A widget's name, the workload field that it sets, and the widget's units in one SI unit."""
-
-    name: str
-    path: str
-    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,60 +35,24 @@ class Step:
     rank: int
 
 
-FIELDS = (
-    Field("llm", "llm"),
-    Field("rate", "traffic.rate_per_s"),
-    Field("users", "traffic.concurrency"),
-    Field("tokens_in", "traffic.input_tokens"),
-    Field("tokens_out", "traffic.output_tokens"),
-    Field("ttft", "slo.ttft_p99_s"),
-    Field("tpot", "slo.tpot_p99_s", PER_THOUSAND),
-    Field("availability", "slo.availability", PERCENT),
-    Field("supply", "supply.options"),
-    Field("site", "site"),
-    Field("horizon", "horizon_years"),
-    Field("weights", "limits.weights"),
-    Field("kv", "limits.kv"),
-    Field("accelerators", "limits.accelerators"),
-    Field("max_gpus", "limits.max_gpus_per_replica"),
-    Field("prefix_hits", "traffic.prefix_hit_rate", PERCENT),
-    Field("discount", "discount_rate", PERCENT),
-)
-LOADS = ("rate", "users")
-# What the number fields can hold, in their own units.
-BOUNDS: dict[str, tuple[Any, Any]] = {
-    "rate": (1e-6, 1e6),
-    "users": (1, 10_000_000),
-    "tokens_in": (1, 10_000_000),
-    "tokens_out": (1, 10_000_000),
-    "ttft": (1e-3, 3600.0),
-    "tpot": (0.01, 60_000.0),
-    "availability": (0.1, 99.999999),
-    "horizon": (0.25, 15.0),
-    "discount": (0.0, 99.0),
-    "max_gpus": (1, 512),
-    "prefix_hits": (0.0, 99.0),
-}
-
-
 # ---- where it comes from
 
 
 def start(catalog: Catalog) -> None:
     """Fill the session from the link, or from the default; widgets that went away get their values back."""
     state = st.session_state
-    if "question" not in state or _went_back():
+    if "question" not in state or went_back():
         _follow_link(catalog)
     if state.setdefault("spoken", language()) != language():
         # Widgets remember what they showed: in another language they are others.
         state["spoken"] = language()
         state["filling"] += 1
     state.setdefault(key("preset"), state["preset"])
-    for name, value in _values(state["question"], catalog).items():
+    for name, value in values_of(state["question"], catalog).items():
         state.setdefault(key(name), value)
 
 
-def _went_back() -> bool:
+def went_back() -> bool:
     """Whether the browser's own Back or Forward asked for this run: then the address says what to show."""
     context = get_script_run_ctx()
     return context is not None and context.is_history_navigation
@@ -143,25 +100,18 @@ def fill(table: dict[str, Any], catalog: Catalog, preset: str, rank: int = 1) ->
     UnknownName, WorkloadError
         For a name that the catalogs have not, or a number that the form cannot hold.
     """
-    values = _values(table, catalog)
-    _check_bounds(values)
+    values = values_of(table, catalog)
+    check_bounds(values)
     _remember()
-    _replace(Step(preset, _table(table, values), rank), catalog)
+    _replace(Step(preset, table_of(table, values), rank), catalog)
 
 
 def _replace(step: Step, catalog: Catalog) -> None:
     state = st.session_state
     state["question"], state["preset"], state["rank"] = step.table, step.preset, step.rank
     state["filling"] = state.get("filling", -1) + 1
-    for name, value in _values(step.table, catalog).items():
+    for name, value in values_of(step.table, catalog).items():
         state[key(name)] = value
-
-
-def _check_bounds(values: dict[str, Any]) -> None:
-    """Refuse what a widget would replace in silence by the nearest that it can hold."""
-    for name, (low, high) in BOUNDS.items():
-        if values[name] is not None and not low <= values[name] <= high:
-            raise WorkloadError(f"{name} {values[name]:g} is outside {low:g} to {high:g}, which the form can hold.")
 
 
 # ---- its past
@@ -198,8 +148,8 @@ def read(where: str) -> Workload:
     WorkloadError
         For numbers that contradict each other.
     """
-    table = _table(
-        st.session_state["question"], {field.name: value(field.name) for field in (*FIELDS, Field("load", ""))}
+    table = table_of(
+        st.session_state["question"], {name: value(name) for name in ("load", *(field.name for field in FIELDS))}
     )
     if table != st.session_state["question"]:
         _remember()
@@ -217,53 +167,34 @@ def value(name: str) -> Any:
     return st.session_state[key(name)]
 
 
-def _values(table: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
-    """Widget values of a workload table; synonyms become ids."""
-    found: dict[str, Any] = {}
-    for field in FIELDS:
-        value: Any = table
-        for part in field.path.split("."):
-            value = value.get(part) if value else None
-        found[field.name] = round(value * field.scale, 9) if field.scale != 1 and value is not None else value
-    found["llm"] = catalog.llm_id(found["llm"])
-    found["site"] = catalog.site(found["site"]).id
-    found["accelerators"] = [catalog.accelerator_id(name) for name in found["accelerators"]]
-    found["horizon"] = float(found["horizon"])
-    found["load"] = "rate" if found["rate"] is not None else "users"
-    found["rate"] = float(found["rate"] or 5.0)
-    found["users"] = found["users"] or 100
-    return found
-
-
-def _table(before: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """A question's table with the values of all widgets."""
-    table = _copy(before)
-    for field in FIELDS:
-        value = values[field.name]
-        if field.name in LOADS and field.name != values["load"]:
-            continue
-        set_field(table, field.path, round(value / field.scale, 9) if field.scale != 1 else value)
-    return table
-
-
-def _copy(table: dict[str, Any]) -> dict[str, Any]:
-    return {name: _copy(value) if isinstance(value, dict) else value for name, value in table.items()}
-
-
 # ---- where it goes
 
 
 def write_link(catalog: Catalog) -> None:
-    """The question in the address, beside what widgets of the page keep there; the browser's Back returns to it."""
-    state, now = st.session_state, st.query_params.to_dict()
-    wanted = link.parameters_of(state["preset"], state["question"], language(), state["rank"])
-    if not link.says_all(state["preset"], state["question"], wanted):
-        wanted = {link.PACKED: packed.pack(shared(catalog, ""))}
+    """The question in the address, beside what widgets keep there; the browser's Back returns to it."""
+    now, wanted = st.query_params.to_dict(), parameters(catalog)
     if {name: text for name, text in now.items() if not link.of_a_page(name)} == wanted:
         return
-    for name in [name for name in now if not link.of_a_page(name) and name not in wanted]:
-        del st.query_params[name]
-    st.query_params.update(wanted)
+    gone = [n for n in now if n not in wanted and (not link.of_a_page(n) or link.of_another_question(n, mark()))]
+    if context := get_script_run_ctx():
+        with context.session_state.query_params() as known:
+            for name in gone:
+                known.discard_param_no_forward_msg(name)
+    st.query_params.update(wanted)  # the browser hears of it once, and makes one step of it
+
+
+def parameters(catalog: Catalog) -> dict[str, str]:
+    """What the address says of this question."""
+    state = st.session_state
+    wanted = link.parameters_of(state["preset"], state["question"], language(), state["rank"])
+    if not link.says_all(state["preset"], state["question"], wanted):
+        return {link.PACKED: packed.pack(shared(catalog, ""))}
+    return wanted
+
+
+def mark() -> str:
+    """Short name of the question at hand, for what was set for it alone."""
+    return hashlib.sha256(json.dumps(st.session_state["question"], sort_keys=True).encode()).hexdigest()[:8]
 
 
 def shared(catalog: Catalog, page: str, view: dict[str, tuple[str, ...]] | None = None) -> packed.Shared:

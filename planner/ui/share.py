@@ -10,29 +10,22 @@ from streamlit.navigation.page import StreamlitPage
 
 from planner.catalog import Catalog
 from planner.errors import PlannerError
-from planner.ui import link, question
+from planner.ui import address, link, question
 from planner.ui.packed import MOST_NAME, MOST_VALUE, MOST_WIDGETS, Shared, pack
 from planner.ui.session import Translate, plain
 
 
-def keep(catalog: Catalog) -> None:
-    """Put the question in the address before the page is told to the browser, so that going there is one step.
-
-    A link of the navigation clears the address. Told in the other order, a slow browser has two steps in its
-    history, of which the first forgot the question.
-    """
-    if st.session_state.get("arrived") is st.session_state.get("followed"):
-        question.write_link(catalog)
-
-
-def follow(pages: Mapping[str, StreamlitPage], here: str) -> None:
+def follow(catalog: Catalog, pages: Mapping[str, StreamlitPage], here: str) -> None:
     """Go on to the page of a compressed link, with its widgets as they were; the address then says the rest."""
     arrived: Shared | None = st.session_state.get("arrived")
     if arrived is None or st.session_state.get("followed") is arrived:
         return
     st.session_state["followed"] = arrived
+    if question.went_back():
+        return  # on the way back this is a step like others
     if arrived.page in pages and (arrived.page != here or arrived.view):
-        st.switch_page(pages[arrived.page], query_params=dict(arrived.view))
+        st.session_state.pop(address.STOOD, None)
+        st.switch_page(pages[arrived.page], query_params={**question.parameters(catalog), **arrived.view})
 
 
 def offer(catalog: Catalog, page: str, _: Translate) -> None:

@@ -191,7 +191,7 @@ def test_a_changed_question_says_what_simulations_made_of_it() -> None:
 
 def test_the_question_turned_round_by_one_click() -> None:
     app = opened(limits__accelerators='["h200-sxm-141gb"]')
-    pills = next(group for group in app.button_group if str(group.key).startswith("turned."))
+    pills = next(group for group in app.button_group if str(group.key).startswith("inverse-ask."))
     assert len(pills.options) == 4
     pills.set_value("context").run()
     assert not app.exception

@@ -142,3 +142,29 @@ def test_back_returns_to_the_question_before(browser: Browser, address: str) -> 
     assert "rate_per_s=20" in page.url
     assert not complaints, "\n".join(complaints)
     page.context.close()
+
+
+def test_what_was_set_on_a_page_stays(browser: Browser, address: str) -> None:
+    """Through other pages, a reload and the browser's Back, which takes one step for one page."""
+    page, complaints = arrive(browser, f"{address}/whatif?traffic.rate_per_s=20&whatif-own=slo.ttft_p99_s%3D4")
+    before = answer(page)
+    go(page, "Catalogs", "catalogs")
+    search = page.get_by_role("textbox", name="Search")
+    search.fill("h200 sxm")
+    search.press("Enter")
+    page.wait_for_url("**catalogs-search=h200*", timeout=PAINT_MS)
+    settled(page)
+    page.reload()
+    expect(search).to_have_value("h200 sxm", timeout=PAINT_MS)
+    go(page, "What if", "whatif")
+    expect(page.locator("h1")).to_have_text(before, timeout=PAINT_MS)
+    settled(page)
+    page.go_back()
+    page.wait_for_function("location.pathname === '/catalogs'", timeout=PAINT_MS)
+    expect(search).to_have_value("h200 sxm", timeout=PAINT_MS)
+    settled(page)
+    page.go_back()
+    page.wait_for_function("location.pathname === '/whatif'", timeout=PAINT_MS)
+    expect(page.locator("h1")).to_have_text(before, timeout=PAINT_MS)
+    assert not complaints, "\n".join(complaints)
+    page.context.close()

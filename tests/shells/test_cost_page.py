@@ -72,7 +72,7 @@ def test_how_each_number_comes_about_and_the_command() -> None:
 def test_a_stated_figure_changes_the_cost() -> None:
     app = opened()
     before = app.metric[1].value
-    app.number_input(key="own-staff_usd_per_year").set_value(240_000.0).run()
+    app.number_input(key="staff_usd_per_year.0").set_value(240_000.0).run()
     assert not app.exception and app.metric[1].value != before
     assert app.metric[0].value.startswith("\\$")
 

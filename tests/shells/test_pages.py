@@ -75,14 +75,14 @@ def test_capacity_shows_latency_and_the_roof_with_their_tables() -> None:
     assert app.code[0].value.splitlines()[0] == "planner plan" and "planner estimate --llm" in app.code[0].value
     app.button_group(key="capacity-metric").set_value("ttft").run()
     assert not app.exception
-    next(box for box in app.selectbox if str(box.key).startswith("capacity_rank")).select_index(1).run()
+    next(box for box in app.selectbox if str(box.key).startswith("plan.")).select_index(1).run()
     assert not app.exception
 
 
 def test_catalogs_follow_a_figure_to_its_source() -> None:
     app = opened(catalogs)
-    app.selectbox(key="catalog_kind").set_value("accelerators").run()
-    app.text_input(key="catalog_search").set_value("h200 sxm").run()
+    app.selectbox(key="catalogs-kind").set_value("accelerators").run()
+    app.text_input(key="catalogs-search").set_value("h200 sxm").run()
     assert not app.exception
     assert "h200-sxm-141gb" in app.dataframe[0].value["row"].tolist()
     assert "Source" in words(app)
@@ -99,8 +99,8 @@ def plans() -> None:
 def replaced(value: str, reason: str) -> AppTest:
     """The catalogs page after somebody replaced the power limit of an H200."""
     app = opened(catalogs)
-    app.selectbox(key="catalog_kind").set_value("accelerators").run()
-    app.selectbox(key="catalog_row_accelerators").set_value("h200-sxm-141gb").run()
+    app.selectbox(key="catalogs-kind").set_value("accelerators").run()
+    app.selectbox(key="catalogs-row-accelerators").set_value("h200-sxm-141gb").run()
     figure = next(box for box in app.selectbox if box.label == "Figure")
     figure.set_value("accelerators.h200-sxm-141gb.tdp_w")
     next(box for box in app.text_input if box.label.startswith("New value")).set_value(value)
@@ -164,7 +164,7 @@ def test_saved_questions_stand_side_by_side() -> None:
 def test_export_shows_files_and_verdicts() -> None:
     app = opened(export)
     assert "rules hold" in words(app)
-    names = app.selectbox(key="export_file").options
+    names = app.selectbox(key="export-file").options
     assert {"README.md", "engine/vllm.args", "MANIFEST.sha256"} <= set(names)
-    app.selectbox(key="export_file").set_value("engine/vllm.args").run()
+    app.selectbox(key="export-file").set_value("engine/vllm.args").run()
     assert "--tensor-parallel-size" in app.code[0].value
