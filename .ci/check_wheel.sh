@@ -50,4 +50,19 @@ from streamlit.testing.v1 import AppTest
 page = AppTest.from_file(str(app_file()), default_timeout=120).run()
 sys.exit("\n".join(f"{error.message}\n{error.stack_trace}" for error in page.exception) or 0)
 EOF
+
+# The container's command and its health check, with nothing that may be written but /tmp, as compose.yaml has it.
+port=$("$bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+HOME=/proc/none PLANNER_STATE=/proc/none "$bin/planner" app --port "$port" >"$work/app.log" 2>&1 &
+server=$!
+trap 'kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
+for _ in $(seq 90); do
+  kill -0 "$server" 2>/dev/null || break
+  healthy=$("$bin/python" -c "import urllib.request as u; print(u.urlopen('http://127.0.0.1:$port/_stcore/health', timeout=4).status)" 2>/dev/null) && break
+  sleep 1
+done
+[ "${healthy:-}" = 200 ] || {
+  cat "$work/app.log" >&2
+  exit 1
+}
 echo "The wheel works outside the checkout."

@@ -12,6 +12,23 @@ from planner.errors import PlannerError
 from planner.ui.session import Translate, plain
 
 MOST_OWNER = 254
+# The provider sends everybody back to the first page. The browser's tab remembers the address meanwhile: a path of
+# this very origin, followed once, and only where nobody came with another link.
+RETURN = """
+const NAME = 'planner-before-login';
+export default function ({ data }) {
+  if (!data.inside) {
+    const here = location.pathname + location.search;
+    if (location.search || !location.pathname.endsWith('/')) sessionStorage.setItem(NAME, here);
+    return;
+  }
+  const kept = sessionStorage.getItem(NAME), came = performance.getEntriesByType('navigation')[0];
+  sessionStorage.removeItem(NAME);
+  if (!kept || !kept.startsWith('/') || !came || new URL(came.name).search) return;
+  const target = new URL(location.origin + kept);
+  if (target.origin === location.origin && target.href !== came.name) location.replace(target);
+}
+"""
 
 
 def configured(section: str) -> Mapping[str, Any]:
@@ -31,8 +48,14 @@ def gate(_: Translate) -> None:
         st.markdown("# " + plain(_("Log in to plan")), anchors=False, width="content")
         for name, label in _providers(_).items():
             st.button(label, on_click=st.login, args=(name,) if name else (), icon=":material/login:", type="primary")
-        st.caption(plain(_("A link that somebody gave you opens once you are logged in: follow it again.")))
+        st.caption(plain(_("A link that somebody gave you opens once you are logged in.")))
+        _return(inside=False)
     st.stop()
+
+
+def _return(inside: bool) -> None:
+    """An empty element that remembers the address before a login, and follows it after."""
+    st.components.v2.component("planner_return", js=RETURN)(key="return", data={"inside": inside}, height=1)
 
 
 def _providers(_: Translate) -> dict[str, str]:
@@ -53,6 +76,7 @@ def offer_logout(_: Translate) -> None:
             icon=":material/logout:",
             type="tertiary",
         )
+        _return(inside=True)
 
 
 def owner() -> str:

@@ -35,7 +35,7 @@ CHROMIUM = (
 class Server:
     """A dashboard on a free port of this machine; it can be stopped and started again."""
 
-    def __init__(self, state: Path, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(self, state: Path, variables: Mapping[str, str] | None = None, started: bool = True) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -43,7 +43,8 @@ class Server:
         self.environment = {**os.environ, "PYTHONPATH": str(app_file().parent), "PLANNER_STATE": str(state)}
         self.environment |= variables or {}
         self.log = state / "server.log"
-        self.start()
+        if started:
+            self.start()
 
     def start(self) -> None:
         """Start, and wait until it says that it is well."""
