@@ -22,6 +22,7 @@ from planner.report.tables import Translate
 # Okabe & Ito (2008), told apart with any colour vision; grey for what is left.
 PARTS = ("#0072b2", "#56b4e9", "#e69f00", "#f0c75e", "#009e73", "#cc79a7", "#d55e00", "#8a8f98", "#b9a5d6", "#5d4e8c")
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 3], [10, 2], [3, 1])
+KEY_PX = 19  # a line of a legend; on a phone each name has its own
 TICKS = [m * 10.0**e for e in range(-3, 5) for m in (1, 2, 5)]
 BELOW_BARS_PX, LINE_PX = 120, 370  # axis and legend; lines with both
 
@@ -85,7 +86,8 @@ def load_chart(rows: Rows, now: float, palette: Palette, _: Translate) -> Spec:
         layer(here, rule, {"x": x}),
         layer(here, name, {"x": x, "text": {"field": "text"}}),
     ]
-    return chart(palette, LINE_PX, layer=layers)
+    more = max(0, len(names_in(rows, "way")) - 4)  # type: ignore[arg-type]
+    return chart(palette, LINE_PX + KEY_PX * more, layer=layers)
 
 
 def _dollars() -> Spec:

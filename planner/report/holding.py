@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from planner.catalog import Catalog
 from planner.report.charts import binary_axis
-from planner.report.drawing import Palette, Spec, beside, haloed, layer, quantity, text, tip
+from planner.report.drawing import Palette, Spec, beside, haloed, layer, quantity, tip
 from planner.report.drawing import chart as framed
 from planner.schema import Plan, Workload
 from planner.search.holding import held, kept, longest_context
@@ -60,8 +60,8 @@ def chart(found: Sequence[Row], context: float, users: float, palette: Palette, 
     layers = [
         _zone(fits, palette.parts[3], x, y, _),
         _zone(promise, palette.parts[2], x, y, _),
-        _name(promise[:1], x, text("left", dx=6, y={"expr": "height - 10"}, color=palette.lines[4])),
-        _name(fits[-1:], x, text("right", dx=-6, y={"expr": "height - 10"}, color=palette.lines[4])),
+        *_name(promise[:1], x, beside(True, 6, y={"expr": "height - 10"}, color=palette.lines[4]), palette),
+        *_name(fits[-1:], x, beside(False, 6, y={"expr": "height - 10"}, color=palette.lines[4]), palette),
         *_load(here, x, y, context < math.sqrt(lengths[0] * lengths[-1]) if area else True, palette),
     ]
     return framed(palette, CHART_PX, layer=layers)
@@ -77,9 +77,9 @@ def _zone(rows: Sequence[dict[str, object]], colour: str, x: Spec, y: Spec, _: T
     return layer(rows, mark, {"x": x, "y": y, "y2": {"datum": 1}, "tooltip": tips})
 
 
-def _name(at: Sequence[dict[str, object]], x: Spec, mark: Spec) -> Spec:
+def _name(at: Sequence[dict[str, object]], x: Spec, mark: Spec, palette: Palette) -> list[Spec]:
     """The name of a zone at its foot."""
-    return layer(at, {**mark, "fontWeight": 600}, {"x": x, "text": {"field": "zone"}})
+    return haloed(at, {**mark, "fontWeight": 600}, {"x": x, "text": {"field": "zone"}}, palette)
 
 
 def _load(here: Sequence[dict[str, object]], x: Spec, y: Spec, right: bool, palette: Palette) -> list[Spec]:
