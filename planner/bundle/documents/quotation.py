@@ -93,7 +93,7 @@ def _items(bought: Purchase, language: str) -> str:
 _PAGE = {
     "en": """# Request for quotation: {llm}
 
-Servers that run {llm} in {weights} with {engine}: {plan}, {replicas} replicas of {gpus} accelerators.
+Servers that run {llm} in {weights} with {engine}: {plan}; replicas: {replicas}, accelerators in each: {gpus}.
 Catalogs: {catalogs}. Figures below are predictions of the planner with the intervals that it states.
 """,
     "zh": """# 询价书：{llm}
