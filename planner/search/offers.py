@@ -61,6 +61,7 @@ def offers(catalog: Catalog, workload: Workload, accelerator_ids: Iterable[str])
         If the workload's own price names an accelerator that no cloud unit describes.
     """
     _refuse_unknown_places(catalog, workload)
+    _refuse_unknown_servers(catalog, workload)
     own = {catalog.accelerator_id(k, "prices"): v for k, v in workload.prices.items()}
     result = {}
     for id in set(accelerator_ids):
@@ -85,6 +86,20 @@ def _refuse_unknown_places(catalog: Catalog, workload: Workload) -> None:
         for name in names:
             if name not in known:
                 raise UnknownName(kind, name, known, "planner catalog ls prices", f"supply.{kind}s")
+
+
+def _refuse_unknown_servers(catalog: Catalog, workload: Workload) -> None:
+    """The quote of a server with a misspelt accelerator would silently price nothing.
+
+    Raises
+    ------
+    UnknownName
+    """
+    start = server_item("")
+    for name in workload.ownership.unit_prices:
+        if name.startswith(start) and name.removeprefix(start) not in catalog.accelerators:
+            known = map(server_item, catalog.accelerators)
+            raise UnknownName("server", name, known, "planner catalog ls accelerators", "ownership.unit_prices")
 
 
 def refuse_unpriced(workload: Workload, found: dict[str, list[Offer]]) -> None:

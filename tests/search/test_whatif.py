@@ -236,3 +236,9 @@ def test_a_sweep_by_two_workers_is_the_same(question: Question) -> None:
     fields = {"traffic.rate_per_s": ["2", "4", "8"]}
     alone, spread = sweep(question, fields), sweep(question, fields, workers=Workers(2))
     assert alone.cases == spread.cases
+
+
+def test_a_misspelt_server_quote_is_refused(question: Question) -> None:
+    quoted = changed(question, "ownership.unit_prices.server-h201=200000")
+    with pytest.raises(UnknownName, match="server-h201"):
+        plan(quoted.workload, quoted.catalog)
