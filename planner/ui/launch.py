@@ -37,7 +37,7 @@ def warm_up() -> None:
     finally:
         logging.disable(logging.NOTSET)
     gc.collect()
-    gc.freeze()  # Streamlit collects garbage after each run; that what is here stays need not be found out each time
+    gc.freeze()  # that what is here stays need not be found out at each collection
 
 
 def _answer_the_default_question() -> None:
