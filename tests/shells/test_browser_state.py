@@ -150,12 +150,17 @@ def test_what_was_set_on_a_page_stays(browser: Browser, address: str) -> None:
     before = answer(page)
     go(page, "Catalogs", "catalogs")
     search = page.get_by_role("textbox", name="Search")
+    expect(search).to_be_visible(timeout=PAINT_MS)
+    settled(page)
     search.fill("h200 sxm")
     search.press("Enter")
-    page.wait_for_url("**catalogs-search=h200*", timeout=PAINT_MS)
+    page.wait_for_url("**catalogs-search=h200*rate_per_s=20*", timeout=PAINT_MS)
+    page.wait_for_timeout(500)  # the address is there before the run that follows from it
     settled(page)
     page.reload()
     expect(search).to_have_value("h200 sxm", timeout=PAINT_MS)
+    settled(page)
+    assert "rate_per_s=20" in page.url
     go(page, "What if", "whatif")
     expect(page.locator("h1")).to_have_text(before, timeout=PAINT_MS)
     settled(page)
