@@ -29,11 +29,13 @@ from planner.workloads import load_workload
 
 Out = TypeVar("Out")
 MOST_PROCESSES = 4
+MOST_LOST = 3  # a machine that ends them as often, for want of memory perhaps, is left in peace
 WATCH_S = 2.0
 POLITE = 5  # first answers come before simulations
 TURNS = threading.Semaphore(1)  # what follows a first answer takes turns here, so that other first answers stay quick
 _one_at_a_time = threading.Lock()
 _pool: ProcessPoolExecutor | None = None
+_lost = 0  # pools
 _shipped: Catalog | None = None  # of a process that simulates
 
 
@@ -41,11 +43,17 @@ def start(processes: int | None = None) -> None:
     """Start them: by default one for each processor but the first, four at most."""
     global _pool
     wanted = min((os.cpu_count() or 1) - 1, MOST_PROCESSES) if processes is None else processes
-    if wanted > 0 and _pool is None:
+    if wanted <= 0 or _pool is not None:
+        return
+    try:
         # Forked processes would inherit locks of threads that they lack; these begin afresh.
-        _pool = ProcessPoolExecutor(wanted, get_context("spawn"), _begin, (os.getpid(),))
+        pool = ProcessPoolExecutor(wanted, get_context("spawn"), _begin, (os.getpid(),))
         for _ in range(wanted):
-            _pool.submit(_ready)
+            pool.submit(_ready)
+    except (OSError, NotImplementedError) as error:  # no shared memory for their locks, or no more processes
+        log.lost(type(error).__name__)
+        return
+    _pool = pool
 
 
 def stop() -> None:
@@ -108,12 +116,13 @@ def _elsewhere(here: Callable[[], Out], work: Callable[..., Out | PlannerError],
 
 
 def _replace(pool: ProcessPoolExecutor) -> None:
-    """Start others in place of those that are gone."""
-    global _pool
+    """Start others in place of those that are gone, unless they go too often."""
+    global _pool, _lost
     with _one_at_a_time:
         if _pool is pool:
-            _pool = None
-            start()
+            _pool, _lost = None, _lost + 1
+            if _lost < MOST_LOST:
+                start()
 
 
 # ---- what goes over

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -62,7 +63,10 @@ def test_facts_of_a_reader_stay_here(screening: Screening, shipped: Catalog, mon
 
 
 @pytest.mark.usefixtures("one_beside")
-def test_where_it_dies_the_server_answers_and_starts_another(screening: Screening, shipped: Catalog) -> None:
+def test_where_it_dies_the_server_answers_and_starts_another(
+    screening: Screening, shipped: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aside, "_lost", 0)
     aside.confirm(screening, 0, shipped)
     before = aside._pool
     assert before is not None
@@ -70,3 +74,25 @@ def test_where_it_dies_the_server_answers_and_starts_another(screening: Screenin
         os.kill(pid, signal.SIGKILL)
     assert aside.confirm(screening, 0, shipped).plans
     assert aside._pool is not before
+
+
+def test_where_none_can_start_or_all_die_the_server_answers_alone(
+    screening: Screening, shipped: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Dead:
+        def submit(self, *_: object) -> None:
+            raise BrokenProcessPool
+
+    def none(*_: object) -> None:
+        raise OSError("no shared memory")
+
+    monkeypatch.setattr(aside, "_pool", None)
+    monkeypatch.setattr(aside, "_lost", 0)
+    monkeypatch.setattr(aside, "ProcessPoolExecutor", none)
+    aside.start(1)
+    assert aside._pool is None
+    monkeypatch.setattr(aside, "ProcessPoolExecutor", lambda *_: pytest.fail("started once too often"))
+    monkeypatch.setattr(aside, "_lost", aside.MOST_LOST - 1)
+    monkeypatch.setattr(aside, "_pool", Dead())
+    assert aside.confirm(screening, 0, shipped).plans
+    assert aside._pool is None
