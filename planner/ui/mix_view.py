@@ -11,6 +11,7 @@ from planner.schema import Workload
 from planner.schema.mix import MixResult
 from planner.search.load_curve import DEFAULT, load_curve
 from planner.search.mix import mix
+from planner.ui.fields import profiles
 from planner.ui.figure import text_table
 from planner.ui.session import KEPT, Translate, catalog, plain
 
@@ -31,9 +32,8 @@ def show(workload: Workload, rank: int, _: Translate) -> None:
 
 
 def _asked(workload: Workload, _: Translate) -> tuple[str, float | None]:
-    profiles = [name for name, row in catalog().traces.items() if row.kind == "rates"]
     stated = workload.ownership.load_profile
-    curves = list(dict.fromkeys([*([stated] if stated else []), DEFAULT, *profiles, "constant"]))
+    curves = list(dict.fromkeys([*([stated] if stated else []), DEFAULT, *profiles(catalog()), "constant"]))
     left, right = st.columns(2, vertical_alignment="bottom")
     curve = left.selectbox(
         _("Load follows"),
