@@ -173,3 +173,19 @@ def test_what_was_set_on_a_page_stays(browser: Browser, address: str) -> None:
     expect(page.locator("h1")).to_have_text(before, timeout=PAINT_MS)
     assert not complaints, "\n".join(complaints)
     page.context.close()
+
+
+def test_a_theme_changed_early_asks_for_few_runs(browser: Browser, address: str) -> None:
+    """A slow browser still has elements of the run before; once the page has its colours, it is left in peace."""
+    page, asked = browser.new_context(color_scheme="light").new_page(), []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda message: asked.append(message)))
+    page.goto(f"{address}/audit")
+    expect(page.locator("h1")).to_be_visible(timeout=PAINT_MS)
+    page.emulate_media(color_scheme="dark")
+    drawn_for(page, "dark")
+    settled(page)
+    page.wait_for_timeout(1000)
+    before = len(asked)
+    page.wait_for_timeout(4000)
+    assert len(asked) == before <= 4
+    page.context.close()
