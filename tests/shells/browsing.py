@@ -114,7 +114,8 @@ def drawn_for(page: Page, scheme: str) -> None:
 
 
 def field(page: Page, label: str) -> Locator:
-    """A field of the form, once the one that it replaces has faded away."""
+    """A field of the form, once the run that may replace it has ended and the one before has faded away."""
+    settled(page)
     found = page.get_by_label(label)
     expect(found).to_have_count(1, timeout=PAINT_MS)
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.shells.browsing import PAINT_MS, field, settled, visit
+from tests.shells.browsing import PAINT_MS, field, settled, shows, visit
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_preset_forgets_what_closed_boxes_held(browser: Browser, address: str)
     page.keyboard.press("Escape")
     page.get_by_text("Chat trace").click()
     page.wait_for_url("**preset=chat*", timeout=PAINT_MS)
-    expect(field(page, "Requests/s")).to_have_value("5.53", timeout=PAINT_MS)
+    shows(page, "Requests/s", "5.53")
     field(page, "Tokens in").fill("1200")
     field(page, "Tokens in").press("Enter")
     page.wait_for_url("**input_tokens=1200*", timeout=PAINT_MS)
@@ -148,7 +148,7 @@ def test_the_question_survives_another_page(browser: Browser, address: str) -> N
     expect(page.get_by_text("Retrieval (RAG)")).to_have_count(0, timeout=PAINT_MS)
     page.get_by_role("link", name="Plan", exact=True).click()
     page.wait_for_url(before, timeout=PAINT_MS)
-    expect(field(page, "Requests/s")).to_have_value("4", timeout=PAINT_MS)
+    shows(page, "Requests/s", "4")
     chosen = "input => input.checked && input.closest('label').innerText.includes('RAG')"
     assert any(one.evaluate(chosen) for one in page.get_by_test_id("stRadio").locator("input").all())
     page.context.close()
