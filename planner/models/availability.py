@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
+LIMIT = 64  # spares looked at; a fleet that needs more is the wrong fleet
+
 
 def replica_availability(gpus: ArrayLike, interruption_gpu_hours: float, repair_hours: float) -> Array:
     """Share of time in which a replica serves, its accelerators in series. [-]
@@ -42,12 +44,48 @@ def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
-def spares_for(needed: int, availability: float, target: float, limit: int = 64) -> int | None:
-    """Fewest spare replicas that reach an availability target; None beyond `limit`."""
-    for spares in range(limit + 1):
-        if at_least(needed, needed + spares, availability) >= target:
-            return spares
-    return None
+def fewest_spares(
+    needed: ArrayLike, availability: ArrayLike, target: float, limit: int = LIMIT
+) -> tuple[NDArray[np.int64], Array]:
+    """Fewest spare replicas with which each fleet reaches an availability target.
+
+    Parameters
+    ----------
+    needed : replicas, shape (n,) [-]
+    availability : of one replica, shape (n,), above 0 [-]
+
+    Returns
+    -------
+    (spares, ready), each of shape (n,): -1 spares where `limit` do not reach it; the share of time in which enough
+    replicas are ready with those spares, or with none where there are -1
+
+    Notes
+    -----
+    The last one needed is up after k failures with C(needed - 1 + k, k) · up^needed · down^k: each spare adds a term.
+
+    Examples
+    --------
+    >>> spares, ready = fewest_spares([2, 2], [0.99, 0.5], 0.999, limit=3)
+    >>> spares.tolist(), ready.round(6).tolist()
+    ([1, -1], [0.999702, 0.25])
+    """
+    need, up = np.broadcast_arrays(np.atleast_1d(needed), np.atleast_1d(np.asarray(availability, float)))
+    spares, term = np.full(need.shape, -1, np.int64), up**need
+    ready, held = term.copy(), term.copy()
+    for number in range(limit + 1):
+        new = (spares < 0) & (held >= target)
+        spares[new], ready[new] = number, held[new]
+        if (spares >= 0).all():
+            break
+        term = term * (1 - up) * (need + number) / (number + 1)
+        held = held + term
+    return spares, np.minimum(ready, 1.0)
+
+
+def spares_for(needed: int, availability: float, target: float, limit: int = LIMIT) -> int | None:
+    """`fewest_spares` of one fleet; None beyond `limit`."""
+    spares = int(fewest_spares(needed, availability, target, limit)[0][0])
+    return None if spares < 0 else spares
 
 
 def at_least_correlated(needed: int, installed: int, availability: float, correlation: float) -> float:

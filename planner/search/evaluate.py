@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from planner.models import serving
 from planner.models.operators import Efficiency, Placement
 from planner.models.placements import as_columns, take
+from planner.models.roots import rising_root
 from planner.models.serving import Lengths, Point
 from planner.models.shape import LlmShape
 from planner.schema import Slo
@@ -19,6 +21,8 @@ from planner.search.learned import take_eff, wide_eff
 BATCHES = np.array([0.01, 0.1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])
 HALVINGS = 5  # of the ratio between two neighbouring batches once the right pair is known: 2 % of a batch
 CHUNK = 4096  # rows evaluated together, so that columns stay in the processor's cache
+LEAST_SEQUENCES = 1e-3
+SPAN = math.log(1e7)  # between the fewest and the most running sequences that are looked at
 MAX_PREFILL_UTILISATION = 0.95  # beyond it waiting times are not predictable
 
 
@@ -166,14 +170,12 @@ def running_sequences(
     rate_per_s: Array,
     most: Array,
     budget_tokens: Array,
-    passes: int = 18,
 ) -> Array:
-    """Mean running sequences at a request rate: bisection in logarithms on the rising rate(B) curve. [-]"""
-    high = np.maximum(most, 1e-3)
-    low = high * 1e-7
-    for _ in range(passes):
-        middle = np.sqrt(low * high)
-        point = serving.operate(shape, place, eff, lengths, middle, budget_tokens)
-        enough = point.rate_per_s >= rate_per_s
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    return high
+    """Mean running sequences at a request rate, shape (n,): the root of the rising rate(B) curve in logarithms. [-]"""
+
+    def beyond(log_sequences: Array) -> Array:
+        point = serving.operate(shape, place, eff, lengths, np.exp(log_sequences), budget_tokens)
+        return np.log(point.rate_per_s / rate_per_s)
+
+    high = np.log(np.maximum(most, LEAST_SEQUENCES))
+    return np.exp(rising_root(beyond, high - SPAN, high))

@@ -138,8 +138,8 @@ def _load(workload: Workload, catalog: Catalog, best: Plan, needed: Index, share
     one = availability.replica_availability(
         best.gpus_per_replica, between, catalog.parameter("repair_hours", "cloud").value
     )
-    spares = {n: availability.spares_for(n, float(one), workload.slo.availability) or 0 for n in set(needed.tolist())}
-    demand = needed + np.array([spares[n] for n in needed.tolist()])
+    spares, _ = availability.fewest_spares(needed, one, workload.slo.availability)
+    demand = needed + np.maximum(spares, 0)
     firm = np.ceil(np.round(share * demand, 9))
     return supply.levels(demand, firm, HOURS_PER_YEAR / len(demand))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,6 +17,7 @@ from planner.search.spot import Zones, spot_zones
 from planner.search.study import Study
 from planner.units import HOURS_PER_MONTH
 
+MANY = 1 << 32  # more replicas than anybody has
 PARTS = ("rent", "capital", "maintenance", "energy", "colocation")
 
 
@@ -87,13 +87,26 @@ def _ready_with(
     study: Study, option: SupplyOption, gpus: Index, needed: Index
 ) -> tuple[Array, NDArray[np.bool_], Index]:
     """Availability, whether it reaches the target, and spares; candidates share few pairs of GPUs and replicas."""
-    answer = _readiness(study, option)
-    pairs, of = np.unique(np.stack([gpus, needed]), axis=1, return_inverse=True)
-    answers = [answer(g, n) for g, n in pairs.T.tolist()]
-    ready = np.array([a[0] for a in answers])
-    reached = np.array([a[1] is not None for a in answers])
-    spares = np.array([a[1] or 0 for a in answers], np.int64)
-    return ready[of], reached[of], spares[of]
+    kinds, of = np.unique(gpus * MANY + needed, return_inverse=True)
+    answer = _spot_ready if option == "spot" else _firm_ready
+    ready, spares = answer(study, option, kinds // MANY, kinds % MANY)
+    return ready[of], spares[of] >= 0, np.maximum(spares, 0)[of]
+
+
+def _firm_ready(study: Study, option: SupplyOption, gpus: Index, needed: Index) -> tuple[Array, Index]:
+    """Availability with the fewest spares that reach the target, and those; -1 and none of them where none do."""
+    repair_h = study.catalog.parameter("repair_hours", "own" if option == "own" else "cloud").value
+    between_h = study.catalog.parameter("interruption_gpu_hours").value
+    one = availability.replica_availability(gpus, between_h, repair_h)
+    spares, ready = availability.fewest_spares(needed, one, study.workload.slo.availability)
+    return ready, spares
+
+
+def _spot_ready(study: Study, option: SupplyOption, gpus: Index, needed: Index) -> tuple[Array, Index]:
+    """The same of spot capacity, where it depends on replicas alone."""
+    target, zones = study.workload.slo.availability, spot_zones(study.catalog)
+    answers = [_spot_availability(replicas, target, zones) for replicas in needed.tolist()]
+    return np.array([a[0] for a in answers]), np.array([-1 if a[1] is None else a[1] for a in answers], np.int64)
 
 
 def _power_known(study: Study, load: Load, at: Index) -> bool:
@@ -104,26 +117,6 @@ def _units(unit: int, replicas: Index, gpus: Index) -> Index:
     """Units that hold whole replicas: several in one unit, or several units for one replica."""
     inside = np.maximum(unit // gpus, 1)
     return np.asarray(np.where(gpus <= unit, -(-replicas // inside), replicas * -(-gpus // unit)), np.int64)
-
-
-def _readiness(study: Study, option: SupplyOption) -> Callable[[int, int], tuple[float, int | None]]:
-    """Function of GPUs and replicas: availability with the fewest spares that reach the target; None where none do."""
-    catalog, target = study.catalog, study.workload.slo.availability
-    if option == "spot":
-        zones = spot_zones(catalog)
-        return lambda gpus, replicas: _spot_availability(replicas, target, zones)
-    repair = catalog.parameter("repair_hours", "own" if option == "own" else "cloud").value
-    between = catalog.parameter("interruption_gpu_hours").value
-    return lambda gpus, replicas: _firm_availability(replicas, gpus, target, between, repair)
-
-
-@lru_cache(maxsize=4096)
-def _firm_availability(
-    replicas: int, gpus: int, target: float, interruption_gpu_hours: float, repair_hours: float
-) -> tuple[float, int | None]:
-    one = float(availability.replica_availability(gpus, interruption_gpu_hours, repair_hours))
-    spares = availability.spares_for(replicas, one, target)
-    return availability.at_least(replicas, replicas + (spares or 0), one), spares
 
 
 @lru_cache(maxsize=4096)

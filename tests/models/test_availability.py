@@ -41,6 +41,18 @@ def test_fewest_spares() -> None:
     assert availability.spares_for(2, 0.5, 0.999_999, limit=3) is None
 
 
+@given(needed=st.integers(1, 3000), share=st.floats(0.5, 0.9999), target=st.floats(0.5, 0.999_999))
+def test_spares_and_their_readiness_are_those_of_the_binomial(needed: int, share: float, target: float) -> None:
+    (spares,), (ready,) = availability.fewest_spares([needed], [share], target)
+    with_them = [availability.at_least(needed, needed + n, share) for n in range(65)]
+    near = [n for n, chance in enumerate(with_them) if chance >= target - 1e-9]
+    if spares < 0:
+        assert with_them[64] < target + 1e-9
+    else:
+        assert near[0] <= spares and with_them[spares] >= target - 1e-9
+    assert ready == pytest.approx(with_them[max(spares, 0)], rel=1e-9)
+
+
 def test_correlated_failures_by_hand() -> None:
     # Beta(0.9, 0.1): all three down is B(0.9, 3.1) / B(0.9, 0.1) = 0.1 x 1.1 x 2.1 / (1 x 2 x 3) = 0.0385
     assert availability.at_least_correlated(1, 3, 0.9, 0.5) == pytest.approx(1 - 0.1 * 1.1 * 2.1 / 6)
