@@ -39,12 +39,9 @@ def rejections(study: Study, entries: list[Entry]) -> tuple[Rejection, ...]:
     """One rejection per accelerator and weight precision that has no plan."""
     served = {(int(study.candidates.accelerator[c.row]), int(study.candidates.weights[c.row])) for c in entries}
     every = study.space.candidates
-    found = []
-    for accelerator in range(len(every.accelerator_ids)):
-        for weights in np.unique(every.weights):
-            if (accelerator, int(weights)) not in served:
-                found.append(_why(study, accelerator, int(weights)))
-    return tuple(found)
+    asked = np.flatnonzero(np.bincount(every.weights, minlength=1)).tolist()
+    kinds = [(accelerator, weights) for accelerator in range(len(every.accelerator_ids)) for weights in asked]
+    return tuple(_why(study, *kind) for kind in kinds if kind not in served)
 
 
 def _why(study: Study, accelerator: int, weights: int) -> Rejection:

@@ -22,11 +22,10 @@ def expander(label: str, key: str, draw: Draw, icon: str | None = None) -> None:
         address.leave_open()
 
 
-@st.fragment
 def popover(
     label: str, key: str, draw: Draw, icon: str | None = None, type: Literal["secondary", "tertiary"] = "tertiary"
 ) -> None:
-    """A box over the page; opening it runs `draw` alone, not the page."""
+    """A box over the page; opening it runs `draw` and the fragment around it (a fragment for each would be slow)."""
     box = st.popover(label, key=key, icon=icon, type=type, on_change="rerun")
     if box.open:
         with box:

@@ -122,6 +122,7 @@ def _choose(rank: int) -> None:
     st.session_state["rank"] = rank
 
 
+@st.fragment
 def _numbers(result: PlanResult, plan: Plan, _: Translate) -> None:
     """Five cards: a badge above each number; below it its interval, and how it comes about."""
     with st.grid(5, min_column_width=160):
