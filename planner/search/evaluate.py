@@ -19,6 +19,8 @@ from planner.search.columns import Array
 from planner.search.learned import take_eff, wide_eff
 
 BATCHES = np.array([0.01, 0.1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])
+MOST = len(BATCHES) - 1
+STEPS = (8, 4, 2, 1)  # that find the last batch within the promise: each heavier one breaks it, too
 HALVINGS = 5  # of the ratio between two neighbouring batches once the right pair is known: 2 % of a batch
 CHUNK = 4096  # rows evaluated together, so that columns stay in the processor's cache
 LEAST_SEQUENCES = 1e-3
@@ -66,7 +68,7 @@ def find_capacity(
     budget_tokens: Array,
     closed: bool,
 ) -> Capacity:
-    """Scan batches, then halve the way between the last that keeps the promise and the next.
+    """Find the heaviest of some batches that keeps the promise, then halve the way to the next.
 
     Parameters
     ----------
@@ -104,23 +106,30 @@ def _capacity(
     closed: bool,
 ) -> Capacity:
     wide, eff, room = as_columns(place), wide_eff(eff), np.asarray(max_sequences)
-    batches = np.broadcast_to(BATCHES, (len(room), len(BATCHES)))
-    scan, promise = curve(shape, wide, eff, lengths, slo, batches, room, budget_tokens, closed)
-    ever = promise.kept.any(axis=1)
-    last = np.where(ever, len(BATCHES) - 1 - promise.kept[:, ::-1].argmax(axis=1), 0)[:, None]
-    low, rate = BATCHES[last], np.take_along_axis(scan.rate_per_s, last, axis=1)
-    high = BATCHES[np.minimum(last + 1, len(BATCHES) - 1)]
+
+    def at(batches: Array) -> tuple[Array, Promise]:
+        point, promise = curve(shape, wide, eff, lengths, slo, batches, room, budget_tokens, closed)
+        return point.rate_per_s, promise
+
+    last = np.zeros((len(room), 1), np.int64)
+    rate, lightest = at(BATCHES[last])
+    for step in STEPS:
+        found, promise = at(BATCHES[np.minimum(last + step, MOST)])
+        further = promise.kept & (last + step <= MOST)
+        last, rate = np.where(further, last + step, last), np.where(further, found, rate)
+    low, high = BATCHES[last], BATCHES[np.minimum(last + 1, MOST)]
     for _ in range(HALVINGS):
         middle = np.sqrt(low * high)
-        point, found = curve(shape, wide, eff, lengths, slo, middle, room, budget_tokens, closed)
-        low, high = np.where(found.kept, middle, low), np.where(found.kept, high, middle)
-        rate = np.where(found.kept, point.rate_per_s, rate)
+        found, promise = at(middle)
+        low, high = np.where(promise.kept, middle, low), np.where(promise.kept, high, middle)
+        rate = np.where(promise.kept, found, rate)
+    ever = lightest.kept[:, 0]
     return Capacity(
         sequences=np.where(ever, low[:, 0], 0.0),
         rate_per_s=np.where(ever, rate[:, 0], 0.0),
-        best_ttft_s=promise.ttft_p99_s[:, 0],
-        best_tpot_s=promise.tpot_p99_s[:, 0],
-        points=len(room) * (len(BATCHES) + HALVINGS) * (1 if closed else 2),
+        best_ttft_s=lightest.ttft_p99_s[:, 0],
+        best_tpot_s=lightest.tpot_p99_s[:, 0],
+        points=len(room) * (1 + len(STEPS) + HALVINGS) * (1 if closed else 2),
     )
 
 
