@@ -18,6 +18,7 @@ from planner.ui import (
     inputs,
     log,
     login,
+    own_facts,
     own_view,
     plan_page,
     question,
@@ -33,6 +34,7 @@ st.set_page_config(page_title="Planner", page_icon=beside / "icon.svg", layout="
 st.html(beside / "page.css")
 log.set_up()
 login.gate(session.translate())
+own_facts.follow(share.linked(own_facts.PARAMETER))
 catalog = session.catalog()
 question.start(catalog)
 address.keep(catalog)

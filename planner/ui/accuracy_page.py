@@ -17,10 +17,12 @@ from planner.errors import PlannerError
 from planner.report import accuracy as told
 from planner.report.scatter import domain, scatter_chart
 from planner.schema import Validation
+from planner.ui import uploads
 from planner.ui.session import KEPT, Translate, catalog, palette, plain, translate
 
 FILTERS = ("engine", "accelerator", "llm", "source")
 SHOWN_ROWS = 2000
+POINTS_MB = 5  # .streamlit/config.toml has the server's own limit
 
 
 def page() -> None:
@@ -221,11 +223,11 @@ def _own_points(_: Translate) -> None:
             )
         )
     )
-    upload = st.file_uploader("POINTS.csv", type=["csv"], key="accuracy-points", label_visibility="collapsed")
+    upload = uploads.ask("POINTS.csv", ["csv"], "accuracy-points", POINTS_MB, _, hide=True)
     if upload is None:
         return
     try:
-        found = _validated(upload.getvalue(), catalog().sha256)
+        found = _validated(upload.content, catalog().sha256)
     except PlannerError as error:
         st.warning(plain(str(error)), icon=":material/block:")
         return

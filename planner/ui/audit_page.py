@@ -13,6 +13,7 @@ from planner.audit.document import as_markdown, as_workbook
 from planner.errors import PlannerError, WorkloadError
 from planner.report import audit as told
 from planner.schema import Audited, AuditResult
+from planner.ui import uploads
 from planner.ui.session import Translate, catalog, language, plain, translate
 
 
@@ -38,11 +39,11 @@ def _result(_: Translate) -> AuditResult:
     """Verdicts of the uploaded file, or of the article."""
     with st.expander(_("Audit a quote of your own")):
         st.download_button(_("Template"), template(), "quote.toml", "application/toml")
-        own = st.file_uploader(_("Claims as a TOML file"), type=["toml"], max_upload_size=1)
+        own = uploads.ask(_("Claims as a TOML file"), ["toml"], "audit-file", 1, _)
     if own is None:
         return _article(language(), catalog().sha256)
     with st.spinner(_("Computing…")):
-        return audit(_uploaded(own.getvalue(), own.name), catalog(), _, language())
+        return audit(_uploaded(own.content, own.name), catalog(), _, language())
 
 
 def _uploaded(content: bytes, name: str) -> Claims:

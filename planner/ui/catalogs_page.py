@@ -119,13 +119,13 @@ def _import(_: Translate) -> None:
         file = st.file_uploader(_("config.json"), type=["json"], max_upload_size=1, key="catalog_config")
         name = st.text_input(_("Name of the entry"), max_chars=64, key="catalog_name")
         if file is None or not name.strip():
-            st.caption(_("The entry is shown here; add it to catalogs/llms.toml, or use it in this session."))
+            st.caption(_("The entry is shown here; add it to catalogs/llms.toml, or use it here at once."))
             return
         try:
             id, entry = _entry(file.getvalue(), name)
             st.code(llm_to_toml(id, entry), language="toml")
             st.button(
-                _("Use it in this session"), on_click=own_facts.add_llm, args=(id, entry), icon=":material/add:",
+                _("Use it"), on_click=own_facts.add_llm, args=(id, entry), icon=":material/add:",
                 disabled=id in catalog().llms, key="catalog_use",
             )  # fmt: skip
         except PlannerError as error:

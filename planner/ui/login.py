@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
-from planner.errors import PlannerError
+from planner.ui.owner import configured
 from planner.ui.session import Translate, plain
 
-MOST_OWNER = 254
 # The provider sends everybody back to the first page. The browser's tab remembers the address meanwhile: a path of
 # this very origin, followed once, and only where nobody came with another link.
 RETURN = """
@@ -29,15 +26,6 @@ export default function ({ data }) {
   if (target.origin === location.origin && target.href !== came.name) location.replace(target);
 }
 """
-
-
-def configured(section: str) -> Mapping[str, Any]:
-    """A section of the secrets file, empty where there is none; nothing of it is ever shown."""
-    try:
-        found = st.secrets.get(section, {})
-    except FileNotFoundError:
-        return {}
-    return found if isinstance(found, Mapping) else {}
 
 
 def gate(_: Translate) -> None:
@@ -77,20 +65,3 @@ def offer_logout(_: Translate) -> None:
             type="tertiary",
         )
         _return(inside=True)
-
-
-def owner() -> str:
-    """Whose saved questions these are: issuer and subject of the login, which never change hands; empty without one.
-
-    Raises
-    ------
-    PlannerError
-        For a login without a subject: its questions would be everybody's.
-    """
-    if not configured("auth"):
-        return ""
-    issuer, subject = str(st.user.get("iss") or ""), str(st.user.get("sub") or "")
-    if not st.user.get("is_logged_in") or not subject:
-        raise PlannerError("the login names no subject (sub).\n  Ask for the scope openid at the provider.")
-    name = f"{issuer} {subject}"
-    return name if len(name) <= MOST_OWNER else hashlib.sha256(name.encode()).hexdigest()

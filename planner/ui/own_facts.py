@@ -1,4 +1,7 @@
-"""Facts of this session alone: replaced figures, quotes, LLMs; they lie over the catalogs until the reader leaves."""
+"""Facts of one reader: replaced figures, quotes, LLMs; they lie over the catalogs until they are taken back.
+
+They are kept as a file (see `shelf`) whose mark the address holds, so that a reload or a link has them, too.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
+from pydantic import Base64Bytes, Field, ValidationError
 
 from planner.catalog import Catalog, load_catalog
+from planner.errors import PlannerError, WorkloadError
 from planner.market.quotes import read_quotes, with_quotes
 from planner.schema import Llm
+from planner.schema.base import Strict
 from planner.search.overrides import Override, overridden
+from planner.ui import browser, shelf
 from planner.workloads import load_workload
 
 OWN = "own_facts"
+PARAMETER = "own-facts"  # of the address
+FOLLOWED = "own_facts_mark"  # what the address said of them when they were read or changed last
+LOST = "own_facts_lost"  # why they are not here, told once
 MOST_OVERRIDES, MOST_FILES = 50, 10
 
 
@@ -85,8 +95,86 @@ def _measured(found: Catalog, content: bytes) -> Catalog:
 def keep(facts: OwnFacts) -> Catalog:
     """Lay facts over the catalogs of this session, once they are known to be good; see `under` for errors."""
     found = under(facts)
-    st.session_state[OWN] = facts
+    _put(facts)
     return found
+
+
+def _put(facts: OwnFacts) -> None:
+    """Facts in place of those at hand, here and in the address."""
+    st.session_state[OWN] = facts
+    if not facts:
+        take_all_back()
+        return
+    file = shelf.File("own-facts.json", _Written.of(facts).model_dump_json().encode())
+    st.session_state[FOLLOWED] = file.mark
+    try:
+        shelf.put(PARAMETER, file)
+    except PlannerError as error:
+        st.session_state[LOST] = str(error)
+
+
+def take_all_back() -> None:
+    """The catalogs alone."""
+    shelf.forget(PARAMETER)
+    st.session_state.pop(OWN, None)
+    st.session_state[FOLLOWED] = None
+
+
+def follow(linked: str | None = None) -> None:
+    """Take the facts that the address names, before anything is answered.
+
+    Parameters
+    ----------
+    linked : mark that a compressed link names
+    """
+    named = st.query_params.get(PARAMETER, linked)
+    if named == st.session_state.get(FOLLOWED) or (named is None and not browser.went_back()):
+        return  # without a name: on the way to another page, which gets its address back
+    st.session_state[FOLLOWED], st.session_state[OWN] = named, OwnFacts()
+    if named is None:
+        return
+    try:
+        st.session_state[OWN] = _read(named)
+    except PlannerError as error:
+        st.session_state[LOST] = str(error)
+        shelf.forget(PARAMETER)
+
+
+def _read(mark: str) -> OwnFacts:
+    """Facts with a mark, if they still are good.
+
+    Raises
+    ------
+    PlannerError
+        For facts that are not here, or that the catalogs of today do not take.
+    """
+    file = shelf.get(mark)
+    if file is None:
+        raise WorkloadError("the facts that this address names are not here: another dashboard or login, or long ago.")
+    try:
+        facts = _Written.model_validate_json(file.content).facts
+    except ValidationError:
+        raise WorkloadError("what this address names are no facts.") from None
+    under(facts)
+    return facts
+
+
+class _Written(Strict):
+    """Facts as a file holds them."""
+
+    overrides: tuple[tuple[str, str, str], ...] = Field((), max_length=MOST_OVERRIDES)
+    quotes: tuple[Base64Bytes, ...] = Field((), max_length=MOST_FILES)
+    llms: tuple[tuple[str, str], ...] = Field((), max_length=MOST_FILES)
+    figures: tuple[Base64Bytes, ...] = Field((), max_length=1)
+
+    @classmethod
+    def of(cls, facts: OwnFacts) -> _Written:
+        named = tuple((one.field, one.asked, one.reason) for one in facts.overrides)
+        return cls.model_construct(overrides=named, quotes=facts.quotes, llms=facts.llms, figures=facts.figures)
+
+    @property
+    def facts(self) -> OwnFacts:
+        return OwnFacts(tuple(Override(*one) for one in self.overrides), self.quotes, self.llms, self.figures)
 
 
 def add_override(one: Override) -> Catalog:
@@ -115,4 +203,4 @@ def add_llm(id: str, entry: Llm) -> None:
 def drop(part: str, number: int) -> None:
     """Take one thing back."""
     kept = tuple(one for n, one in enumerate(getattr(own(), part)) if n != number)
-    st.session_state[OWN] = replace(own(), **{part: kept})
+    _put(replace(own(), **{part: kept}))

@@ -21,11 +21,13 @@ NOT_FIGURES = {"source", "source_date", "confidence", "unverified", "notes", "id
 
 
 def mark(_: Translate) -> None:
-    """Above every page: what this session replaced, so that no answer passes for one of the catalogs alone."""
+    """Above every page: what its reader replaced, so that no answer passes for one of the catalogs alone."""
+    if lost := st.session_state.pop(own_facts.LOST, ""):
+        st.warning(plain(lost), icon=":material/link_off:")
     facts = own()
     if not facts:
         return
-    text = _("This session answers with facts of your own, which neither links nor saved questions carry: {what}.")
+    text = _("These answers rest on facts of your own, which links carry and saved questions do not: {what}.")
     parts = [f"{one.assignment} ({one.reason})" for one in facts.overrides]
     parts += [_("{n} files of quotes").format(n=len(facts.quotes))] if facts.quotes else []
     parts += [_("the LLM {id}").format(id=id) for id, _entry in facts.llms]
@@ -33,7 +35,7 @@ def mark(_: Translate) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(plain(text.format(what="; ".join(parts))), icon=":material/edit_note:")
         st.button(
-            _("Back to the catalogs"), on_click=lambda: st.session_state.pop(own_facts.OWN, None), key="own-drop",
+            _("Back to the catalogs"), on_click=own_facts.take_all_back, key="own-drop",
             icon=":material/restart_alt:", type="tertiary",
         )  # fmt: skip
 
@@ -55,7 +57,7 @@ def session_command(verb: str, workload: Workload, *options: str) -> str:
 
 
 def replace_figure(kind: str, id: str, row: Sourced, _: Translate) -> None:
-    """A figure, its new value and the reason; the answer changes everywhere in this session."""
+    """A figure, its new value and the reason; answers change on every page."""
     with st.expander(_("Replace a figure, with a reason"), icon=":material/edit:"):
         if kind not in KINDS:
             st.caption(_("Prices come in as quotes, below. Figures of this kind follow from sources and stay."))
@@ -66,7 +68,7 @@ def replace_figure(kind: str, id: str, row: Sourced, _: Translate) -> None:
                 field = st.selectbox(_("Figure"), list(figures), format_func=figures.__getitem__, width=320)
                 asked = st.text_input(_("New value, or +20% or x2"), max_chars=40, width=180)
                 reason = st.text_input(_("Reason: who says so, and when"), max_chars=MOST_REASON)
-            done = st.form_submit_button(_("Replace in this session"), icon=":material/edit:")
+            done = st.form_submit_button(_("Replace"), icon=":material/edit:")
         if not done:
             return
         try:
@@ -128,10 +130,11 @@ def take_figures(_: Translate) -> None:
 
 
 def take_quotes(_: Translate) -> None:
-    """A CSV of quotes: what was read, and what it does to this session's prices."""
+    """A CSV of quotes: what was read, and what it does to prices."""
     with st.expander(_("Plan with your own quotes"), icon=":material/request_quote:"):
         columns = ", ".join(Quote.model_fields)
-        st.caption(plain(_("A CSV with the columns {columns}; for this session alone.").format(columns=columns)))
+        text = _("A CSV with the columns {columns}; for you, and for those who get your links.")
+        st.caption(plain(text.format(columns=columns)))
         st.download_button(
             _("Template"), TEMPLATE, "quotes.csv", "text/csv", on_click="ignore", icon=":material/download:"
         )

@@ -19,6 +19,7 @@ from planner.catalog import Catalog
 from planner.errors import PlannerError
 from planner.schema import Workload
 from planner.ui import link, packed
+from planner.ui.browser import went_back
 from planner.ui.fields import FIELDS, check_bounds, table_of, values_of
 from planner.ui.session import language
 from planner.workloads import DEFAULT, load_workload, parse_workload, presets
@@ -50,12 +51,6 @@ def start(catalog: Catalog) -> None:
     state.setdefault(key("preset"), state["preset"])
     for name, value in values_of(state["question"], catalog).items():
         state.setdefault(key(name), value)
-
-
-def went_back() -> bool:
-    """Whether the browser's own Back or Forward asked for this run: then the address says what to show."""
-    context = get_script_run_ctx()
-    return context is not None and context.is_history_navigation
 
 
 def _follow_link(catalog: Catalog) -> None:

@@ -11,7 +11,8 @@ from streamlit.navigation.page import StreamlitPage
 from planner.catalog import Catalog
 from planner.errors import PlannerError
 from planner.ui import address, link, question
-from planner.ui.packed import MOST_NAME, MOST_VALUE, MOST_WIDGETS, Shared, pack
+from planner.ui.browser import went_back
+from planner.ui.packed import MOST_NAME, MOST_VALUE, MOST_WIDGETS, Shared, pack, unpack
 from planner.ui.session import Translate, plain
 
 
@@ -21,11 +22,19 @@ def follow(catalog: Catalog, pages: Mapping[str, StreamlitPage], here: str) -> N
     if arrived is None or st.session_state.get("followed") is arrived:
         return
     st.session_state["followed"] = arrived
-    if question.went_back():
+    if went_back():
         return  # on the way back this is a step like others
     if arrived.page in pages and (arrived.page != here or arrived.view):
         st.session_state.pop(address.STOOD, None)
         st.switch_page(pages[arrived.page], query_params={**question.parameters(catalog), **arrived.view})
+
+
+def linked(parameter: str) -> str | None:
+    """What a compressed link in the address says of a parameter, before it is followed."""
+    try:
+        return unpack(st.query_params[link.PACKED]).view[parameter][0]
+    except (KeyError, IndexError, PlannerError):
+        return None
 
 
 def offer(catalog: Catalog, page: str, _: Translate) -> None:

@@ -19,7 +19,7 @@ from planner.schema import FleetOptions, Simulated, Workload
 from planner.search.offered import DEFAULT_TRACE
 from planner.search.remarks import spelled
 from planner.search.simulated import simulate
-from planner.ui import fleet_panel, inputs
+from planner.ui import fleet_panel, inputs, uploads
 from planner.ui.explained import reproduce
 from planner.ui.own_view import session_command
 from planner.ui.session import KEPT, Refusal, Translate, catalog, palette, plain, solve, translate
@@ -218,8 +218,8 @@ def _upload(_: Translate) -> tuple[str, bytes] | None:
     )
     st.caption(plain(text.format(mb=UPLOAD_MB)))
     kinds = ["csv", "jsonl", "json", "gz"]
-    file = st.file_uploader("TRACE", kinds, key="traffic-file", label_visibility="collapsed", max_upload_size=UPLOAD_MB)
-    return None if file is None else (file.name, file.getvalue())
+    file = uploads.ask("TRACE", kinds, "traffic-file", UPLOAD_MB, _, hide=True)
+    return None if file is None else (file.name, file.content)
 
 
 # ---- the answer

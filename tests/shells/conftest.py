@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that a page keeps goes where this user's own things lie."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLANNER_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A dashboard on a free port of this machine, with two questions saved."""

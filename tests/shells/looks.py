@@ -60,7 +60,8 @@ def save_two(state: Path) -> None:
     """Two questions, so that the page Compare has something to show."""
     from sqlalchemy import create_engine
 
-    from planner.ui.store import Store, migrate
+    from planner.ui.database import migrate
+    from planner.ui.store import Store
 
     engine = create_engine(f"sqlite:///{state / 'scenarios.sqlite'}")
     migrate(engine)

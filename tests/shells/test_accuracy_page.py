@@ -98,7 +98,7 @@ def test_without_predictions_it_says_what_to_do(catalogs: Catalog) -> None:
     held_out_file(catalogs).unlink()
     app = opened()
     assert "make calibrate" in app.warning[0].value and not app.metric
-    assert app.file_uploader(key="accuracy-points") is not None
+    assert app.file_uploader(key="accuracy-points-sent") is not None
 
 
 def test_a_readers_file_is_scored_and_refused_by_row(catalogs: Catalog) -> None:
@@ -106,13 +106,13 @@ def test_a_readers_file_is_scored_and_refused_by_row(catalogs: Catalog) -> None:
     head = "id,model,precision_weights,framework,accelerator,tp,isl,osl,concurrency_or_qps,metric,value\n"
     row = "{},llama-3.1-8b,fp8,vllm,{},1,512,128,16,tpot_ms_p50,{}\n"
     rows = [row.format("a", "h100", 9), row.format("b", "h999", 9), row.format("c", "h100", 0.02)]
-    app.file_uploader(key="accuracy-points").upload("mine.csv", (head + "".join(rows)).encode(), "text/csv")
+    app.file_uploader(key="accuracy-points-sent").upload("mine.csv", (head + "".join(rows)).encode(), "text/csv")
     run(app)
     assert "1 of 3 rows are scored, 2 are refused" in texts(app)
     refused = app.dataframe[-1].value
     assert list(refused["row"]) == [3, 4]
     assert "unknown accelerator 'h999'" in refused["reason"][0] and "check its unit" in refused["reason"][1]
-    app.file_uploader(key="accuracy-points").upload("other.csv", b"nothing of the kind", "text/csv")
+    app.file_uploader(key="accuracy-points-sent").upload("other.csv", b"nothing of the kind", "text/csv")
     assert "lacks the columns" in run(app).warning[0].value
 
 

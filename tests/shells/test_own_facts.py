@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from planner.catalog import Catalog
+from planner.catalog import Catalog, load_catalog
 from planner.errors import PlannerError
 from planner.overlay import write_overlay
 from planner.report.frames import ranking
 from planner.report.numbers import numbers
+from planner.search.overrides import Override
 from planner.search.plan import plan
 from planner.ui.own_facts import OwnFacts, under
+from planner.ui.own_view import TEMPLATE
 from planner.workloads import load_workload
 
 SCOPE = "h200-sxm-141gb|{}deepseek-r1|vllm"
@@ -62,3 +64,77 @@ def test_a_page_names_them_and_the_command_takes_them(measured: bytes) -> None:
 def test_what_is_no_file_of_figures_is_refused(content: bytes) -> None:
     with pytest.raises(PlannerError):
         under(OwnFacts(figures=(content,)))
+
+
+# ---- kept by the address
+
+
+def page() -> None:
+    from planner.ui import own_facts, own_view
+    from planner.ui.session import translate
+
+    own_facts.follow()
+    own_view.mark(translate())
+
+
+def opened(**parameters: str) -> AppTest:
+    app = AppTest.from_function(page, default_timeout=60)
+    for name, value in parameters.items():
+        app.query_params[name.replace("_", "-")] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def kept(facts: OwnFacts) -> str:
+    """The mark that the address has once facts are laid over the catalogs."""
+
+    def script() -> None:
+        import streamlit as st
+
+        from planner.ui import own_facts
+
+        own_facts.keep(st.session_state["given"])
+
+    app = AppTest.from_function(script, default_timeout=60)
+    app.session_state["given"] = facts
+    app.run()
+    assert not app.exception
+    return "".join(app.query_params["own-facts"])
+
+
+def test_a_reload_and_a_link_have_them_too(measured: bytes) -> None:
+    override = Override("accelerators.h200-sxm-141gb.tdp_w", "650", "capped in our racks")
+    entry = ("mine", load_catalog().llms["deepseek-r1"].model_dump_json())
+    facts = OwnFacts((override,), (TEMPLATE.encode(),), (entry,), (measured,))
+    app = opened(own_facts=kept(facts))
+    assert app.session_state["own_facts"] == facts
+    (said,) = app.warning
+    assert "capped in our racks" in said.value and "mine" in said.value
+    app.button(key="own-drop").click().run()
+    assert not app.warning and "own-facts" not in app.query_params
+
+
+@pytest.mark.parametrize("mark", ["0" * 32, "../../etc/passwd", "", "é" * 32, "x" * 5000])
+def test_a_mark_that_names_nothing_here_leaves_the_catalogs(mark: str) -> None:
+    app = opened(own_facts=mark)
+    (said,) = app.warning
+    assert "are not here" in said.value and "own-facts" not in app.query_params
+    app.run()
+    assert not app.warning and not own_of(app)
+
+
+def test_a_file_that_holds_no_facts_is_refused() -> None:
+    def script() -> None:
+        from planner.ui import shelf
+
+        shelf.put("own-facts", shelf.File("trace.csv", b"arrival_s,input_tokens\n"))
+
+    app = AppTest.from_function(script).run()
+    (said,) = opened(own_facts="".join(app.query_params["own-facts"])).warning
+    assert "no facts" in said.value
+
+
+def own_of(app: AppTest) -> OwnFacts:
+    found: OwnFacts = app.session_state["own_facts"]
+    return found

@@ -105,7 +105,7 @@ def replaced(value: str, reason: str) -> AppTest:
     figure.set_value("accelerators.h200-sxm-141gb.tdp_w")
     next(box for box in app.text_input if box.label.startswith("New value")).set_value(value)
     next(box for box in app.text_input if box.label.startswith("Reason")).set_value(reason)
-    next(one for one in app.button if one.label == "Replace in this session").click().run()
+    next(one for one in app.button if one.label == "Replace").click().run()
     assert not app.exception
     return app
 

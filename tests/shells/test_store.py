@@ -15,7 +15,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Engine, make_url
 
 from planner.errors import PlannerError, WorkloadError
-from planner.ui.store import MIGRATIONS, MOST_NAME, MOST_SAVED, Store, database_url, default_file, migrate, store
+from planner.ui.database import MIGRATIONS, database_url, default_file, migrate
+from planner.ui.shelf import MOST_BYTES, MOST_FILES, File, Shelf
+from planner.ui.store import MOST_NAME, MOST_SAVED, Store, store
 from planner.workloads import load_workload
 
 
@@ -95,6 +97,32 @@ def test_old_tables_are_migrated_with_what_they_hold(engine: Engine) -> None:
     with engine.connect() as connection:
         versions = connection.execute(text("SELECT COUNT(*) FROM planner_schema")).scalar_one()
     assert versions == len(MIGRATIONS)
+
+
+def files(engine: Engine, owner: str = "") -> Shelf:
+    migrate(engine)
+    return Shelf(engine, owner)
+
+
+def test_a_file_comes_back_by_its_mark_and_to_its_owner(engine: Engine) -> None:
+    file = File("mine; DROP TABLE planner_files.csv", bytes(range(256)) * 10)
+    files(engine, "a@x").put(file)
+    files(engine, "a@x").put(file)  # again changes nothing
+    assert files(engine, "a@x").get(file.mark) == file
+    assert files(engine, "b@x").get(file.mark) is None and files(engine, "a@x").get("' OR 1=1 --") is None
+    assert File(file.name, b"other").mark != file.mark != File("other", file.content).mark
+
+
+def test_the_file_not_used_for_longest_makes_room(sqlite: Engine) -> None:
+    mine = files(sqlite)
+    sent = [File(f"{n}.csv", b"x") for n in range(MOST_FILES + 1)]
+    for file in sent[:-1]:
+        mine.put(file)
+    assert mine.get(sent[0].mark) == sent[0]  # used again
+    mine.put(sent[-1])
+    assert [mine.get(one.mark) is None for one in sent[:3]] == [False, True, False]
+    with pytest.raises(WorkloadError, match="are kept"):
+        mine.put(File("large", b"x" * (MOST_BYTES + 1)))
 
 
 def test_hostile_names_are_data(engine: Engine) -> None:

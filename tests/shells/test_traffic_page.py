@@ -86,10 +86,10 @@ def test_a_file_is_read_or_refused() -> None:
     assert not app.metric
     head = "arrival_s,input_tokens,output_tokens\n"
     rows = "".join(f"{i * 0.4},{300 + i % 7},{20 + i % 3}\n" for i in range(400))
-    app.file_uploader(key="traffic-file").upload("mine.csv", (head + rows).encode(), "text/csv")
+    app.file_uploader(key="traffic-file-sent").upload("mine.csv", (head + rows).encode(), "text/csv")
     run(app)
     assert "mine" in headline(app) and app.dataframe[-1].value["requests"].sum() == 400
-    app.file_uploader(key="traffic-file").upload("bad.csv", (head + "1,5,5\n0,5,5\n").encode(), "text/csv")
+    app.file_uploader(key="traffic-file-sent").upload("bad.csv", (head + "1,5,5\n0,5,5\n").encode(), "text/csv")
     run(app)
     assert "comes after" in app.warning[0].value and not app.metric
 

@@ -1,0 +1,52 @@
+"""An upload that stays: through a reload, on other pages, and for whoever gets the link on the same dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from planner.errors import PlannerError
+from planner.ui import shelf
+from planner.ui.session import Translate, plain
+from planner.ui.shelf import File
+
+
+def ask(label: str, kinds: Sequence[str], name: str, megabytes: int, _: Translate, hide: bool = False) -> File | None:
+    """Ask for a file; one that the address names is there already.
+
+    Parameters
+    ----------
+    name : of the widget and of its parameter in the address; has a hyphen
+    megabytes : largest file
+    hide : whether text above says what the label would
+    """
+    st.file_uploader(
+        label, list(kinds), key=f"{name}-sent", max_upload_size=megabytes, on_change=_sent, args=(name,),
+        label_visibility="collapsed" if hide else "visible",
+    )  # fmt: skip
+    mark = st.query_params.get(name)
+    if mark is None:
+        return None
+    file = shelf.get(mark)
+    if file is None:
+        gone = _("The file that this address names is not here: another dashboard, another login, or too long ago.")
+        st.warning(plain(gone), icon=":material/link_off:")
+    elif st.session_state.get(f"{name}-sent") is None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(plain(_("File: {name}").format(name=file.name)), width="content")
+            st.button(_("Take back"), key=f"{name}-back", on_click=shelf.forget, args=(name,), type="tertiary")
+    if message := st.session_state.pop(f"{name}-unkept", ""):
+        st.warning(plain(message), icon=":material/block:")
+    return file
+
+
+def _sent(name: str) -> None:
+    sent = st.session_state[f"{name}-sent"]
+    if sent is None:
+        shelf.forget(name)
+        return
+    try:
+        shelf.put(name, File(sent.name, sent.getvalue()))
+    except PlannerError as error:
+        st.session_state[f"{name}-unkept"] = str(error)
