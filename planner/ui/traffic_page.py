@@ -27,6 +27,7 @@ from planner.units import percent, si
 
 UPLOAD_MB = 5  # .streamlit/config.toml has the server's own limit
 MOST_REQUESTS = 200_000  # what a visitor may ask a shared dashboard to simulate at once
+FILE_PLANS = 5  # of a file, to choose from
 OWN_FILE = ""  # in place of a trace's name
 
 
@@ -112,24 +113,34 @@ def _with_traffic(workload: Workload, **changes: Any) -> Workload:
 
 def _ask(workload: Workload, _: Translate) -> tuple[Asked | None, Workload]:
     """The traffic's own rows of widgets; None while a file is still to come."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall")
+    with row:
         trace = _trace(workload, _)
         kind = _choice(_("Times"), _arrival_words(_), "arrivals", 150)
         profile, busiest = (None, None) if kind == "trace" else _profile(_)
         lengths, statistics = _lengths(trace, _)
-        rank = _plan_rank(workload, _)
+        router = _router(workload, _)
+    changes: dict[str, Any] = {"trace": trace or None, "arrivals": kind, "profile": profile, "router": router}
+    asked = _with_traffic(workload, **changes, lengths=lengths, **statistics)
+    with row:
+        rank = _plan_rank(None if trace == OWN_FILE else _planned(workload, asked), _)
         replicas = st.number_input(
             _("Replicas"), 1, 10_000, None, placeholder=_("as planned"), key="traffic-replicas", bind=KEPT, width=110
         )
-        router = _router(workload, _)
         drop = st.checkbox(_("Leave out what is too long"), key="traffic-drop", bind=KEPT)
     file = _upload(_) if trace == OWN_FILE else None
     if trace == OWN_FILE and file is None:
         return None, workload
     fleet = fleet_panel.ask(_)
-    changes: dict[str, Any] = {"trace": trace or None, "arrivals": kind, "profile": profile, "router": router}
-    changes |= {"lengths": lengths, **statistics}
-    return Asked(rank, replicas, drop, busiest, 0, file, fleet.model_dump_json()), _with_traffic(workload, **changes)
+    return Asked(rank, replicas, drop, busiest, 0, file, fleet.model_dump_json()), asked
+
+
+def _planned(workload: Workload, asked: Workload) -> Workload:
+    """The question whose plans are simulated: that of the first page, where this page changes nothing in it."""
+    traffic = workload.traffic
+    usual = {"trace": DEFAULT_TRACE, "arrivals": "trace", "lengths": "scaled"}
+    same = _with_traffic(workload, **{name: getattr(traffic, name) or value for name, value in usual.items()})
+    return workload if same == asked else asked
 
 
 def _trace(workload: Workload, _: Translate) -> str:
@@ -197,15 +208,18 @@ def _router(workload: Workload, _: Translate) -> str:
     return chosen
 
 
-def _plan_rank(workload: Workload, _: Translate) -> int:
-    """Which plan; those of the first page, in their order."""
-    answer = solve(workload)
-    if isinstance(answer, Refusal):
+def _plan_rank(question: Workload | None, _: Translate) -> int:
+    """Which plan for this traffic, cheapest first; without a question, for a file, its plans are not known yet."""
+    answer = None if question is None else solve(question)
+    if answer is None:
+        titles = {rank: _("plan {rank} for this file").format(rank=rank) for rank in range(1, FILE_PLANS + 1)}
+    elif isinstance(answer, Refusal):
         return 1
-    titles = {
-        plan.rank: f"{plan.rank}. {plan_name(plan)} {plan.layout.weights.upper()} {ranks_text(plan)}"
-        for plan in answer.plans
-    }
+    else:
+        titles = {
+            plan.rank: f"{plan.rank}. {plan_name(plan)} {plan.layout.weights.upper()} {ranks_text(plan)}"
+            for plan in answer.plans
+        }
     chosen: int = st.selectbox(
         _("Plan"), list(titles), format_func=titles.__getitem__, key=f"traffic-plan-{len(titles)}", bind=KEPT, width=222
     )

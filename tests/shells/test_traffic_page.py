@@ -121,3 +121,15 @@ def test_each_metric_has_its_chart(metric: str) -> None:
     app = opened()
     app.button_group(key="traffic-metric").set_value(metric)
     assert "is worst at" in texts(run(app))
+
+
+@pytest.mark.parametrize("lengths", ["scaled", "recorded"])
+@pytest.mark.parametrize("trace", ["azure-conv", "azure-code"])
+def test_the_plan_that_is_chosen_is_the_one_simulated(trace: str, lengths: str) -> None:
+    app = opened()
+    app.selectbox(key="traffic-trace").set_value(trace)
+    app.selectbox(key="traffic-lengths-False").set_value(lengths)
+    run(app)
+    (plans,) = [box for box in app.selectbox if box.label == "Plan"]
+    layout = plans.options[0].partition(" FP8 ")[2]
+    assert layout and f"FP8, {layout})" in headline(app).replace("TP1 DP", "DP")
