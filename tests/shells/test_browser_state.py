@@ -189,3 +189,48 @@ def test_a_theme_changed_early_asks_for_few_runs(browser: Browser, address: str)
     page.wait_for_timeout(4000)
     assert len(asked) == before <= 4
     page.context.close()
+
+
+QUOTE = "accelerator,accelerators,term,price,currency,usd_per_unit,provider,region,source,source_date,notes\n"
+QUOTE += "b200-sxm-180gb,8,rental_3y,9.00,USD,,our-vendor,,offer 4711,2026-11-01,\n"
+OWN_FACTS = "These answers rest on facts of your own"
+
+
+def send(page: Page, about: str, file: Path) -> None:
+    page.get_by_test_id("stFileUploader").filter(has_text=about).locator("input").set_input_files(file)
+
+
+def test_files_and_facts_stay_with_the_address(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "quotes.csv").write_text(QUOTE)
+    rows = "".join(f"{n * 0.4},{300 + n % 7},{20 + n % 3}\n" for n in range(400))
+    (tmp_path / "mine.csv").write_text("arrival_s,input_tokens,output_tokens\n" + rows)
+    server = Server(tmp_path)
+    try:
+        page, complaints = arrive(browser, f"{server.address}/catalogs")
+        page.get_by_text("Plan with your own quotes").click(timeout=PAINT_MS)
+        send(page, "quotes.csv", tmp_path / "quotes.csv")
+        expect(page.get_by_text(OWN_FACTS)).to_be_visible(timeout=PAINT_MS)
+        go(page, "Plan", "?own-facts=")
+        quoted = answer(page)
+        assert "$6,574" in quoted  # 9 USD an hour for all eight, 730.5 hours
+        link = shared_link(page)
+        server.stop()
+        server.start()
+        page.reload()
+        assert answer(page) == quoted
+        other, complaints_there = arrive(browser, link)
+        assert answer(other) == quoted
+        expect(other.get_by_text(OWN_FACTS)).to_be_visible(timeout=PAINT_MS)
+        other.context.close()
+        page.goto(f"{server.address}/traffic?traffic-trace=a+file+of+mine")
+        send(page, "CSV", tmp_path / "mine.csv")
+        page.wait_for_url("**traffic-file=*", timeout=PAINT_MS)
+        replayed = answer(page)
+        assert "mine" in replayed
+        page.reload()
+        assert answer(page) == replayed
+        page.get_by_role("button", name="Take back").click()
+        expect(page.locator("h1")).to_have_count(0, timeout=PAINT_MS)
+        assert not complaints and not complaints_there
+    finally:
+        server.stop()
