@@ -139,14 +139,14 @@ def test_nothing_else_moves(own: Path, catalog: Catalog, other: Question) -> Non
     assert estimate(catalog.with_calibration(own), other) == estimate(catalog, other)
 
 
-def test_measuring_makes_a_set_up_calibrated(tmp_path: Path, catalog: Catalog) -> None:
+def test_a_set_up_of_ones_own_is_measured(tmp_path: Path, catalog: Catalog) -> None:
     """INT4 on H200 has no points of others; three of one's own are enough for that very set-up, not for its FP8 kin."""
     asked = replace(R1, accelerator="a100-sxm-80gb", weights="int4")
     assert estimate(catalog, asked).basis == "roofline"
     file = tmp_path / "own.csv"
     write_overlay(file, [row("measured_points", "a100-sxm-80gb|int4|deepseek-r1|vllm", 3, catalog)])
     under = catalog.with_calibration(file)
-    assert estimate(under, asked).basis == "calibrated"
+    assert estimate(under, asked).basis == "measured"
     assert estimate(under, replace(asked, engine="sglang")).basis == "roofline"
 
 

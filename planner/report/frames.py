@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from planner.catalog import Catalog
 from planner.report.findings import (
     nearest_memory_rejection,
     price_date,
@@ -13,7 +12,6 @@ from planner.report.findings import (
     short_name,
     supply_short,
 )
-from planner.report.numbers import latency_basis
 from planner.report.tables import Translate, accelerator_name
 from planner.report.words import basis_words, limit_words, part_words
 from planner.schema import Plan, PlanResult
@@ -65,19 +63,12 @@ def _plan_row(plan: Plan) -> dict[str, object]:
     }
 
 
-def ranking(result: PlanResult, _: Translate, catalog: Catalog | None = None) -> pd.DataFrame:
-    """The same plans for people: short names, ms, kW, percent; sortable numbers, no unit in a cell.
-
-    Parameters
-    ----------
-    catalog : of the answer; with it the basis is the one that the numbers above the table carry, `measured`
-        where the user measured the very set-up
-    """
-    bases = [plan.basis if catalog is None else latency_basis(plan, catalog) for plan in result.plans]
-    return pd.DataFrame([_ranking_row(plan, basis, _) for plan, basis in zip(result.plans, bases, strict=True)])
+def ranking(result: PlanResult, _: Translate) -> pd.DataFrame:
+    """The same plans for people: short names, ms, kW, percent; sortable numbers, no unit in a cell."""
+    return pd.DataFrame([_ranking_row(plan, _) for plan in result.plans])
 
 
-def _ranking_row(plan: Plan, basis: str, _: Translate) -> dict[str, object]:
+def _ranking_row(plan: Plan, _: Translate) -> dict[str, object]:
     watts = plan.power.facility_w
     return {
         "plan": f"{plan.rank}  {short_name(accelerator_name(plan))} {plan.layout.weights.upper()}",
@@ -91,7 +82,7 @@ def _ranking_row(plan: Plan, basis: str, _: Translate) -> dict[str, object]:
         "usd_per_million": plan.cost.usd_per_million_output_tokens,
         "kw": None if watts is None else watts * plan.replicas / 1e3,
         "ready": floored(plan.availability),
-        "basis": basis_words(_)[basis],
+        "basis": basis_words(_)[plan.basis],
         "priced": price_date(plan),
     }
 

@@ -8,7 +8,6 @@ from planner.catalog import Catalog
 from planner.report import bands
 from planner.report.tables import Translate
 from planner.schema import Plan, PlanResult
-from planner.search.learned import was_measured
 from planner.units import floored, percent, si, usd
 
 
@@ -34,7 +33,7 @@ class Number:
 
 def numbers(result: PlanResult, plan: Plan, catalog: Catalog, _: Translate) -> tuple[Number, ...]:
     """P99 TTFT, P99 TPOT, cost of a million output tokens, facility power, availability."""
-    slo, basis = result.workload.slo, latency_basis(plan, catalog)
+    slo, basis = result.workload.slo, plan.basis
     return (
         _latency("P99 TTFT", plan.slo.ttft_p99_s, bands.ttft_p99_s(plan), slo.ttft_p99_s, basis, _),
         _latency("P99 TPOT", plan.slo.tpot_p99_s, bands.tpot_p99_s(plan), slo.tpot_p99_s, basis, _),
@@ -42,12 +41,6 @@ def numbers(result: PlanResult, plan: Plan, catalog: Catalog, _: Translate) -> t
         _power(plan, catalog, _),
         _availability(result, plan, catalog, _),
     )
-
-
-def latency_basis(plan: Plan, catalog: Catalog) -> str:
-    """`measured` where the user measured this very set-up: its figures stand in place of estimates."""
-    own = was_measured(catalog, plan.accelerator, plan.layout.weights, plan.llm, plan.engine)
-    return "measured" if own else plan.basis
 
 
 def _latency(label: str, value_s: float, band_s: bands.Range, limit_s: float, basis: str, _: Translate) -> Number:

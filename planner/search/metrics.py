@@ -154,17 +154,18 @@ def power_answer(catalog: Catalog, site: Site, lengths: Lengths, load: Load, gpu
 
 
 def basis_of(catalog: Catalog, accelerator_id: str, weights: str, llm_id: str, engine_id: str) -> Basis:
-    """`calibrated` where this accelerator was measured in this precision, by others or the user; else `roofline`."""
+    """`measured` where the user measured this set-up, `calibrated` where others measured this accelerator in this
+    precision, else `roofline`."""
     if was_measured(catalog, accelerator_id, weights, llm_id, engine_id):
-        return "calibrated"
+        return "measured"
     row = catalog.calibration.get(("measured_points", f"{accelerator_id}|{weights}"))
     return "calibrated" if row and row.value >= ENOUGH_POINTS else "roofline"
 
 
 def band_row(catalog: Catalog, metric: str, basis: str, engine: str = "") -> Parameter:
     """Interval of measured over predicted: of this engine if it has its own, else of all. Basis as `basis_of` says."""
-    name = f"band_{metric}"
-    return catalog.calibration.get((name, f"{basis}|{engine}")) or catalog.parameter(name, basis)
+    name, known = f"band_{metric}", "calibrated" if basis == "measured" else basis
+    return catalog.calibration.get((name, f"{known}|{engine}")) or catalog.parameter(name, known)
 
 
 def power_basis_of(catalog: Catalog, accelerator_id: str) -> Basis:

@@ -243,7 +243,7 @@ def _table(result: PlanResult, plan: Plan, _: Translate) -> None:
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     key = f"ranking-{plan.rank}-{result.catalog_sha256[:8]}"
     st.dataframe(
-        frames.ranking(result, _, catalog()),
+        frames.ranking(result, _),
         hide_index=True,
         key=key,
         on_select=lambda: _choose_row(key),

@@ -63,7 +63,7 @@ def test_estimate_and_plan_use_it(run_cli: Run, own: str) -> None:
     quick = ("--accelerator", "h200", "--engine", "vllm", "--max-gpus", "8", "--calibration", own)
     plan = json.loads(run_cli("plan", *quick, "--json").stdout)
     assert any("vllm-r1-h200-32.json" in one["source"] for one in plan["assumptions"])
-    assert plan["plans"][0]["basis"] == "calibrated"
+    assert plan["plans"][0]["basis"] == "measured"
     assert "vllm-r1-h200-32.json" in run_cli("plan", *quick, "--explain").stdout
 
 

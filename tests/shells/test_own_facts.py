@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from planner.catalog import Catalog, load_catalog
 from planner.errors import PlannerError
 from planner.overlay import write_overlay
-from planner.report.frames import ranking
+from planner.report.frames import plans, ranking
 from planner.report.numbers import numbers
 from planner.search.overrides import Override
 from planner.search.plan import plan
@@ -38,7 +38,7 @@ def test_measured_figures_are_marked(measured: bytes, catalog: Catalog) -> None:
         result = plan(workload, facts, 1, 0)
         told = numbers(result, result.plans[0], facts, str)
         assert [one.basis for one in told[:2]] == [basis, basis]
-        assert ranking(result, str, facts)["basis"].iloc[0] == basis
+        assert ranking(result, str)["basis"].iloc[0] == plans(result)["basis"].iloc[0] == basis
     assert own.sha256 != catalog.sha256
 
 
