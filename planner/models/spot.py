@@ -9,7 +9,10 @@ time, where independent zones would be in 0.1 %.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -86,14 +89,24 @@ def spot_ready(spot_replicas: int, zones: int, alpha: float, beta: float) -> Arr
     >>> spot_ready(3, 2, *beta_parameters(0.5, 0.0)).round(3).tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    up = zones_up(zones, alpha, beta)
-    each, more = divmod(spot_replicas, zones)
     chances = np.zeros(spot_replicas + 1)
-    for number, chance in enumerate(up.tolist()):
+    for number, chance in _ready_numbers(spot_replicas, zones, alpha, beta):
+        chances[number] += chance
+    return chances
+
+
+def _ready_numbers(spot_replicas: int, zones: int, alpha: float, beta: float) -> Iterator[tuple[int, float]]:
+    """How many may be ready, with chances that add to 1; a number may come twice, and most never do."""
+    each, more = divmod(spot_replicas, zones)
+    for number, chance in enumerate(_zones_up(zones, alpha, beta)):
         for fuller in range(min(number, more) + 1):  # zones with one replica more among those that are up
             drawn = math.comb(more, fuller) * math.comb(zones - more, number - fuller) / math.comb(zones, number)
-            chances[each * number + fuller] += chance * drawn
-    return chances
+            yield each * number + fuller, chance * drawn
+
+
+@lru_cache(maxsize=16)
+def _zones_up(zones: int, alpha: float, beta: float) -> tuple[float, ...]:
+    return tuple(zones_up(zones, alpha, beta).tolist())
 
 
 def mix_availability(
@@ -121,11 +134,10 @@ def mix_availability(
     >>> round(mix_availability(3, 2, 1, 1, *beta_parameters(0.9, 0.5)), 6)
     0.9
     """
-    ready = spot_ready(spot, zones, alpha, beta)
     total = 0.0
-    for number in np.flatnonzero(ready).tolist():
+    for number, chance in _ready_numbers(spot, zones, alpha, beta):
         need = max(replicas_needed - number, 0)
-        total += float(ready[number]) * (at_least(need, firm, firm_availability) if need <= firm else 0.0)
+        total += chance * (at_least(need, firm, firm_availability) if need <= firm else 0.0)
     return min(total, 1.0)
 
 
@@ -172,11 +184,16 @@ def firm_base(
         raise WorkloadError(
             f"availability target {target:g} for {replicas_needed} replicas: give a share between 0 and 1."
         )
-    for firm in range(replicas_needed + limit + 1):
+
+    def reaches(firm: int) -> bool:
         spot = max(replicas_needed - firm, 0) + extra_spot
-        if mix_availability(replicas_needed, firm, spot, zones, alpha, beta, firm_availability) >= target:
-            return firm
-    return None
+        return mix_availability(replicas_needed, firm, spot, zones, alpha, beta, firm_availability) >= target
+
+    tried = range(replicas_needed + limit + 1)
+    if firm_availability == 1:  # a firm replica is never worse than the spot one whose place it takes
+        found = bisect_left(tried, True, key=reaches)
+        return found if found < len(tried) else None
+    return next(filter(reaches, tried), None)
 
 
 def interruptions_per_hour(monthly_fraction: ArrayLike) -> Array:

@@ -191,12 +191,19 @@ def tornado_finding(answer: RiskResult, _: Translate) -> str:
 
 
 def chance_finding(answer: RiskResult, _: Translate) -> str:
-    """What the best plan does not exceed, and how often it beats the next."""
+    """What a fleet sized to the draw costs, as the chart shows it, and how often the best plan beats the next."""
     best = answer.plans[0]
-    spread = best.usd_per_month
-    text = _("Plan {rank}: a month costs {low} to {high} in eight of ten draws").format(
-        rank=best.rank, low=_money(spread.p10), high=_money(spread.p90)
-    )
+    reached, most = best.cost_curve[-1] if best.cost_curve else (0.0, float("nan"))
+    if reached >= 0.9:
+        costs = dict(best.cost_curve)
+        low, high = (costs[min(costs, key=lambda chance: abs(chance - share))] for share in (0.1, 0.9))
+        text = _("Sized to the draw, plan {rank} costs {low} to {high} a month in eight of ten draws")
+        text = text.format(rank=best.rank, low=_money(low), high=_money(high))
+    else:
+        text = _(
+            "Sized to the draw, plan {rank} costs up to {most} a month; in {share} of draws it cannot keep the promise"
+        )
+        text = text.format(rank=best.rank, most=_money(most), share=percent(1 - reached, 0))
     if len(answer.plans) < 2:
         return text
     more = _("; sized to the draw it beats plan {other} in {share}")

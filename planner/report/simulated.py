@@ -59,9 +59,7 @@ def margin_sentence(found: Simulated, _: Translate) -> str:
             "No number of replicas holds this: even alone, P99 {metric} is {value}. Choose a faster layout (--plan), "
             "a longer promise, or shorter requests."
         ).format(metric=words[room.limit], value=si(room.at_rest_s, "s"))
-    holds = _(
-        "Held at most: {rate:.3g} requests/s of this traffic, {ratio:.2f} of this rate; then P99 {metric} breaks."
-    )
+    holds = _("Held at most: {rate:.3g} requests/s of this traffic, {ratio:.2f} × this rate; then P99 {metric} breaks.")
     needs = _("Replicas that hold it as it is: {needed}; in the plan: {planned}.")
     router = _("Router: {router}.").format(router=router_words(_)[found.fleet.router])
     return " ".join(

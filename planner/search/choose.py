@@ -240,9 +240,9 @@ def unavailable(study: Study, market: Market) -> tuple[Rejection, ...]:
                 needed=target,
                 available=best,
                 unit="share of time",
-                message=f"{name} bought only as {way} capacity is ready {percent(best)} of the time even with as many "
-                f"spares as replicas, for {cheapest} a month; the promise is {percent(target, 2)}. "
-                f"{_way_out(study, p)}",
+                message=f"{name} bought only as {way} capacity, for {cheapest} a month without spares, is ready "
+                f"{percent(best)} of the time even with as many spares as replicas; the promise is "
+                f"{percent(target, 2)}. {_way_out(study, p)}",
             ),
         )
     return tuple(found.values())

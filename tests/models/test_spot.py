@@ -65,6 +65,27 @@ def test_more_replicas_are_never_less_available(
 
 
 @given(
+    share=SHARE,
+    correlation=CORRELATION,
+    needed=st.integers(0, 12),
+    extra=st.integers(0, 12),
+    target=st.floats(0.3, 0.9999),
+)
+@settings(max_examples=60)
+def test_the_fewest_firm_are_those_that_counting_up_finds(
+    share: float, correlation: float, needed: int, extra: int, target: float
+) -> None:
+    pools = (3, *beta_parameters(share, correlation))
+    counted = next(n for n in range(needed + 1) if mix_availability(needed, n, needed - n + extra, *pools) >= target)
+    assert firm_base(needed, target, *pools, extra_spot=extra) == counted
+
+
+def test_a_fleet_of_a_million_is_no_longer_search_than_one_of_ten() -> None:
+    # A million steps over vectors as long would not end before the suite gives up.
+    assert firm_base(1_000_000, 0.999, 3, *beta_parameters(0.89, 0.45), extra_spot=1_000_000) == 1_000_000
+
+
+@given(
     share=SHARE, correlation=CORRELATION, needed=st.integers(1, 8), low=st.floats(0.5, 0.99), more=st.floats(0, 0.0099)
 )
 @settings(max_examples=40)
