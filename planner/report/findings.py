@@ -76,7 +76,7 @@ def reasons(result: PlanResult, plan: Plan, _: Translate) -> str:
         _("P99 TTFT {ttft} and TPOT {tpot}, at least {margin} inside the promise.").format(
             ttft=si(plan.slo.ttft_p99_s, "s"), tpot=si(plan.slo.tpot_p99_s, "s"), margin=percent(margin, 0)
         ),
-        _("At the mean load it runs at {share} of what it holds.").format(share=percent(plan.serving.utilisation, 0)),
+        *([] if plan.sizing else [_full(plan, _)]),  # simulations say below what it holds
         _("Price: {supply}, of {date}{stale}.").format(
             supply=supply_line(plan, _),
             date=unit.source_date.split("..")[0],
@@ -86,6 +86,11 @@ def reasons(result: PlanResult, plan: Plan, _: Translate) -> str:
         _compared(result, plan, _),
     ]
     return " ".join(parts).replace("。 ", "。")  # Chinese full stops carry their own space
+
+
+def _full(plan: Plan, _: Translate) -> str:
+    text = _("By closed forms, the mean load is {share} of what it holds.")
+    return text.format(share=percent(plan.serving.utilisation, 0))
 
 
 def _compared(result: PlanResult, plan: Plan, _: Translate) -> str:
