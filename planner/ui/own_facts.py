@@ -134,21 +134,25 @@ def follow(linked: str | None = None) -> None:
     if named is None:
         return
     try:
-        st.session_state[OWN] = _read(named)
+        file = shelf.get(named)
+    except PlannerError as error:  # the address keeps the mark: another time the database may answer
+        st.session_state[LOST] = str(error)
+        return
+    try:
+        st.session_state[OWN] = _read(file)
     except PlannerError as error:
         st.session_state[LOST] = str(error)
         shelf.forget(PARAMETER)
 
 
-def _read(mark: str) -> OwnFacts:
-    """Facts with a mark, if they still are good.
+def _read(file: shelf.File | None) -> OwnFacts:
+    """Facts of a file, if they still are good.
 
     Raises
     ------
     PlannerError
         For facts that are not here, or that the catalogs of today do not take.
     """
-    file = shelf.get(mark)
     if file is None:
         raise WorkloadError("the facts that this address names are not here: another dashboard or login, or long ago.")
     try:

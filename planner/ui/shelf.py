@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from planner.errors import PlannerError, WorkloadError
+from planner.errors import WorkloadError
 from planner.ui.database import engine, reached
 from planner.ui.owner import owner
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
 MOST_FILES, MOST_BYTES, MOST_NAME = 50, 6_000_000, 120
-HELD = "files-held"  # files of this session by mark, so that a run does not ask the database
+HELD, MOST_HELD = "files-held", 6  # files of this session by mark, so that a run does not ask the database
 _MARK = re.compile(r"[0-9a-f]{32}")
 
 
@@ -101,31 +101,43 @@ def put(parameter: str, file: File) -> None:
     PlannerError
         If it cannot be kept; this session has it all the same.
     """
-    _held()[file.mark] = file
+    _hold(file.mark, file)
     st.query_params[parameter] = file.mark
     with reached("files of your own"):
         Shelf(engine(), owner()).put(file)
 
 
 def get(mark: str) -> File | None:
-    """The file that an address names; None for a mark that this dashboard does not have, or not for this reader."""
+    """The file that an address names; None for a mark that this dashboard does not have, or not for this reader.
+
+    Raises
+    ------
+    PlannerError
+        If the database does not answer.
+    """
     if not _MARK.fullmatch(mark):
         return None
-    if mark not in _held():
-        try:
-            with reached("files of your own"):
-                found = Shelf(engine(), owner()).get(mark)
-        except PlannerError:
-            found = None
-        if found is None:
-            return None
-        _held()[mark] = found
-    return _held()[mark]
+    found = _held().get(mark)
+    if found is None:
+        with reached("files of your own"):
+            found = Shelf(engine(), owner()).get(mark)
+    if found is not None:
+        _hold(mark, found)
+    return found
 
 
 def forget(parameter: str) -> None:
     """Name no file there any more."""
     st.query_params.pop(parameter, None)
+
+
+def _hold(mark: str, file: File) -> None:
+    """Remember a file; the one not used for longest goes."""
+    held = _held()
+    held.pop(mark, None)
+    held[mark] = file
+    while len(held) > MOST_HELD:
+        del held[next(iter(held))]
 
 
 def _held() -> dict[str, File]:

@@ -28,7 +28,11 @@ def ask(label: str, kinds: Sequence[str], name: str, megabytes: int, _: Translat
     mark = st.query_params.get(name)
     if mark is None:
         return None
-    file = shelf.get(mark)
+    try:
+        file = shelf.get(mark)
+    except PlannerError as error:
+        st.warning(plain(str(error)), icon=":material/link_off:")
+        return None
     if file is None:
         gone = _("The file that this address names is not here: another dashboard, another login, or too long ago.")
         st.warning(plain(gone), icon=":material/link_off:")

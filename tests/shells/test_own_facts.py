@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from streamlit.testing.v1 import AppTest
 
 from planner.catalog import Catalog, load_catalog
@@ -133,6 +134,17 @@ def test_a_file_that_holds_no_facts_is_refused() -> None:
     app = AppTest.from_function(script).run()
     (said,) = opened(own_facts="".join(app.query_params["own-facts"])).warning
     assert "no facts" in said.value
+
+
+def test_a_database_that_does_not_answer_leaves_the_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> None:
+        raise OperationalError("SELECT", {}, Exception("at secret.example"))
+
+    monkeypatch.setattr("planner.ui.shelf.engine", gone)
+    app = opened(own_facts="0" * 32)
+    (said,) = app.warning
+    assert "cannot be reached" in said.value and "secret" not in said.value
+    assert "".join(app.query_params["own-facts"]) == "0" * 32 and not own_of(app)
 
 
 def own_of(app: AppTest) -> OwnFacts:
