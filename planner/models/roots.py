@@ -14,7 +14,8 @@ PASSES = 60
 
 
 def rising_root(curve: Callable[[Array], Array], low: Array, high: Array) -> Array:
-    """Where each of n rising curves crosses zero, by Chandrupatla's method: never slower than halving.
+    """Where each of n rising curves crosses zero, by Chandrupatla's method: a curve through three values where
+    that is safe, else halving.
 
     Parameters
     ----------
