@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from planner.report.tables import TextTable, Translate
 from planner.schema.risk import Deciles, PlanRisk, RiskResult
 from planner.units import percent, si, usd
@@ -193,10 +195,9 @@ def tornado_finding(answer: RiskResult, _: Translate) -> str:
 def chance_finding(answer: RiskResult, _: Translate) -> str:
     """What a fleet sized to the draw costs, as the chart shows it, and how often the best plan beats the next."""
     best = answer.plans[0]
-    reached, most = best.cost_curve[-1] if best.cost_curve else (0.0, float("nan"))
+    reached, most = best.cost_curve[-1] if best.cost_curve else (0.0, None)
     if reached >= 0.9:
-        costs = dict(best.cost_curve)
-        low, high = (costs[min(costs, key=lambda chance: abs(chance - share))] for share in (0.1, 0.9))
+        low, high = np.interp([0.1, 0.9], *np.transpose(best.cost_curve)).tolist()
         text = _("Sized to the draw, plan {rank} costs {low} to {high} a month in eight of ten draws")
         text = text.format(rank=best.rank, low=_money(low), high=_money(high))
     else:

@@ -233,3 +233,23 @@ def test_blocks_of_any_size_are_the_same(question: Question, monkeypatch: pytest
     for one, other in zip(whole, parts, strict=True):
         assert one.usd_per_month.p50 == pytest.approx(other.usd_per_month.p50, rel=1e-12)
         assert one.meets_slo == other.meets_slo
+
+
+@pytest.mark.parametrize(
+    ("curve", "said"),
+    [
+        # From 0.09 to 0.11 and from 0.89 to 0.91 halfway: $150 and $950.
+        (
+            ((0.09, 100.0), (0.11, 200.0), (0.89, 900.0), (0.91, 1000.0)),
+            "costs $150 to $950 a month in eight of ten draws",
+        ),
+        (((0.09, 100.0), (0.75, 800.0)), "costs up to $800 a month; in 25 % of draws it cannot keep the promise"),
+        ((), "costs up to – a month; in 100 % of draws it cannot keep the promise"),
+    ],
+)
+def test_the_title_tells_what_the_chart_shows(
+    question: Question, curve: tuple[tuple[float, float], ...], said: str
+) -> None:
+    found = risk(question, [parse(question, "cloud.all=-10%,+20%")], FEW)
+    best = found.plans[0].model_copy(update={"cost_curve": curve})
+    assert said in report.chance_finding(found.model_copy(update={"plans": (best,)}), str)

@@ -53,7 +53,7 @@ def test_tornado_probability_and_a_table_behind_each_chart() -> None:
     app = opened()
     said = "\n".join(one.value for one in app.markdown).replace("\\", "")
     assert "matters most" in said or "No input alone" in said
-    assert "Sized to the draw, plan" in said and ("in eight of ten draws" in said or "cannot keep" in said)
+    assert "Sized to the draw, plan 1 costs up to" in said and "of draws it cannot keep the promise" in said
     behind = [one for one in app.expander if one.label == "The table behind this chart"]
     assert len(behind) == 5 and all(len(one.dataframe) == 1 for one in behind)
     cash = behind[1].dataframe[0].value
