@@ -24,6 +24,7 @@ from planner.units import HOURS_PER_MONTH
 Array = NDArray[np.float64]
 
 INDEPENDENT = 1e-6  # a correlation below this, or below zero, is none
+ROUNDED = 1e-12  # sums of chances that are equal on paper differ by less
 
 
 def beta_parameters(available_fraction: float, correlation: float) -> tuple[float, float]:
@@ -187,7 +188,7 @@ def firm_base(
 
     def reaches(firm: int) -> bool:
         spot = max(replicas_needed - firm, 0) + extra_spot
-        return mix_availability(replicas_needed, firm, spot, zones, alpha, beta, firm_availability) >= target
+        return mix_availability(replicas_needed, firm, spot, zones, alpha, beta, firm_availability) >= target - ROUNDED
 
     tried = range(replicas_needed + limit + 1)
     if firm_availability == 1:  # a firm replica is never worse than the spot one whose place it takes

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from planner.errors import WorkloadError
 from planner.models.availability import at_least_correlated
 from planner.models.spot import (
+    ROUNDED,
     beta_parameters,
     firm_base,
     interruptions_per_hour,
@@ -76,8 +77,16 @@ def test_the_fewest_firm_are_those_that_counting_up_finds(
     share: float, correlation: float, needed: int, extra: int, target: float
 ) -> None:
     pools = (3, *beta_parameters(share, correlation))
-    counted = next(n for n in range(needed + 1) if mix_availability(needed, n, needed - n + extra, *pools) >= target)
+    chances = [mix_availability(needed, n, needed - n + extra, *pools) for n in range(needed + 1)]
+    counted = next(n for n, chance in enumerate(chances) if chance >= target - ROUNDED)
     assert firm_base(needed, target, *pools, extra_spot=extra) == counted
+
+
+def test_chances_that_are_equal_on_paper_do_not_mislead_the_search() -> None:
+    pools = (3, *beta_parameters(0.5, 0.5))
+    chances = [mix_availability(4, firm, 6 - firm, *pools) for firm in range(5)]
+    assert chances == pytest.approx([1 / 2, 1 / 2, 9 / 16, 11 / 16, 1])  # the second is rounded below a half
+    assert firm_base(4, 0.5, *pools, extra_spot=2) == 0
 
 
 def test_a_fleet_of_a_million_is_no_longer_search_than_one_of_ten() -> None:
