@@ -15,7 +15,8 @@ A message says what was asked, what is allowed and what to do next.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 class PlannerError(Exception):
@@ -55,7 +56,11 @@ class TooSmall(WorkloadError):
 
 
 class NoPlan(PlannerError):
-    """No candidate satisfies the workload."""
+    """No candidate satisfies the workload; carries the rejections of those that came closest, where they are known."""
+
+    def __init__(self, message: str, llm: str = "", nearest: Sequence[Any] = ()):
+        self.llm, self.nearest = llm, tuple(nearest)
+        super().__init__(message)
 
 
 class OutputError(PlannerError):

@@ -34,7 +34,10 @@ def main() -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except PlannerError as error:
-        _stop(str(error), 1)
+        from planner.i18n import language_from_environment, translator
+        from planner.search.misses import told
+
+        _stop(told(error, translator(language_from_environment())), 1)
     except (click.exceptions.Abort, KeyboardInterrupt):
         _stop("stopped", 130)
     except click.ClickException as error:

@@ -13,9 +13,9 @@ def months_finding(answer: CostAnswer, _: Translate) -> str:
     """Cheapest against dearest, and what most of owning is."""
     ways, own = shown_ways(answer), own_way(answer)
     text = _("{cheap} costs {least} a month, {dear} {most}").format(
-        cheap=name(ways[0], _),
+        cheap=name(answer, ways[0], _),
         least=usd(ways[0].usd_per_month),
-        dear=name(ways[-1], _),
+        dear=name(answer, ways[-1], _),
         most=usd(ways[-1].usd_per_month),
     )
     if own is None:

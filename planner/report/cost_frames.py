@@ -31,18 +31,19 @@ def shown_ways(answer: CostAnswer) -> list[WayCost]:
     return sorted(ways, key=lambda w: w.usd_per_month)[:MOST_WAYS]
 
 
-def name(way: WayCost, _: Translate) -> str:
-    """Short name of a way: term and seller."""
-    if way.option == "own":
-        return supply_words(_)["own"]
-    return f"{way_words(_).get(way.term, way.term)}, {way.provider}"
+def name(answer: CostAnswer, way: WayCost, _: Translate) -> str:
+    """Short name of a way: term and seller; how many GPUs, where not all ways take as many."""
+    named = way_words(_).get(way.term, way.term)
+    short = supply_words(_)["own"] if way.option == "own" else f"{named}, {way.provider}"
+    alike = len({one.accelerators for one in shown_ways(answer)}) == 1
+    return short if alike else _("{way}, {n} GPUs").format(way=short, n=way.accelerators)
 
 
 def months(answer: CostAnswer, _: Translate) -> list[Row]:
     """Parts of each way's month. [USD/month]"""
     words = line_words(_)
     return [
-        {"way": name(way, _), "line": words[line.name], "usd": line.usd_per_month, "total": way.usd_per_month}
+        {"way": name(answer, way, _), "line": words[line.name], "usd": line.usd_per_month, "total": way.usd_per_month}
         for way in shown_ways(answer)
         for line in way.lines
     ]
@@ -56,7 +57,7 @@ def cash_so_far(answer: CostAnswer, _: Translate) -> list[Row]:
         so_far = np.cumsum(paid)
         if way.residual_usd:  # the sale at the end would hide what was paid
             so_far[-1] += way.residual_usd
-        found += [{"way": name(way, _), "month": n, "usd": float(usd)} for n, usd in enumerate(so_far)]
+        found += [{"way": name(answer, way, _), "month": n, "usd": float(usd)} for n, usd in enumerate(so_far)]
     return found
 
 
@@ -73,7 +74,7 @@ def crossings(answer: CostAnswer, _: Translate) -> list[Row]:
     for way in shown_ways(answer):
         month = None if way is own else cash.crossover_month(payments(answer, own), payments(answer, way))
         if month:
-            found.append({"way": name(way, _), "month": month, "usd": way.running_usd_per_month * month})
+            found.append({"way": name(answer, way, _), "month": month, "usd": way.running_usd_per_month * month})
     return found
 
 
@@ -83,7 +84,7 @@ def by_load(answer: CostAnswer, _: Translate) -> list[Row]:
     found: list[Row] = []
     for way in shown_ways(answer):
         each = full.usd_per_million_output_tokens * way.usd_per_month / planned.usd_per_month
-        found += [{"way": name(way, _), "load": float(u), "usd": float(each / u)} for u in LOADS]
+        found += [{"way": name(answer, way, _), "load": float(u), "usd": float(each / u)} for u in LOADS]
     per_million = full.usd_per_million_output_tokens / full.usd_per_request
     for api in shown_apis(answer):
         found += [

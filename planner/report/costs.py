@@ -34,8 +34,14 @@ def owning_sentence(answer: CostAnswer, _: Translate) -> str:
     if own is None:
         return _("Owning cannot be priced: see what is not priced.")
     months = [c.month for c in answer.clouds if c.term == "on_demand" and c.month is not None]
-    text = _("Owned: {month} a month, {npv} today over {years:g} years, at least: {n} items are not priced.").format(
-        month=usd(own.usd_per_month), npv=usd(own.npv_usd), years=answer.horizon_years, n=len(answer.unpriced)
+    text = _(
+        "Owned, {gpus}: {month} a month, {npv} today over {years:g} years, at least: {n} items are not priced."
+    ).format(
+        gpus=(_("{n} GPUs, spares included") if own.spares else _("{n} GPUs")).format(n=own.accelerators),
+        month=usd(own.usd_per_month),
+        npv=usd(own.npv_usd),
+        years=answer.horizon_years,
+        n=len(answer.unpriced),
     )
     crossing = _(" On demand costs more in all from month {month:.0f} on.").format(month=months[0]) if months else ""
     return text + crossing
@@ -184,7 +190,7 @@ def slo_table(answer: CostAnswer, _: Translate) -> TextTable:
     """What each promise costs."""
     headings = (_("Promise"), _("GPUs"), _("$/month"), _("$/request"), _("$/request, this layout full"))
     rows = tuple(_slo_row(step, _) for step in answer.slo_steps)
-    return TextTable(_("What the promise costs, same accelerator and supply"), headings, rows)
+    return TextTable(_("What the promise costs by closed forms, same accelerator and supply"), headings, rows)
 
 
 def _slo_row(step: SloStep, _: Translate) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from planner.report.tables import Translate, accelerator_name, owning_note, priced_text
-from planner.report.words import limit_words, supply_words, term_words, why_words
+from planner.report.words import supply_words, term_words
 from planner.schema import CurvePoint, Plan, PlanResult, Rejection
 from planner.units import percent, si, usd
 
@@ -244,28 +244,3 @@ def changed_sentence(before: Plan, after: Plan, _: Translate) -> str:
 
 def _sized(plan: Plan) -> str:
     return f"{plan_name(plan)} {plan.layout.weights.upper()} {ranks_text(plan)}"
-
-
-def reason(rejection: Rejection, language: str, _: Translate) -> str:
-    """Why a candidate failed: the planner's message in English, its figures in any other language."""
-    if language == "en":
-        return rejection.message
-    needed, available = rejection.needed, rejection.available
-    limit = limit_words(_)[rejection.limit]
-    if needed is None or available is None:
-        why = why_words(_).get(rejection.limit, limit)
-        return _("{candidate}: {why}.").format(candidate=rejection.candidate, why=why)
-    if rejection.limit == "memory_bytes":
-        text = _("{candidate}: {limit} needs {needed} per accelerator, {available} are usable.")
-    else:
-        text = _("{candidate}: {limit} is {available}, the promise is {needed}.")
-    spell = _spell_share if rejection.limit == "availability" else _spell_quantity(rejection.unit.split(" ")[0])
-    return text.format(candidate=rejection.candidate, limit=limit, needed=spell(needed), available=spell(available))
-
-
-def _spell_share(value: float) -> str:
-    return percent(value, 2)
-
-
-def _spell_quantity(unit: str) -> Callable[[float], str]:
-    return lambda value: si(value, unit)

@@ -8,13 +8,13 @@ from planner.report.findings import (
     nearest_memory_rejection,
     price_date,
     ranks_text,
-    reason,
     short_name,
     supply_short,
 )
 from planner.report.tables import Translate, accelerator_name
 from planner.report.words import basis_words, limit_words, part_words
 from planner.schema import Plan, PlanResult
+from planner.search.misses import spelled as spelled_miss
 from planner.units import GB, floored
 
 SPEED, COST = "tokens_per_s_per_user", "usd_per_million_output_tokens"
@@ -87,12 +87,11 @@ def _ranking_row(plan: Plan, _: Translate) -> dict[str, object]:
     }
 
 
-def rejections(result: PlanResult, language: str, _: Translate) -> pd.DataFrame:
+def rejections(result: PlanResult, _: Translate) -> pd.DataFrame:
     """Why not the others, the nearest miss first."""
     words = limit_words(_)
     rows = [
-        {"candidate": r.candidate, "limit": words[r.limit], "message": reason(r, language, _)}
-        for r in result.rejections
+        {"candidate": r.candidate, "limit": words[r.limit], "message": spelled_miss(r, _)} for r in result.rejections
     ]
     return pd.DataFrame(rows, columns=["candidate", "limit", "message"])
 

@@ -15,12 +15,14 @@ from planner.search.holding import held, kept, longest_context
 Translate = Callable[[str], str]
 Row = dict[str, float]
 CHART_PX = 320
+STEPS = 4  # contexts in an octave: where the promise ends, it ends steeply
 
 
 def contexts(plan: Plan, catalog: Catalog) -> list[int]:
-    """Context lengths to look at: powers of two up to what the LLM reads."""
+    """Context lengths to look at: quarters of an octave from 512 to what the LLM reads."""
     most = catalog.llms[plan.llm].max_context_tokens or 131_072
-    return [2**n for n in range(9, 24) if 2**n <= most] or [most]
+    found = [round(2 ** (n / STEPS)) for n in range(9 * STEPS, 24 * STEPS)]
+    return [context for context in found if context <= most] or [most]
 
 
 def rows(plan: Plan, workload: Workload, catalog: Catalog) -> list[Row]:
@@ -50,12 +52,17 @@ def chart(found: Sequence[Row], context: float, users: float, palette: Palette, 
     lengths = [row["context"] for row in area]
     most = max([users, *(row["users"] for row in area)]) * 1.6
     powers = {"type": "log", "base": 2, "nice": False}
-    x = quantity("context", _("context [token]"), scale=powers, axis=binary_axis(lengths, grid=False))
+    octaves = [length for length in lengths if math.log2(length).is_integer()]
+    x = quantity("context", _("context [token]"), scale=powers, axis=binary_axis(octaves, grid=False))
     counts = {"type": "log", "domain": [1, most], "nice": False}
     axis = {"format": ",~r", "tickCount": 5, "grid": False}
     y = quantity("users", _("requests at once"), scale=counts, axis=axis)
     fits = [{**row, "zone": _("fits in memory")} for row in area]
-    promise = [{**row, "users": row["kept"], "zone": _("keeps the promise")} for row in area if row["kept"] >= 1]
+    promise = [
+        {**row, "users": row["kept"], "zone": _("keeps the promise, by closed forms")}
+        for row in area
+        if row["kept"] >= 1
+    ]
     here = [{"context": context, "users": max(users, 1.0), "text": _("load of this plan")}]
     layers = [
         _zone(fits, palette.parts[3], x, y, _),
@@ -73,7 +80,8 @@ def _zone(rows: Sequence[dict[str, object]], colour: str, x: Spec, y: Spec, _: T
         tip("context", _("context [token]"), ","),
         tip("users", _("requests at once"), ",.0f"),
     ]
-    mark = {"type": "area", "color": colour, "opacity": 0.55, "line": {"color": colour}, "point": {"color": colour}}
+    mark = {"type": "area", "color": colour, "opacity": 0.55, "line": {"color": colour},
+            "point": {"color": colour, "opacity": 0, "size": 90}}  # fmt: skip
     return layer(rows, mark, {"x": x, "y": y, "y2": {"datum": 1}, "tooltip": tips})
 
 

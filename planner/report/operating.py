@@ -23,9 +23,8 @@ Rows = list[dict[str, Any]]
 
 def curve_finding(found: Operating, _: Translate) -> str:
     """What one accelerator gives now, and what it could within the promise."""
-    now = found.chosen
-    most = float(found.tokens_per_s_per_gpu[found.kept].max()) if found.kept.any() else 0.0
-    text = _("Each GPU gives {now:,.0f} tokens/s at {tpot} per token; the promise allows {most:,.0f}")
+    now, most = found.chosen, found.held_per_s_per_gpu
+    text = _("Each GPU gives {now:,.0f} tokens/s at {tpot} per token; on this traffic, the promise allows {most:,.0f}")
     return text.format(now=found.tokens_per_s_per_gpu[now], tpot=si(float(found.tpot_s[now]), "s"), most=most)
 
 
@@ -77,6 +76,7 @@ def curve_chart(found: Operating, metric: str, promise_s: float, palette: Palett
               "scale": {"domain": names, "range": [palette.answer, palette.lines[2]]}}  # fmt: skip
     layers = [
         *_promise(promise_s * MS, palette, _),
+        *_held(found.held_per_s_per_gpu, float(lines[-1]["tokens_per_s_per_gpu"]), x, palette, _),
         layer(lines, {"type": "line", "strokeWidth": 2.5}, {"x": x, "y": y, "color": colour}),
         layer(lines, {"type": "point", "opacity": 0, "size": 150}, {"x": x, "y": y, "tooltip": tips}),
         *line_names(ends, "tokens_per_s_per_gpu", y, PLOT_PX, colour, palette),
@@ -98,6 +98,18 @@ def _promise(limit_ms: float, palette: Palette, _: Translate) -> list[Spec]:
     return [
         layer(rows, {"type": "rule", "strokeDash": [4, 4], "color": red}, {"y": y}),
         layer(rows, _name("left", x=6, dy=-8, color=red), {"y": y, "text": {"field": "text"}}),
+    ]
+
+
+def _held(most: float, last: float, x: Spec, palette: Palette, _: Translate) -> list[Spec]:
+    """How far the mean load may go; nothing where that is off the chart."""
+    if most > last:
+        return []
+    rows, ink = [{"tokens_per_s_per_gpu": most, "text": _("most on this traffic")}], palette.lines[4]
+    name = _name("left" if most < 0.6 * last else "right", dx=6 if most < 0.6 * last else -6, color=ink)
+    return [
+        layer(rows, {"type": "rule", "strokeDash": [4, 4], "color": ink}, {"x": x}),
+        *haloed(rows, {**name, "y": 8}, {"x": x, "text": {"field": "text"}}, palette),
     ]
 
 

@@ -20,13 +20,30 @@ def metric_words(_: Translate) -> dict[str, str]:
 
 
 def input_name(name: str, _: Translate) -> str:
-    """Name of an input for people: errors of prediction by what they belong to."""
-    words = {
+    """Name of an input for people: errors of prediction by what they belong to; a field without words as it is."""
+    errors = {
         "prediction.step_time": _("error of the step time, {of}"),
         "prediction.ttft": _("further error of the TTFT, {of}"),
     }
     kind, _space, of = name.partition(" ")
-    return words[kind].format(of=of.split(" ")[0]) if kind in words else name
+    return errors[kind].format(of=of.split(" ")[0]) if kind in errors else _field_words(_).get(name, name)
+
+
+def _field_words(_: Translate) -> dict[str, str]:
+    """Fields that are often drawn."""
+    return {
+        "traffic.rate_per_s": _("requests per second"),
+        "traffic.concurrency": _("users at once"),
+        "traffic.burst_factor": _("height of bursts"),
+        "traffic.input_tokens": _("length of prompts"),
+        "traffic.output_tokens": _("length of answers"),
+        "cloud.all": _("prices of clouds"),
+        "purchases.all": _("prices of servers"),
+        "site.electricity_usd_per_kwh": _("price of electricity"),
+        "site.pue": "PUE",
+        "discount_rate": _("discount rate"),
+        "horizon_years": _("years of use"),
+    }
 
 
 def sentence(answer: RiskResult, _: Translate) -> str:

@@ -6,9 +6,8 @@ from planner.report.numbers import span
 from planner.report.simulated import router_words
 from planner.report.tables import Translate
 from planner.schema import Plan, Sizing
+from planner.schema.sizing import MOST_MARGIN
 from planner.units import si
-
-MOST_MARGIN = 4.0  # margins are not looked for beyond it
 
 
 def sizing_sentence(plan: Plan, _: Translate) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from planner.report.options import option_rows
-from planner.report.words import bound_words
+from planner.report.words import bound_words, limit_words
 from planner.schema import Estimate, GroupScore, Plan, PlanResult, Validation
+from planner.search.misses import spelled
 from planner.units import floored, percent, si, usd
 
 Translate = Callable[[str], str]
@@ -131,7 +132,8 @@ def _plan_row(plan: Plan, _: Translate) -> tuple[str, ...]:
 
 def rejection_table(result: PlanResult, _: Translate, most: int = 8) -> TextTable:
     """Why not the others."""
-    rows = tuple((r.limit, r.message) for r in result.rejections[:most])
+    words = limit_words(_)
+    rows = tuple((words[r.limit], spelled(r, _)) for r in result.rejections[:most])
     more = len(result.rejections) - len(rows)
     title = _("Why not the others") + (f" (+{more}, --json)" if more > 0 else "")
     return TextTable(title, (_("Limit"), _("Reason")), rows, 9)

@@ -72,18 +72,6 @@ def limit_words(_: Translate) -> dict[str, str]:
     }
 
 
-def why_words(_: Translate) -> dict[str, str]:
-    """Why a candidate is out where no figure tells it."""
-    return {
-        "price": _("keeps the promise, but nobody's price for it is sourced; give one under prices"),
-        "engine": _("no engine has kernels for this precision on it"),
-        "precision": _("it has no arithmetic for this precision"),
-        "link": _("no allowed layout fits how its accelerators are joined"),
-        "shape": _("the model cannot be divided into equal parts within the limits"),
-        "facts": _("figures that a plan needs are not sourced"),
-    }
-
-
 def part_words(_: Translate) -> dict[str, str]:
     """What fills the memory of one accelerator; the workspace is activations, buffers and CUDA graphs."""
     return {

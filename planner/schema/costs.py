@@ -105,6 +105,7 @@ class WayCost(Strict):
     instance_type: str
     region: str = Field(description="region, or zone for Spot")
     units: int = Field(description="instances or servers, spares included")
+    accelerators: int = Field(description="of all units")
     replicas: int
     spares: int
     usd_per_hour: float | None = Field(description="price of one unit; null for owned servers [USD/h]")

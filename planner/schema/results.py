@@ -195,7 +195,9 @@ class Rejection(Strict):
     needed: float | None
     available: float | None
     unit: str
-    message: str
+    message: str = Field(description="for people, in English")
+    kind: str = Field("", description="identifier of what the message says")
+    values: dict[str, str | int] = Field({}, description="what it says it of, spelled")
 
 
 class CurvePoint(Strict):

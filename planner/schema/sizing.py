@@ -10,6 +10,8 @@ from planner.schema.base import Strict
 from planner.schema.percentiles import Percentiles, Spread
 from planner.schema.workload import RouterName
 
+MOST_MARGIN = 4.0  # margins are not looked for beyond it
+
 
 class Sizing(Strict):
     """Replicas confirmed by simulation, request by request, at the asked load over the headroom."""

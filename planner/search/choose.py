@@ -16,6 +16,7 @@ from planner.search.columns import WEIGHTS, Array, Index
 from planner.search.evaluate import running_sequences
 from planner.search.learned import take_eff
 from planner.search.metrics import Load
+from planner.search.misses import rejection
 from planner.search.offers import Offer
 from planner.search.price import PARTS, Priced, price
 from planner.search.spot import firm_replicas
@@ -230,30 +231,33 @@ def unavailable(study: Study, market: Market) -> tuple[Rejection, ...]:
             continue
         id = study.candidates.accelerator_ids[study.candidates.accelerator[market.rows[p.at[0]]]]
         name, way = study.catalog.accelerators[id].name, p.offer.option.replace("_", "-")
-        best, cheapest = float(p.ready.max()), usd(float(p.usd_per_month.min()))
-        found.setdefault(
-            (id, way),
-            Rejection(
-                candidate=f"{name}, {way} only",
-                accelerator=id,
-                limit="availability",
-                needed=target,
-                available=best,
-                unit="share of time",
-                message=f"{name} bought only as {way} capacity, for {cheapest} a month without spares, is ready "
-                f"{percent(best)} of the time even with as many spares as replicas; the promise is "
-                f"{percent(target, 2)}. {_way_out(study, p)}",
-            ),
+        if (id, way) in found:
+            continue
+        best, (kind, values) = float(p.ready.max()), _way_out(study, p)
+        found[id, way] = rejection(
+            kind,
+            {
+                "name": name,
+                "way": p.offer.option,
+                "usd": usd(float(p.usd_per_month.min())),
+                "ready": percent(best),
+                "promise": percent(target, 2),
+                **values,
+            },
+            candidate=f"{name}, {way} only",
+            accelerator=id,
+            limit="availability",
+            needed=target,
+            available=best,
+            unit="share of time",
         )
     return tuple(found.values())
 
 
-def _way_out(study: Study, priced: Priced) -> str:
-    """What reaches the target in place of an offer that does not."""
+def _way_out(study: Study, priced: Priced) -> tuple[str, dict[str, int]]:
+    """What reaches the target in place of an offer that does not: kind of rejection, and its figures."""
     if priced.offer.option != "spot":
-        return "Allow another supply."
+        return "other_supply", {}
     replicas = int(priced.replicas[priced.usd_per_month.argmin()])
     base = firm_replicas(study.catalog, replicas, study.workload.slo.availability)
-    if base >= replicas:
-        return "All its replicas must be firm."
-    return f"Of its {replicas} replicas {base} must be firm."
+    return ("all_firm", {}) if base >= replicas else ("some_firm", {"replicas": replicas, "base": base})

@@ -37,7 +37,7 @@ def cost(result: PlanResult, rank: int, catalog: Catalog) -> CostAnswer:
             f"  Quote the server: ownership.unit_prices.server-{plan.accelerator}."
         )
     way = ways[max(at, 0)]
-    tokens, most = tokens_of(one), one.capacity_per_s * one.replicas
+    tokens, most = tokens_of(one), one.held_per_s
     own_figures = workload.ownership
     return CostAnswer(
         workload_name=workload.name,

@@ -18,6 +18,7 @@ from planner.search.learned import take_eff, wide_eff
 from planner.search.single import Single, single
 
 FINEST = 61  # operating points of a curve
+ROUNDED = 1e-6  # a closed loop is iterated
 DECODE_BATCHES = np.array([1, 4, 16, 64, 256, 1024], float)
 
 
@@ -29,7 +30,8 @@ class Operating:
     ----------
     sequences : mean running sequences [-]
     tokens_per_s_per_gpu : output tokens per second of one accelerator [token/s]
-    kept : the promise is kept there, by closed forms
+    kept : the promise is kept there, at a mean load whose bursts keep it, too
+    held_per_s_per_gpu : output tokens per second of one accelerator at the largest such load [token/s]
     chosen : position nearest to the plan's own mean load
     """
 
@@ -40,6 +42,7 @@ class Operating:
     ttft_s: Array
     ttft_p99_s: Array
     kept: Array
+    held_per_s_per_gpu: float
     chosen: int
 
 
@@ -110,14 +113,17 @@ def operating(workload: Workload, catalog: Catalog, plan: Plan) -> Operating:
         study.shape, as_columns(take(study.place, rows)), eff, study.lengths, crowd[None, :],
         study.fit.budget_tokens[rows][:, None],
     )  # fmt: skip
+    per_gpu = study.lengths.output_tokens / plan.gpus_per_replica
+    tokens, held = point.rate_per_s[0] * per_gpu, float(one.held_per_s / one.replicas * per_gpu)
     return Operating(
         sequences=batches,
-        tokens_per_s_per_gpu=point.rate_per_s[0] * study.lengths.output_tokens / plan.gpus_per_replica,
+        tokens_per_s_per_gpu=tokens,
         tpot_s=point.tpot_s[0],
         tpot_p99_s=crowded.tpot_s[0],
         ttft_s=serving.mean_ttft_s(point, eff, study.lengths)[0],
         ttft_p99_s=promise.ttft_p99_s[0],
-        kept=promise.kept[0],
+        kept=promise.kept[0] & (tokens <= held * (1 + ROUNDED)),
+        held_per_s_per_gpu=held,
         chosen=int(np.abs(np.log(batches / plan.serving.running_sequences)).argmin()),
     )
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from planner.catalog import Catalog
 from planner.errors import NoPlan
-from planner.schema import PlanResult, Rejection, Workload
+from planner.schema import PlanResult, Workload
 from planner.search import answer, metrics, reject
 from planner.search.choose import Market, choices, screen, unavailable
 from planner.search.confirm import confirm
 from planner.search.learned import own_names
+from planner.search.misses import unserved
 from planner.search.study import Study, evaluate
+
+NEAREST = 3  # rejections that a refusal names
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ def answered(screening: Screening, most: int = 12, confirmed: int = 3) -> PlanRe
     entries, sizings = confirm(study, market, min(confirmed, most)) if market else ([], {})
     rejections = reject.rejections(study, entries) + (unavailable(study, market) if market else ())
     if not entries:
-        raise NoPlan(_no_plan(study, rejections))
+        nearest = sorted(rejections, key=reject.nearness)[:NEAREST]
+        raise NoPlan(unserved(study.llm_id, nearest, str), study.llm_id, nearest)
     chosen = choices(study, entries[:most])
     plans = answer.plans(study, chosen, sizings)
     setups = ((p.accelerator, p.llm, p.engine) for p in plans)
@@ -71,16 +75,4 @@ def answered(screening: Screening, most: int = 12, confirmed: int = 3) -> PlanRe
         assumptions=metrics.assumptions(study.catalog, answer.SOURCES + own_names(study.catalog, setups)),
         wall_s=screening.wall_s + time.perf_counter() - start,
         candidates_evaluated=len(study.space.candidates) + study.capacity.points,
-    )
-
-
-def _no_plan(study: Study, rejections: tuple[Rejection, ...]) -> str:
-    nearest = sorted(rejections, key=reject.nearness)[:3]
-    lines = [f"  {r.message}" for r in nearest]
-    return "\n".join(
-        [
-            f"no candidate serves {study.llm_id} within the promise. Nearest:",
-            *lines,
-            "  Relax [slo], widen [limits] or [supply], or allow narrower limits.weights.",
-        ]
     )

@@ -9,6 +9,7 @@ from planner.schema import Accelerator, Rejection
 from planner.search.choose import Entry
 from planner.search.columns import KV, WEIGHTS, Index, reach
 from planner.search.metrics import describe
+from planner.search.misses import rejection
 from planner.search.space import FACTS, possible_weights, runs_on
 from planner.search.study import Study
 from planner.units import si
@@ -64,25 +65,16 @@ def _impossible(study: Study, accelerator: int, weights: int) -> Rejection:
     rule = study.space.rules[int(study.space.broken[here].max())]
     id = every.accelerator_ids[accelerator]
     row, precision = study.catalog.accelerators[id], WEIGHTS[weights].upper()
+    values: dict[str, str | int] = {"llm": study.llm_id}
     if rule in ("precision", "engine"):
-        other = _served_precisions(study, row)
-        lacks = "no kernels" if rule == "engine" else "no arithmetic"
-        text = f"has {lacks} for {precision}; the engines serve it in {', '.join(other) or 'no sourced precision'}"
+        values = {"precision": precision, "others": ", ".join(_served_precisions(study, row))}
     elif rule == "facts":
-        text = "lacks sourced " + " and ".join(f for f in FACTS if getattr(row, f) is None)
+        values = {"facts": ", ".join(f for f in FACTS if getattr(row, f) is None)}
     elif rule == "link":
-        text = f"joins {row.scaleup_domain_gpus} accelerators by {row.scaleup_link}; no allowed layout fits that"
-    else:
-        text = f"cannot divide {study.llm_id} into equal parts within the limits"
-    return Rejection(
-        candidate=f"{row.name}, {precision}",
-        accelerator=id,
-        limit=rule,
-        needed=None,
-        available=None,
-        unit="",
-        message=f"{row.name} {text}.",
-    )
+        values = {"count": row.scaleup_domain_gpus, "link": row.scaleup_link}
+    kind = {"engine": "no_kernels", "precision": "no_arithmetic"}.get(rule, rule)
+    title = f"{row.name}, {precision}"
+    return rejection(kind, {"name": row.name, **values}, candidate=title, accelerator=id, limit=rule)
 
 
 def _served_precisions(study: Study, row: Accelerator) -> list[str]:
@@ -105,16 +97,20 @@ def _memory(study: Study, rows: Index) -> Rejection:
     other = fit.activation_bytes[i] + fit.reserve_bytes[i]
     sequence = fit.sequence_bytes[i] / fit.shards[i]
     needed = float(fit.weights_bytes[i] + other + sequence)
-    weights = si(float(fit.weights_bytes[i]), "B")
-    return Rejection(
+    return rejection(
+        "memory",
+        {
+            "weights": si(float(fit.weights_bytes[i]), "B"),
+            "reserve": si(float(other), "B"),
+            "sequence": si(float(sequence), "B"),
+            "usable": si(float(fit.usable_bytes[i]), "B"),
+        },
         candidate=_title(study, i),
         accelerator=c.accelerator_ids[c.accelerator[i]],
         limit="memory_bytes",
         needed=needed,
         available=float(fit.usable_bytes[i]),
         unit="B per accelerator",
-        message=f"{_title(study, i)}: {weights} of weights, {si(float(other), 'B')} of reserve and "
-        f"{si(float(sequence), 'B')} for one sequence per accelerator; {si(float(fit.usable_bytes[i]), 'B')} usable.",
     )
 
 
@@ -126,35 +122,23 @@ def _promise(study: Study, rows: Index) -> Rejection:
     late = ttft / slo.ttft_p99_s >= tpot / slo.tpot_p99_s
     limit, got, asked = ("ttft_p99_s", ttft, slo.ttft_p99_s) if late else ("tpot_p99_s", tpot, slo.tpot_p99_s)
     id = study.candidates.accelerator_ids[study.candidates.accelerator[i]]
-    if got <= asked:
-        text = "the promise is kept for a single request but not for the crowd around it"
-    else:
-        metric = "TTFT" if late else "TPOT"
-        text = f"P99 {metric} is {si(got, 's')} even for a single request; the promise is {si(asked, 's')}"
-    return Rejection(
+    return rejection(
+        "crowd" if got <= asked else "alone",
+        {"metric": "TTFT" if late else "TPOT", "got": si(got, "s"), "promise": si(asked, "s")},
         candidate=_title(study, i),
         accelerator=id,
         limit=limit,
         needed=asked,
         available=got,
         unit="s",
-        message=f"{_title(study, i)}: {text}.",
     )
 
 
 def _price(study: Study, accelerator: int) -> Rejection:
     id = study.candidates.accelerator_ids[accelerator]
     name = study.catalog.accelerators[id].name
-    return Rejection(
-        candidate=name,
-        accelerator=id,
-        limit="price",
-        needed=None,
-        available=None,
-        unit="USD/h",
-        message=f"{name} keeps the promise but has no sourced price for {', '.join(study.workload.supply.options)} "
-        "in units large enough. Give one under [prices].",
-    )
+    values: dict[str, str | int] = {"name": name, "options": ", ".join(study.workload.supply.options)}
+    return rejection("price", values, candidate=name, accelerator=id, limit="price", unit="USD/h")
 
 
 def _title(study: Study, i: int) -> str:

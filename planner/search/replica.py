@@ -19,6 +19,7 @@ from planner.models.simulate import Result, simulate_closed, simulate_open
 from planner.models.tables import step_times
 from planner.models.traffic import Tokens, Trace
 from planner.schema import RouterName, Slo
+from planner.schema.sizing import MOST_MARGIN
 from planner.search.columns import Array
 from planner.search.demand import Demand
 from planner.search.learned import take_eff
@@ -35,7 +36,6 @@ ROUTED_RANKS, ROUTED_REQUESTS = (
     2,
 )  # a router chooses from so many ranks, more where they fit into so many times REQUESTS
 BRACKET, HALVINGS = 1.3, 3  # the margin is exact to 1.3 ** (1 / 2 ** 3): 3 %
-MOST_RATIO = 4.0  # margins beyond it are not looked for
 
 
 @dataclass(frozen=True)
@@ -145,9 +145,9 @@ def held_ratio(tail_at: Callable[[float], Tail], kept: float) -> tuple[float, st
     Parameters
     ----------
     tail_at : worst percentile at a ratio
-    kept : a ratio that is known to keep it: the search goes upwards from there, to MOST_RATIO
+    kept : a ratio that is known to keep it: the search goes upwards from there, to MOST_MARGIN
     """
-    return largest(tail_at, kept, BRACKET, HALVINGS, MOST_RATIO)
+    return largest(tail_at, kept, BRACKET, HALVINGS, MOST_MARGIN)
 
 
 def replica_rate_per_s(server: Server, demand: Demand, slo: Slo, guess_per_s: float, answer_s: float) -> float:

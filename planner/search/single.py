@@ -11,13 +11,14 @@ from planner.errors import WorkloadError
 from planner.models import power, serving
 from planner.models.placements import take
 from planner.schema import Limits, Plan, Workload
+from planner.schema.sizing import MOST_MARGIN
 from planner.search import metrics
 from planner.search.choose import at_rate
 from planner.search.columns import KV, WEIGHTS, Array, Index
 from planner.search.evaluate import running_sequences
 from planner.search.learned import take_eff
 from planner.search.metrics import Load
-from planner.search.study import Study, evaluate
+from planner.search.study import Study, busy_rate, evaluate
 from planner.traces import load_profile
 
 GRID = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5, 3.0, 4.0])
@@ -46,14 +47,28 @@ class Single:
         return np.array([self.row])
 
     @property
-    def capacity_per_s(self) -> float:
-        """Requests per second that one replica holds within the promise. [1/s]"""
-        return float(self.study.capacity.rate_per_s[self.row])
-
-    @property
     def rate_per_s(self) -> float:
         """Mean request rate of the fleet; in a closed loop, what its users make. [1/s]"""
         return self.plan.serving.requests_per_s * self.plan.replicas
+
+    @property
+    def held_per_s(self) -> float:
+        """Largest mean rate of the fleet that keeps the promise, bursts on top of it. [1/s]
+
+        As simulated where the plan is, within the range that simulations look at; else closed forms at busy times.
+        """
+        traffic, sizing = self.study.workload.traffic, self.plan.sizing
+        if traffic.concurrency is None:
+            burst = busy_rate(self.study) / (traffic.rate_per_s or 1.0)
+            closed = self.rate_per_s / self.plan.serving.utilisation / burst
+        else:
+            closed = float(self.study.capacity.rate_per_s[self.row]) * self.replicas
+        if sizing is None:
+            return closed
+        simulated = sizing.margin * self.rate_per_s
+        if sizing.margin >= MOST_MARGIN:
+            return max(simulated, closed)
+        return simulated if traffic.concurrency is None else min(simulated, closed)  # users who wait send less
 
 
 def single(workload: Workload, catalog: Catalog, plan: Plan) -> Single:

@@ -110,7 +110,7 @@ def _api(one: Single, way: WayCost, tokens: Tokens, rows: list[ApiPrice]) -> Api
     cached = over_day("cached_input_usd_per_million_tokens") if has_cached else None
     input_usd, output_usd = over_day("input_usd_per_million_tokens"), over_day("output_usd_per_million_tokens")
     request = unit_cost.api_request_usd(tokens, traffic.prefix_hit_rate, input_usd, output_usd, cached)
-    most = one.capacity_per_s * one.replicas
+    most = one.held_per_s
     at = unit_cost.break_even_per_s(way.usd_per_month, request, 0.0, most)
     return ApiBreakEven(
         provider=base.provider,

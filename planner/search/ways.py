@@ -266,6 +266,7 @@ def _way(
             capital, residual, running, workload.horizon_years, own.tax_rate, own.depreciation
         )
     return WayCost(
+        accelerators=accelerators,
         replicas=int(sized.replicas[0]),
         spares=int(sized.spares[0]),
         indicative="_indicative" in str(about["term"]),

@@ -17,7 +17,7 @@ from planner.errors import PlannerError
 from planner.report import accuracy as told
 from planner.report.scatter import domain, scatter_chart
 from planner.schema import Validation
-from planner.ui import uploads
+from planner.ui import refused, uploads
 from planner.ui.session import KEPT, Translate, catalog, palette, plain, translate
 
 FILTERS = ("engine", "accelerator", "llm", "source")
@@ -31,7 +31,7 @@ def page() -> None:
     try:
         found = _accuracy(_stamp())
     except PlannerError as error:
-        st.warning(plain(str(error)), icon=":material/block:")
+        refused.page(error, _)
         _own_points(_)
         return
     st.markdown(f"# {plain(told.headline(found, _))}", anchors=False)
@@ -229,16 +229,16 @@ def _own_points(_: Translate) -> None:
     try:
         found = _validated(upload.content, catalog().sha256)
     except PlannerError as error:
-        st.warning(plain(str(error)), icon=":material/block:")
+        refused.box(error, _)
         return
-    scored, refused = told.own_points(found)
+    scored, unscored = told.own_points(found)
     st.markdown(f"**{plain(told.validation_finding(found, _))}**")
     if len(scored):
         summary = pd.DataFrame([one.model_dump(exclude={"predicted_share"}) for one in found.summary if one.mape])
         st.dataframe(_in_percent(summary), hide_index=True, column_config=_columns(_))
         st.dataframe(_in_percent(scored), hide_index=True, column_config=_columns(_))
-    if len(refused):
-        st.dataframe(refused, hide_index=True, column_config=_columns(_))
+    if len(unscored):
+        st.dataframe(unscored, hide_index=True, column_config=_columns(_))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -16,7 +16,7 @@ from planner.report.command import estimate_command
 from planner.report.explain import explain
 from planner.schema import Plan, PlanResult, Workload
 from planner.search.operating import Operating, Roofline, operating, steps_under_roof
-from planner.ui import inputs
+from planner.ui import inputs, refused
 from planner.ui.explained import explanations, reproduce
 from planner.ui.figure import behind_it, figure
 from planner.ui.own_view import session_command
@@ -43,12 +43,12 @@ def page() -> None:
         workload = inputs.ask(catalog(), _)
         answer = solve(workload)
         if isinstance(answer, Refusal):
-            st.warning(plain(answer.message), icon=":material/block:")
+            refused.box(answer.error, _)
             return
         plan = _chosen(answer, _)
         _show(answer, plan, _shown(workload.model_dump_json(), plan.rank, answer.catalog_sha256), _)
     except PlannerError as error:
-        st.warning(plain(str(error)), icon=":material/block:")
+        refused.box(error, _)
 
 
 def _chosen(answer: PlanResult, _: Translate) -> Plan:

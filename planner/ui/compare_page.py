@@ -8,7 +8,8 @@ import streamlit as st
 from planner.errors import PlannerError
 from planner.report import compare as told
 from planner.schema import PlanResult
-from planner.ui import inputs
+from planner.search import misses
+from planner.ui import inputs, refused
 from planner.ui.session import Refusal, Translate, catalog, plain, solve, translate
 from planner.ui.store import MOST_NAME, Saved, Store, store
 
@@ -22,12 +23,12 @@ def page() -> None:
     try:
         shelf = store()
     except PlannerError as error:
-        st.warning(plain(str(error)), icon=":material/block:")
+        refused.box(error, _)
         return
     try:
         _save(shelf, _)
     except PlannerError as error:
-        st.warning(plain(str(error)), icon=":material/block:")
+        refused.box(error, _)
     saved = {one.name: one for one in shelf.all()}
     if not saved:
         st.info(_("Nothing is saved yet. Ask on the page Plan, then save the question here under a name."))
@@ -67,7 +68,8 @@ def _show(chosen: list[Saved], _: Translate) -> None:
     st.dataframe(style, hide_index=True, width="stretch", height="content", column_config=first)
     for one, answer in zip(chosen, answers, strict=True):
         if isinstance(answer, Refusal):
-            st.warning(plain(f"{one.name}: {answer.message.splitlines()[0]}"))
+            why = misses.told(answer.error, _).splitlines()[0]
+            st.warning(plain(f"{one.name}: {why}"))
 
 
 def _answer(answer: PlanResult | Refusal) -> PlanResult | None:

@@ -14,7 +14,7 @@ from planner.report.findings import plan_name
 from planner.schema import PlanResult, Workload
 from planner.schema.costs import CostAnswer
 from planner.search.cost import cost
-from planner.ui import inputs, lazy, mix_view, risk_view
+from planner.ui import inputs, lazy, mix_view, refused, risk_view
 from planner.ui.explained import explanations, reproduce
 from planner.ui.fields import profiles
 from planner.ui.figure import figure, text_table
@@ -32,19 +32,19 @@ def page() -> None:
     try:
         workload = inputs.ask(catalog(), _)
     except PlannerError as error:
-        _box(error)
+        refused.page(error, _)
         return
     _own_figures(_)
     answer = solve(workload)
     if isinstance(answer, Refusal):
-        st.warning(plain(answer.message), icon=":material/block:")
+        refused.page(answer.error, _)
         return
     names = {p.rank: f"{p.rank} · {plan_name(p)} · {usd(p.cost.usd_per_month)}" for p in answer.plans}
     rank = inputs.choose_plan(names, _)
     try:
         found = _cost(workload.model_dump_json(), rank, catalog().sha256)
     except PlannerError as error:
-        _box(error)
+        refused.page(error, _)
         return
     _show(found, workload, _)
     label = _("Own, commit or rent: the supply mix over the hours of the load")
@@ -52,10 +52,6 @@ def page() -> None:
     explained = [one for one in explain(answer, catalog(), rank, _) if one.name in EXPLAINED]
     explanations(lambda: explained, _)
     reproduce(session_command("cost", workload, "--plan", str(rank)), _)
-
-
-def _box(error: PlannerError) -> None:
-    st.warning(plain(str(error)), icon=":material/block:")
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -139,18 +135,19 @@ def _how_sure(workload: Workload, _: Translate) -> None:
     try:
         risk_view.in_short(workload, _)
     except PlannerError as error:
-        _box(error)
+        refused.box(error, _)
 
 
 def _cards(answer: CostAnswer, _: Translate) -> None:
     best, own, load = answer.ways[0], costs.own_way(answer), percent(answer.unit.utilisation, 0)
     real = answer.unit.usd_per_million_output_tokens
+    full = _("as planned, at {rate} requests/s").format(rate=f"{answer.unit_full.requests_per_s:.3g}")
     cards = [
         (_("Cheapest, a month"), usd(best.usd_per_month), costs.way_name(best, _)),
         (_("Owned, a month"), usd(own.usd_per_month) if own else "–", _("at least; see below")),
         (_("Owned, present cost"), usd(own.npv_usd) if own else "–", _("{y:g} years").format(y=answer.horizon_years)),
         (_("$/M output tokens"), usd(real), _("as planned, at {load} load").format(load=load)),
-        (_("$/M when full"), usd(answer.unit_full.usd_per_million_output_tokens), _("as planned")),
+        (_("$/M when full"), usd(answer.unit_full.usd_per_million_output_tokens), full),
     ]  # fmt: skip
     with st.grid(5, min_column_width=160):
         for label, value, below in cards:

@@ -10,7 +10,7 @@ import streamlit as st
 from planner.errors import PlannerError
 from planner.report.findings import plan_name
 from planner.schema import PlanResult
-from planner.ui import inputs
+from planner.ui import inputs, refused
 from planner.ui.session import KEPT, Refusal, Translate, catalog, language, plain, solve, translate
 
 LANGUAGES = {
@@ -32,11 +32,11 @@ def page() -> None:
     try:
         answer = solve(inputs.ask(catalog(), _))
         if isinstance(answer, Refusal):
-            st.warning(plain(answer.message), icon=":material/block:")
+            refused.box(answer.error, _)
             return
         _show(answer, _)
     except PlannerError as error:
-        st.warning(plain(str(error)), icon=":material/block:")
+        refused.box(error, _)
 
 
 def _show(result: PlanResult, _: Translate) -> None:
@@ -44,7 +44,7 @@ def _show(result: PlanResult, _: Translate) -> None:
     rank = inputs.choose_plan(names, _)
     files = _files(result.workload.model_dump_json(), rank, catalog().sha256)
     if isinstance(files, str):
-        st.warning(plain(files), icon=":material/block:")
+        refused.box(files, _)
         return
     chosen = _parts(files, _)
     _verdicts(files, _)

@@ -11,7 +11,7 @@ from planner.report import inverse as told
 from planner.schema import Plan, PlanResult, Workload
 from planner.schema.inverse import Inverse, Turned
 from planner.search import inverse
-from planner.ui import inputs, link, question
+from planner.ui import inputs, link, question, refused
 from planner.ui.own_view import session_command
 from planner.ui.session import KEPT, Translate, blue, catalog, plain
 from planner.units import usd
@@ -51,7 +51,7 @@ def show(result: PlanResult, plan: Plan, asked: tuple[Turned, float | None], _: 
     with st.spinner(_("Searching, and checking by simulation…")):
         found = _found(result.workload.model_dump_json(), plan.model_dump_json(), *asked, catalog().sha256)
     if isinstance(found, str):
-        st.warning(plain(found), icon=":material/block:")
+        refused.box(found, _)
         return
     with st.container(border=True, gap="xsmall"):
         st.markdown(f"**{blue(told.sentence(found, catalog(), _))}**")

@@ -11,6 +11,7 @@ from planner.schema import Workload
 from planner.schema.mix import MixResult
 from planner.search.load_curve import DEFAULT, load_curve
 from planner.search.mix import mix
+from planner.ui import refused
 from planner.ui.fields import profiles
 from planner.ui.figure import text_table
 from planner.ui.session import KEPT, Translate, catalog, plain
@@ -22,7 +23,7 @@ def show(workload: Workload, rank: int, _: Translate) -> None:
     try:
         answer = _answer(workload.model_dump_json(), rank, curve, firm, catalog().sha256)
     except PlannerError as error:
-        st.warning(plain(str(error)), icon=":material/block:")
+        refused.box(error, _)
         return
     st.markdown(plain(told.sentence(answer, _)))
     for table in (told.mix_table(answer, _), told.policy_table(answer, _)):

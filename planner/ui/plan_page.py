@@ -17,7 +17,7 @@ from planner.report.sizing import sizing_sentence
 from planner.report.words import basis_words
 from planner.schema import Plan, PlanResult
 from planner.search.regret import USUAL
-from planner.ui import inputs, inverse_panel, lazy
+from planner.ui import inputs, inverse_panel, lazy, refused
 from planner.ui.explained import command, explanations, markdown, reproduce
 from planner.ui.own_view import session_command
 from planner.ui.session import (
@@ -25,7 +25,6 @@ from planner.ui.session import (
     Translate,
     blue,
     catalog,
-    language,
     palette,
     plain,
     regret_of_plans,
@@ -49,14 +48,13 @@ def page() -> None:
     try:
         workload = inputs.ask(catalog(), _)
     except PlannerError as error:
-        _box(_("This question cannot be answered."), str(error))
+        refused.page(error, _)
         return
     question = workload.model_dump_json()
     simulated = st.session_state.setdefault("simulated", question) == question
     answer = solve(workload) if simulated else solve(workload, confirmed=0)
     if isinstance(answer, Refusal):
-        unanswered = _("This question cannot be answered.")
-        _box(_("Nothing keeps this promise.") if answer.nothing_serves else unanswered, answer.message)
+        refused.page(answer.error, _)
         return
     if simulated:
         _show(answer, _checked(answer, _), _)
@@ -74,13 +72,6 @@ def _checked(answer: PlanResult, _: Translate) -> str:
     if before is None or question != answer.workload.model_dump_json():
         return ""
     return f":material/check_circle: {plain(findings.changed_sentence(before, answer.plans[0], _))}"
-
-
-def _box(title: str, message: str) -> None:
-    """An expected failure as a friendly box: what was asked, what is allowed, what to do next."""
-    first, *rest = message.splitlines()
-    lines = [f"**{title}** {plain(first)}", "", *(f"- {plain(line.strip())}" for line in rest)]
-    st.warning("\n".join(lines), icon=":material/block:")
 
 
 def _head(result: PlanResult, status: str, _: Translate) -> Plan:
@@ -275,7 +266,7 @@ def _choose_row(key: str) -> None:
 
 
 def _rejections(result: PlanResult, _: Translate) -> None:
-    table = frames.rejections(result, language(), _)
+    table = frames.rejections(result, _)
     if table.empty:
         return
     st.markdown("  \n".join(_crossed(table["limit"][:REJECTIONS_SHOWN], table["message"][:REJECTIONS_SHOWN])))
@@ -323,7 +314,7 @@ def _bundled(result: PlanResult, plan: Plan, _: Translate) -> None:
     try:
         content = bundle_zip(result, plan.rank, catalog())
     except PlannerError as error:
-        _box(_("This plan makes no bundle."), str(error))
+        refused.box(error, _)
         return
     st.caption(_("What deploys, watches and explains this plan; `planner lint` checks it."))
     _file(_("Download the ZIP"), content, f"{bundle_name(result, plan.rank)}.zip", "application/zip")

@@ -100,7 +100,9 @@ def in_short(workload: Workload, _: Translate) -> None:
     answer = _answer(workload.model_dump_json(), texts, None, "usd_per_month", catalog().sha256)
     _charts(answer, _)
     text = _("Drawn: {ranges}, and our own errors of prediction. Other ranges: What if, How sure.")
-    told_ranges = ", ".join(f"{field} {low:+d} … {high:+d} %" for field, (low, high) in ranges.items())
+    told_ranges = ", ".join(
+        f"{told.input_name(field, _)} {low:+d} … {high:+d} %" for field, (low, high) in ranges.items()
+    )
     st.caption(plain(text.format(ranges=told_ranges)))
 
 

@@ -25,10 +25,14 @@ CONFIRMED = 3  # plans that simulations confirm, as `planner plan` does
 
 @dataclass(frozen=True)
 class Refusal:
-    """A question without an answer: whether nothing serves it, or it cannot be read."""
+    """A question without an answer: nothing serves it, or it cannot be read."""
 
-    message: str
-    nothing_serves: bool
+    error: PlannerError
+
+    @property
+    def nothing_serves(self) -> bool:
+        """Whether it is a good question."""
+        return isinstance(self.error, NoPlan)
 
 
 def catalog() -> Catalog:
@@ -61,7 +65,7 @@ def _solve(workload_json: str, catalog_sha256: str, confirmed: int) -> PlanResul
             return answered(screening, confirmed=0)
         return aside.confirm(screening, confirmed, own_facts.shipped())
     except PlannerError as error:
-        return Refusal(str(error), isinstance(error, NoPlan))
+        return Refusal(error.with_traceback(None))  # a cached one would keep all that it passed
 
 
 @st.cache_resource(max_entries=SCREENINGS_KEPT, show_spinner=False)

@@ -19,7 +19,7 @@ from planner.schema import FleetOptions, Simulated, Workload
 from planner.search.offered import DEFAULT_TRACE
 from planner.search.remarks import spelled
 from planner.search.simulated import simulate
-from planner.ui import fleet_panel, inputs, uploads
+from planner.ui import fleet_panel, inputs, refused, uploads
 from planner.ui.explained import reproduce
 from planner.ui.own_view import session_command
 from planner.ui.session import KEPT, Refusal, Translate, catalog, palette, plain, solve, translate
@@ -50,7 +50,7 @@ def page() -> None:
     try:
         workload = inputs.ask(catalog(), _)
     except PlannerError as error:
-        _refused(str(error), _)
+        refused.page(error, _)
         return
     asked, workload = _ask(workload, _)
     if asked is None:
@@ -58,19 +58,12 @@ def page() -> None:
     with st.spinner(_("Simulating every request…")):
         found = _simulated(workload.model_dump_json(), asked, catalog().sha256)
     if isinstance(found, str):
-        _refused(found, _)
+        refused.page(found, _)
         return
     _show(found, _)
     fleet = FleetOptions.model_validate_json(asked.fleet)
     options = simulate_options(asked.rank, asked.replicas, asked.drop_longer, asked.busiest_h, asked.seed, fleet)
     reproduce(session_command("simulate", found.workload, *options), _)
-
-
-def _refused(message: str, _: Translate) -> None:
-    first, *rest = message.splitlines()
-    title = _("This cannot be simulated.")
-    lines = [f"**{title}** {plain(first)}", "", *(f"- {plain(x.strip())}" for x in rest)]
-    st.warning("\n".join(lines), icon=":material/block:")
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -13,7 +13,7 @@ from planner.schema import WhatIf, Workload
 from planner.search.change import Question, parse_change
 from planner.search.scenarios import scenario_text
 from planner.search.whatif import whatif
-from planner.ui import cases_view, horizon_view, inputs, risk_view
+from planner.ui import cases_view, horizon_view, inputs, refused, risk_view
 from planner.ui.explained import reproduce
 from planner.ui.figure import behind_it, text_table, wrapped_table
 from planner.ui.own_view import session_command
@@ -26,7 +26,7 @@ def page() -> None:
     try:
         workload = inputs.ask(catalog(), _)
     except PlannerError as error:
-        refuse(str(error), _)
+        refused.page(error, _)
         return
     names = {"change": _("One change"), "cases": _("Side by side"), "risk": _("How sure"), "years": _("Years ahead")}
     view = st.segmented_control(
@@ -37,15 +37,7 @@ def page() -> None:
     try:
         show[view or "change"](workload, _)
     except PlannerError as error:
-        refuse(str(error), _)
-
-
-def refuse(message: str, _: Translate) -> None:
-    """An expected failure as a box: what was asked, what is allowed, what to do next."""
-    first, *rest = message.splitlines()
-    title = _("This question cannot be answered.")
-    lines = [f"**{title}** {plain(first)}", ""]
-    st.warning("\n".join([*lines, *(f"- {plain(line.strip())}" for line in rest)]), icon=":material/block:")
+        refused.page(error, _)
 
 
 # ---- one change

@@ -99,6 +99,12 @@ def dominates(fast: Accelerator, slow: Accelerator) -> bool:
     return all(better >= worse for better, worse in pairs)
 
 
+def same_steps(fast: str, slow: str) -> bool:
+    """Engines fill their steps alike on both: in larger ones, prompts that arrive together wait for each other."""
+    rows = CATALOG.accelerators[fast], CATALOG.accelerators[slow]
+    return all(engine.defaults_on(rows[0]) == engine.defaults_on(rows[1]) for engine in CATALOG.engines.values())
+
+
 def joined(row: Accelerator) -> int:
     """Accelerators within reach without the network."""
     return max(row.server_accelerators, row.scaleup_domain_gpus)
@@ -128,6 +134,7 @@ def test_there_are_pairs_to_compare() -> None:
     assert sum(map(len, PAIRS.values())) > 100
     assert "h200-sxm-141gb" in PAIRS["h100-sxm-80gb"]
     assert "h100-sxm-80gb" in PAIRS["h100-pcie-80gb"]
+    assert sum(same_steps(fast, slow) for slow, faster in PAIRS.items() for fast in faster) > 50
 
 
 @pytest.mark.parametrize("slow", [slow for slow, faster in PAIRS.items() if faster])
@@ -138,7 +145,8 @@ def test_faster_accelerators_are_never_slower(slow: str, data: st.DataObject) ->
     worse = answer(question)
     assume(worse.memory.max_sequences >= question.concurrency)  # else the larger memory admits more users at once
     for fast in PAIRS[slow]:
-        assert_not_slower(answer(replace(question, accelerator=fast)), worse)
+        if question.concurrency == 1 or same_steps(fast, slow):
+            assert_not_slower(answer(replace(question, accelerator=fast)), worse)
 
 
 @settings(max_examples=60, **SEARCH)

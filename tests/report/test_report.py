@@ -25,6 +25,7 @@ from planner.report.drawing import spread
 from planner.report.explain import explain
 from planner.report.numbers import numbers
 from planner.schema import PlanResult
+from planner.search import misses
 from planner.search.plan import plan
 from planner.search.reject import NEAREST_FIRST
 from planner.units import floored
@@ -53,7 +54,7 @@ def test_every_plan_has_its_sentences(result: PlanResult, language: str) -> None
         ]
         assert not [text for text in texts if "{" in text or "nan" in text.lower()]
         assert findings.short_name(findings.accelerator_name(one)) in texts[0]
-    assert all(findings.reason(rejection, language, _) for rejection in result.rejections)
+    assert all(misses.spelled(rejection, _) for rejection in result.rejections)
 
 
 @pytest.mark.parametrize("least", [1, 2, 3])

@@ -12,6 +12,7 @@ from planner.models import finance
 from planner.report.costs import slo_table, unpriced_lines
 from planner.schema import PlanResult, Sourced
 from planner.schema.costs import CostAnswer, WayCost
+from planner.schema.sizing import MOST_MARGIN
 from planner.search.cost import cost
 from planner.search.plan import plan
 from planner.units import HOURS_PER_MONTH
@@ -294,3 +295,27 @@ def test_every_promise_has_its_steps(catalog: Catalog) -> None:
     months = [s.usd_per_month or float("inf") for s in steps["availability"]]
     assert months == sorted(months)
     assert any("available 99.99 %" in row[0] for row in slo_table(answer, str).rows)
+
+
+def test_a_fleet_is_full_at_the_mean_load_that_its_simulation_holds(catalog: Catalog) -> None:
+    result = result_of(catalog)
+    best = result.plans[0]
+    assert best.sizing is not None and 1 < best.sizing.margin < MOST_MARGIN
+    answer = cost(result, 1, catalog)
+    assert answer.unit.utilisation == pytest.approx(1 / best.sizing.margin)
+    assert answer.unit_full.requests_per_s == pytest.approx(5 * best.sizing.margin)
+    full, real = answer.unit_full.usd_per_million_output_tokens, answer.unit.usd_per_million_output_tokens
+    assert real == pytest.approx(full * best.sizing.margin)
+
+
+def test_where_nobody_simulated_bursts_still_need_room(catalog: Catalog) -> None:
+    result = plan(load_workload("default", OWN), catalog, confirmed=0)
+    burst, served = catalog.parameter("burst_factor").value, result.plans[0].serving
+    assert cost(result, 1, catalog).unit.utilisation == pytest.approx(burst * served.utilisation)
+
+
+def test_a_way_tells_how_many_accelerators_it_takes(owned: CostAnswer) -> None:
+    for way in owned.ways:
+        assert way.accelerators >= (way.replicas + way.spares) * 8
+        hours = HOURS_PER_MONTH * way.accelerators
+        assert way.usd_per_gpu_hour == pytest.approx(way.usd_per_month / hours)
