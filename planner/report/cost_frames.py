@@ -36,7 +36,7 @@ def name(answer: CostAnswer, way: WayCost, _: Translate) -> str:
     named = way_words(_).get(way.term, way.term)
     short = supply_words(_)["own"] if way.option == "own" else f"{named}, {way.provider}"
     alike = len({one.accelerators for one in shown_ways(answer)}) == 1
-    return short if alike else _("{way}, {n} GPUs").format(way=short, n=way.accelerators)
+    return short if alike else _("{way} ({n} GPUs)").format(way=short, n=way.accelerators)
 
 
 def months(answer: CostAnswer, _: Translate) -> list[Row]:
