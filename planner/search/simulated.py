@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -47,6 +48,7 @@ def simulate(
     busiest_h: float | None = None,
     most_requests: int = MOST,
     fleet: FleetOptions | None = None,
+    plans: Sequence[Plan] | None = None,
 ) -> Simulated:
     """Percentiles of a plan under the workload's trace.
 
@@ -59,6 +61,7 @@ def simulate(
     busiest_h : hours of a rate profile to simulate, its busiest; None: all of it [h]
     most_requests : to simulate at most [-]
     fleet : sections about the fleet over time to add
+    plans : of this very workload, where they are known; None: to be found
 
     Raises
     ------
@@ -67,7 +70,7 @@ def simulate(
     """
     start = time.perf_counter()
     refuse_closed(workload.traffic)
-    chosen = _plan(workload, catalog, rank)
+    chosen = _plan(workload, catalog, rank) if plans is None else _ranked(plans, rank)
     count = chosen.replicas if replicas is None else replicas
     offered = offer(workload, catalog, drop_longer, seed, busiest_h, most_requests, count * chosen.layout.dp)
     server = server_of(chosen, catalog, offered.trace, workload.traffic.prefix_hit_rate)
@@ -184,7 +187,10 @@ def _of_the_plan(plan: Plan, offered: Offered) -> list[Remark]:
 
 
 def _plan(workload: Workload, catalog: Catalog, rank: int) -> Plan:
-    plans = run_plan(workload, catalog, max(rank, 12)).plans
+    return _ranked(run_plan(workload, catalog, max(rank, 12)).plans, rank)
+
+
+def _ranked(plans: Sequence[Plan], rank: int) -> Plan:
     if rank > len(plans):
         raise WorkloadError(f"--plan {rank}: there are {len(plans)} plans.\n  List them: planner plan")
     return plans[rank - 1]

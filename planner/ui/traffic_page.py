@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from planner.report import simulated as told
 from planner.report import traffic_charts
 from planner.report.command import simulate_options
 from planner.report.findings import plan_name, ranks_text
-from planner.schema import FleetOptions, Simulated, Workload
+from planner.schema import FleetOptions, Plan, Simulated, Workload
 from planner.search.offered import DEFAULT_TRACE
 from planner.search.remarks import spelled
 from planner.search.simulated import simulate
@@ -41,6 +42,7 @@ class Asked:
     busiest_h: float | None
     seed: int
     file: tuple[str, bytes] | None
+    planned: str  # question whose plans the reader chooses from; a file has its own
     fleet: str = "{}"
 
 
@@ -57,7 +59,7 @@ def page() -> None:
         return
     with st.spinner(_("Simulating every request…")):
         found = _simulated(workload.model_dump_json(), asked, catalog().sha256)
-    if isinstance(found, str):
+    if isinstance(found, PlannerError):
         refused.page(found, _)
         return
     _show(found, _)
@@ -67,12 +69,13 @@ def page() -> None:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _simulated(workload_json: str, asked: Asked, catalog_sha256: str) -> Simulated | str:
-    """Cached on the whole question; an expected failure is its message."""
+def _simulated(workload_json: str, asked: Asked, catalog_sha256: str) -> Simulated | PlannerError:
+    """Cached on the whole question; an expected failure is an answer, too."""
     workload = Workload.model_validate_json(workload_json)
     try:
         if asked.file is None:
-            return _run(workload, asked)
+            answer = solve(Workload.model_validate_json(asked.planned))
+            return answer.error if isinstance(answer, Refusal) else _run(workload, asked, answer.plans)
         name, content = asked.file
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / Path(name).name
@@ -80,10 +83,10 @@ def _simulated(workload_json: str, asked: Asked, catalog_sha256: str) -> Simulat
             found = _run(_with_traffic(workload, trace=str(file)), asked)
         return found.model_copy(update={"workload": _with_traffic(workload, trace=Path(name).name)})
     except PlannerError as error:
-        return str(error)
+        return error.with_traceback(None)
 
 
-def _run(workload: Workload, asked: Asked) -> Simulated:
+def _run(workload: Workload, asked: Asked, plans: Sequence[Plan] | None = None) -> Simulated:
     return simulate(
         workload,
         catalog(),
@@ -94,6 +97,7 @@ def _run(workload: Workload, asked: Asked) -> Simulated:
         busiest_h=asked.busiest_h,
         most_requests=MOST_REQUESTS,
         fleet=FleetOptions.model_validate_json(asked.fleet),
+        plans=plans,
     )
 
 
@@ -116,7 +120,8 @@ def _ask(workload: Workload, _: Translate) -> tuple[Asked | None, Workload]:
     changes: dict[str, Any] = {"trace": trace or None, "arrivals": kind, "profile": profile, "router": router}
     asked = _with_traffic(workload, **changes, lengths=lengths, **statistics)
     with row:
-        rank = _plan_rank(None if trace == OWN_FILE else _planned(workload, asked), _)
+        planned = _planned(workload, asked)
+        rank = _plan_rank(None if trace == OWN_FILE else planned, _)
         replicas = st.number_input(
             _("Replicas"), 1, 10_000, None, placeholder=_("as planned"), key="traffic-replicas", bind=KEPT, width=110
         )
@@ -125,7 +130,7 @@ def _ask(workload: Workload, _: Translate) -> tuple[Asked | None, Workload]:
     if trace == OWN_FILE and file is None:
         return None, workload
     fleet = fleet_panel.ask(_)
-    return Asked(rank, replicas, drop, busiest, 0, file, fleet.model_dump_json()), asked
+    return Asked(rank, replicas, drop, busiest, 0, file, planned.model_dump_json(), fleet.model_dump_json()), asked
 
 
 def _planned(workload: Workload, asked: Workload) -> Workload:

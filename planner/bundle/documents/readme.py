@@ -71,7 +71,7 @@ def figures(draft: Draft, language: str = "en") -> dict[str, str]:
         "throughput": _with_band(serving.output_tokens_per_s, band.output_tokens_per_s, "token/s"),
         "ttft_p99": si(plan.slo.ttft_p99_s, "s"),
         "tpot_p99": si(plan.slo.tpot_p99_s, "s"),
-        "utilisation": percent(serving.utilisation, 0),
+        "utilisation": percent(plan.load_share, 0),
         "power": unknown if power is None else si(power * plan.replicas, "W"),
         "month": usd(plan.cost.usd_per_month),
         "million": usd(plan.cost.usd_per_million_output_tokens),

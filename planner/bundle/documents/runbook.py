@@ -67,8 +67,8 @@ def figures(draft: Draft, spare: Backup | None) -> dict[str, str]:
         "download": f"{math.ceil(subject.checkpoint_bytes * 8 / 10e9 / 60)} min",
         "left": str(subject.pods - 1),
         # The load of the fleet is spread over all that are up, spares included.
-        "utilisation": f"{plan.serving.utilisation * plan.replicas / subject.pods:.0%}",
-        "busier": f"{plan.serving.utilisation * plan.replicas / max(subject.pods - 1, 1):.0%}",
+        "utilisation": f"{plan.load_share * plan.replicas / subject.pods:.0%}",
+        "busier": f"{plan.load_share * plan.replicas / max(subject.pods - 1, 1):.0%}",
         "repair": f"{repair:g} h" if isinstance(repair, float | int) else "?",
         "tpot_expected": si(plan.serving.tpot_s, "s"),
         "port": str(subject.engine.port),
