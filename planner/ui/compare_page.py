@@ -9,7 +9,7 @@ from planner.errors import PlannerError
 from planner.report import compare as told
 from planner.schema import PlanResult
 from planner.search import misses
-from planner.ui import inputs, refused
+from planner.ui import inputs, own_facts, refused
 from planner.ui.session import Refusal, Translate, catalog, plain, solve, translate
 from planner.ui.store import MOST_NAME, Saved, Store, store
 
@@ -46,7 +46,7 @@ def _save(shelf: Store, _: Translate) -> None:
     with st.form("save", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(_("Save this question as"), max_chars=MOST_NAME, key="save_as")
         if st.form_submit_button(_("Save"), icon=":material/save:"):
-            shelf.save(name, workload)
+            shelf.save(name, workload, facts=own_facts.mark())
             _also_compare(" ".join(name.split()))
             st.toast(_("Saved: {name}").format(name=plain(name)))
 
@@ -59,17 +59,35 @@ def _also_compare(name: str) -> None:
 
 
 def _show(chosen: list[Saved], _: Translate) -> None:
-    answers = [solve(one.workload) for one in chosen]
+    answers = [_solved(one) for one in chosen]
     table = told.side_by_side([one.name for one in chosen], [_answer(a) for a in answers], _)
     st.markdown(f"**{plain(told.finding(table, _))}**")
     frame = pd.DataFrame(table.rows, columns=list(table.headings))
     style = frame.style.apply(lambda row: _marks(row, table.differs), axis=1)
     first = {table.headings[0]: st.column_config.Column(width=136)}
     st.dataframe(style, hide_index=True, width="stretch", height="content", column_config=first)
+    if resting := [one.name for one in chosen if one.facts]:
+        text = _("Answered under the facts of your own that were saved with them: {names}.")
+        st.caption(plain(text.format(names=", ".join(resting))))
     for one, answer in zip(chosen, answers, strict=True):
         if isinstance(answer, Refusal):
             why = misses.told(answer.error, _).splitlines()[0]
             st.warning(plain(f"{one.name}: {why}"))
+
+
+def _solved(one: Saved) -> PlanResult | Refusal:
+    """The answer under the facts that it was saved with."""
+    try:
+        facts = own_facts.named(one.facts)
+    except PlannerError as error:
+        return Refusal(error)
+    with own_facts.instead(facts):
+        return solve(one.workload)
+
+
+def _open(one: Saved) -> None:
+    own_facts.put_back(one.facts)
+    inputs.open_question(one.workload, catalog())
 
 
 def _answer(answer: PlanResult | Refusal) -> PlanResult | None:
@@ -88,8 +106,8 @@ def _manage(shelf: Store, saved: dict[str, Saved], _: Translate) -> None:
         with st.container(horizontal=True):
             st.button(
                 _("Open"),
-                on_click=inputs.open_question,
-                args=(saved[name].workload, catalog()),
+                on_click=_open,
+                args=(saved[name],),
                 icon=":material/open_in_new:",
             )
             st.button(_("Delete"), on_click=shelf.delete, args=(name,), icon=":material/delete:")

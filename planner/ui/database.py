@@ -25,6 +25,7 @@ MIGRATIONS = (
     "ALTER TABLE planner_scenarios ADD COLUMN note VARCHAR(400) NOT NULL DEFAULT ''",
     "CREATE TABLE planner_files (owner VARCHAR(254) NOT NULL, mark VARCHAR(32) NOT NULL, name VARCHAR(120) NOT NULL, "
     "content TEXT NOT NULL, used_at VARCHAR(32) NOT NULL, PRIMARY KEY (owner, mark))",
+    "ALTER TABLE planner_scenarios ADD COLUMN facts VARCHAR(32) NOT NULL DEFAULT ''",
 )
 
 

@@ -6,6 +6,8 @@ They are kept as a file (see `shelf`) whose mark the address holds, so that a re
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -99,13 +101,53 @@ def keep(facts: OwnFacts) -> Catalog:
     return found
 
 
+def mark() -> str:
+    """Of the facts at hand, for what rests on them; empty where there are none."""
+    return _file(own()).mark if own() else ""
+
+
+def named(mark: str) -> OwnFacts:
+    """Facts by their mark; an empty one names none.
+
+    Raises
+    ------
+    PlannerError
+        For facts that are not here, or that the catalogs of today do not take.
+    """
+    return _read(shelf.get(mark)) if mark else OwnFacts()
+
+
+@contextmanager
+def instead(facts: OwnFacts) -> Iterator[None]:
+    """Answer under other facts for a moment."""
+    before = own()
+    st.session_state[OWN] = facts
+    try:
+        yield
+    finally:
+        st.session_state[OWN] = before
+
+
+def put_back(mark: str) -> None:
+    """The facts of a mark in place of those at hand; where they are gone, the catalogs alone, and that is told once."""
+    try:
+        _put(named(mark))
+    except PlannerError as error:
+        take_all_back()
+        st.session_state[LOST] = str(error)
+
+
+def _file(facts: OwnFacts) -> shelf.File:
+    return shelf.File("own-facts.json", _Written.of(facts).model_dump_json().encode())
+
+
 def _put(facts: OwnFacts) -> None:
     """Facts in place of those at hand, here and in the address."""
     st.session_state[OWN] = facts
     if not facts:
         take_all_back()
         return
-    file = shelf.File("own-facts.json", _Written.of(facts).model_dump_json().encode())
+    file = _file(facts)
     st.session_state[FOLLOWED] = file.mark
     try:
         shelf.put(PARAMETER, file)
@@ -154,11 +196,11 @@ def _read(file: shelf.File | None) -> OwnFacts:
         For facts that are not here, or that the catalogs of today do not take.
     """
     if file is None:
-        raise WorkloadError("the facts that this address names are not here: another dashboard or login, or long ago.")
+        raise WorkloadError("the facts that this rests on are not here: another dashboard or login, or long ago.")
     try:
         facts = _Written.model_validate_json(file.content).facts
     except ValidationError:
-        raise WorkloadError("what this address names are no facts.") from None
+        raise WorkloadError("what this rests on are no facts.") from None
     under(facts)
     return facts
 

@@ -27,7 +27,7 @@ def mark(_: Translate) -> None:
     facts = own()
     if not facts:
         return
-    text = _("These answers rest on facts of your own, which links carry and saved questions do not: {what}.")
+    text = _("These answers rest on facts of your own, which links and saved questions carry: {what}.")
     parts = [f"{one.assignment} ({one.reason})" for one in facts.overrides]
     parts += [_("{n} files of quotes").format(n=len(facts.quotes))] if facts.quotes else []
     parts += [_("the LLM {id}").format(id=id) for id, _entry in facts.llms]

@@ -42,7 +42,7 @@ class File:
 
 
 class Shelf:
-    """The files of one owner; the one that was not used for longest makes room."""
+    """The files of one owner; the one that was not used for longest makes room, unless a saved question rests on it."""
 
     def __init__(self, engine: Engine, owner: str = ""):
         self.engine, self.owner = engine, owner
@@ -67,7 +67,9 @@ class Shelf:
             connection.execute(
                 text(f"INSERT INTO planner_files ({columns}) VALUES (:owner, :mark, :name, :content, :used_at)"), row
             )
-            kept = text("SELECT mark FROM planner_files WHERE owner = :owner ORDER BY used_at DESC, mark")
+            saved = "SELECT facts FROM planner_scenarios WHERE owner = :owner"
+            free = f"WHERE owner = :owner AND mark NOT IN ({saved})"
+            kept = text(f"SELECT mark FROM planner_files {free} ORDER BY used_at DESC, mark")
             for (mark,) in connection.execute(kept, row).all()[MOST_FILES:]:
                 gone = {"owner": self.owner, "mark": mark}
                 connection.execute(text("DELETE FROM planner_files WHERE owner = :owner AND mark = :mark"), gone)

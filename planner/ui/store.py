@@ -1,7 +1,8 @@
 """Saved questions by name, through Streamlit's SQL connection: SQLite by default, PostgreSQL by configuration.
 
-A row holds an owner, a name and a question as the link would hold it; answers are computed again. The owner is the
-reader's login where one is configured, else everybody who reaches this dashboard shares one shelf.
+A row holds an owner, a name, a question as the link would hold it, and the mark of the facts that lay over the catalogs
+(see `own_facts`); answers are computed again. The owner is the reader's login where one is configured, else everybody
+who reaches this dashboard shares one shelf.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ MOST_SAVED, MOST_NAME, MOST_BYTES = 200, 80, 20_000
 
 @dataclass(frozen=True)
 class Saved:
-    """A question under a name."""
+    """A question under a name, with the mark of its own facts; empty: the catalogs alone."""
 
     name: str
     workload: Workload
     saved_at: str
     note: str
+    facts: str = ""
 
 
 class Store:
@@ -39,7 +41,7 @@ class Store:
     def __init__(self, engine: Engine, owner: str = ""):
         self.engine, self.owner = engine, owner
 
-    def save(self, name: str, workload: Workload, note: str = "") -> None:
+    def save(self, name: str, workload: Workload, note: str = "", facts: str = "") -> None:
         """Keep a question; the same name replaces what it held.
 
         Raises
@@ -52,14 +54,14 @@ class Store:
         name, body = _checked(name), workload.model_dump_json()
         if len(body) > MOST_BYTES:
             raise WorkloadError(f"this question takes {len(body):,} bytes; {MOST_BYTES:,} are kept.")
-        row = {"owner": self.owner, "name": name, "question": body, "note": note[:400],
+        row = {"owner": self.owner, "name": name, "question": body, "note": note[:400], "facts": facts,
                "saved_at": datetime.now(UTC).isoformat(timespec="seconds")}  # fmt: skip
         with self.engine.begin() as connection:
             if self._count(connection, name) >= MOST_SAVED:
                 raise WorkloadError(f"{MOST_SAVED} questions are saved already. Delete one first.")
             connection.execute(text("DELETE FROM planner_scenarios WHERE owner = :owner AND name = :name"), row)
-            columns = "owner, name, question, saved_at, note"
-            values = ":owner, :name, :question, :saved_at, :note"
+            columns = "owner, name, question, saved_at, note, facts"
+            values = ":owner, :name, :question, :saved_at, :note, :facts"
             connection.execute(text(f"INSERT INTO planner_scenarios ({columns}) VALUES ({values})"), row)
 
     def _count(self, connection: Connection, but: str) -> int:
@@ -72,7 +74,8 @@ class Store:
         """Saved questions by name; one that a newer planner cannot read any more is left out."""
         from sqlalchemy import text
 
-        asked = "SELECT name, question, saved_at, note FROM planner_scenarios WHERE owner = :owner ORDER BY name"
+        columns = "name, question, saved_at, note, facts"
+        asked = f"SELECT {columns} FROM planner_scenarios WHERE owner = :owner ORDER BY name"
         with self.engine.connect() as connection:
             rows = connection.execute(text(asked), {"owner": self.owner}).all()
         return tuple(found for row in rows if (found := _read(*row)) is not None)
@@ -93,9 +96,9 @@ def _checked(name: str) -> str:
     return name
 
 
-def _read(name: str, question: str, saved_at: str, note: str) -> Saved | None:
+def _read(name: str, question: str, saved_at: str, note: str, facts: str) -> Saved | None:
     try:
-        return Saved(name, parse_workload(json.loads(question), name), saved_at, note)
+        return Saved(name, parse_workload(json.loads(question), name), saved_at, note, facts)
     except (ValueError, WorkloadError):
         return None
 

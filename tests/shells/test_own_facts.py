@@ -150,3 +150,65 @@ def test_a_database_that_does_not_answer_leaves_the_mark(monkeypatch: pytest.Mon
 def own_of(app: AppTest) -> OwnFacts:
     found: OwnFacts = app.session_state["own_facts"]
     return found
+
+
+# ---- kept by saved questions
+
+
+def compare() -> None:
+    from planner.ui import compare_page, own_facts, own_view
+    from planner.ui.session import translate
+
+    own_facts.follow()
+    own_view.mark(translate())
+    compare_page.page()
+
+
+def comparing(**parameters: str) -> AppTest:
+    app = AppTest.from_function(compare, default_timeout=90)
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    app.query_params["limits.accelerators"] = '["h200-sxm-141gb"]'
+    app.run()
+    assert not app.exception
+    return app
+
+
+def pressed(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click().run()
+    assert not app.exception
+    return app
+
+
+def test_saved_questions_answer_and_open_with_their_facts() -> None:
+    mark = kept(OwnFacts((Override("calibration.headroom", "0.3", "our load swings"),)))
+    for name, facts in (("careful", {"own-facts": mark}), ("plain", {})):
+        app = comparing(**facts)
+        app.text_input(key="save_as").set_value(name)
+        pressed(app, "Save")
+    app = comparing()
+    table = app.dataframe[0].value.set_index("Figure")
+    careful, plain = (float(table[name]["$/month"].strip("$").replace(",", "")) for name in ("careful", "plain"))
+    assert careful > 1.5 * plain
+    assert any("saved with them" in one.value and "careful" in one.value for one in app.caption)
+    app.selectbox(key="managed").set_value("careful").run()
+    pressed(app, "Open")
+    assert "".join(app.query_params["own-facts"]) == mark and "our load swings" in app.warning[0].value
+    app.selectbox(key="managed").set_value("plain").run()
+    pressed(app, "Open")
+    assert "own-facts" not in app.query_params and not app.warning
+
+
+def test_facts_that_are_gone_are_told_and_nothing_stands_in_for_them() -> None:
+    def save() -> None:
+        from planner.ui.store import store
+        from planner.workloads import load_workload
+
+        store().save("lost", load_workload(), facts="0" * 32)
+
+    assert not AppTest.from_function(save).run().exception
+    app = comparing()
+    assert any("lost" in one.value and "are not here" in one.value for one in app.warning)
+    app.selectbox(key="managed").set_value("lost").run()
+    pressed(app, "Open")
+    assert any("are not here" in one.value for one in app.warning) and not own_of(app)

@@ -125,6 +125,19 @@ def test_the_file_not_used_for_longest_makes_room(sqlite: Engine) -> None:
         mine.put(File("large", b"x" * (MOST_BYTES + 1)))
 
 
+def test_a_file_that_a_saved_question_rests_on_stays(engine: Engine) -> None:
+    mine, file = files(engine), File("facts.json", b"{}")
+    mine.put(file)
+    shelf(engine).save("rests on it", load_workload(), facts=file.mark)
+    assert shelf(engine).all()[0].facts == file.mark
+    for n in range(MOST_FILES + 1):
+        mine.put(File(f"{n}.csv", b"x"))
+    assert mine.get(file.mark) == file and mine.get(File("0.csv", b"x").mark) is None
+    shelf(engine).delete("rests on it")
+    mine.put(File("last.csv", b"x"))
+    assert mine.get(file.mark) is not None  # used a moment ago
+
+
 def test_hostile_names_are_data(engine: Engine) -> None:
     name = "'; DROP TABLE planner_scenarios; --"
     shelf(engine).save(name, load_workload())
@@ -141,7 +154,7 @@ def test_a_shelf_is_finite(sqlite: Engine) -> None:
     mine = shelf(sqlite)
     with sqlite.begin() as connection:
         rows = [{"n": f"s{i}"} for i in range(MOST_SAVED)]
-        connection.execute(text("INSERT INTO planner_scenarios VALUES ('', :n, '{}', '2026', '')"), rows)
+        connection.execute(text("INSERT INTO planner_scenarios VALUES ('', :n, '{}', '2026', '', '')"), rows)
     with pytest.raises(WorkloadError, match="Delete one first"):
         mine.save("more", load_workload())
     assert mine.all() == ()  # none of them can be read, none stops the page
