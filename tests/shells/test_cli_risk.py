@@ -16,7 +16,7 @@ def test_people_get_a_sentence_and_tables(run_cli: Run) -> None:
     done = run_cli("risk", *SMALL, "--uncertain", "traffic.rate_per_s=-20%,+50%", "--budget", "60000")
     assert done.exit_code == 0, done.stderr
     assert done.stdout.startswith("Plan 1, ")
-    for told in ("Plans as bought", "Plans sized to each draw", "traffic.rate_per_s", "By expected regret"):
+    for told in ("Plans as bought", "Plans sized to each draw", "requests per second", "By expected regret"):
         assert told in done.stdout
 
 
