@@ -33,8 +33,9 @@ def step_times(
     Notes
     -----
     All ranks of a replica are taken to do the same in each step, since they wait for one another. Attention is
-    linear in the context around its mean; sliding windows make the rest a constant per sequence. The least time of
-    a step that carries prompts stands apart: a table by rows alone cannot tell prompts from sequences.
+    linear in the context around its mean; sliding windows make the rest a constant per sequence. Of pipeline stages
+    each works on its part of the sequences, so that one of them lengthens a step by that part. The least time of a
+    step that carries prompts stands apart: a table by rows alone cannot tell prompts from sequences.
     """
     wide = as_columns(place)
     context = np.broadcast_to(lengths.mean_context_tokens, sequences.shape)
@@ -44,7 +45,7 @@ def step_times(
     total_s = step_s(shape, wide, graphs, rows, running, context[:, None])
     least_s = np.broadcast_to(prompt_launch_s(shape, eff) * place.time_factor, sequences.shape)
     one_s, longer_s = (
-        decode_attention_s(shape, place, eff, place.dp, tokens) * place.time_factor
+        decode_attention_s(shape, place, eff, place.dp, tokens) / place.pp * place.time_factor
         for tokens in (context, 1.01 * context)
     )
     context_s = np.maximum(longer_s - one_s, 0.0) / (0.01 * context)

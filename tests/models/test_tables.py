@@ -52,3 +52,14 @@ def test_prompts_cost_their_launch_and_decoding_does_not(small: LlmShape, placed
     run = simulate_open(times, [0.0], [10], [3], 8, 64, 1e6)
     assert run.ttft_s[0] == pytest.approx(1.0 * small.layers)
     assert run.tpot_s[0] < 0.5
+
+
+@pytest.mark.parametrize("stages", [1, 2, 4])
+def test_stages_share_the_sequences(small: LlmShape, placed: Placed, ideal: Efficiency, stages: int) -> None:
+    """A step has one micro-batch's attention in it: exact at any context, not at the mean one alone."""
+    real, place = replace(ideal, host_step_s=1e-3), placed(pp=stages)
+    times = step_times(small, place, real, LENGTHS, np.array([64.0]))[0]
+    for sequences in (8, 64):
+        for context in (100.0, 1050.0, 5000.0):
+            whole = step_s(small, place, real, np.array([float(sequences)]), np.array([float(sequences)]), context)
+            assert times.step_s(sequences, sequences * context, 0, 0.0, 0) == pytest.approx(float(whole[0]))
