@@ -30,8 +30,8 @@ def sizing_sentence(plan: Plan, _: Translate) -> str:
     ]
     if sizing.router != "round-robin":
         parts.append(_("Router: {router}.").format(router=router_words(_)[sizing.router]))
-    if sizing.replicas > sizing.replicas_screened:
-        more = _("Closed forms had said {n} replicas.")
+    if sizing.replicas != sizing.replicas_screened:
+        more = _("Closed forms had said {n}.")
         parts.append(more.format(n=sizing.replicas_screened))
     if sizing.left_out:
         parts.append(_("{share} of the requests exceed the context and were left out.").format(share=_share(sizing)))

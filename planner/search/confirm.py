@@ -1,7 +1,8 @@
 """Closed forms screen, simulation confirms: the first of the ranking must keep the promise under a trace.
 
-What a candidate holds in simulation says how far closed forms are off on its accelerator under this traffic. Its
-other layouts are taken to be off alike: they get more replicas, and go where their new cost puts them.
+What a candidate holds in simulation says how far closed forms are off on its accelerator under this traffic. One that
+holds more than closed forms say loses the replicas that it does not need. Where it holds less, its other layouts are
+taken to be off alike: they get more replicas, and go where their new cost puts them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from planner.schema import Sizing
+from planner.schema.sizing import MOST_MARGIN
 from planner.search.choose import Entry, Market, offered, ranking
 from planner.search.columns import WEIGHTS, Index
 from planner.search.demand import Demand, demand
@@ -18,15 +20,34 @@ from planner.search.margins import largest
 from planner.search.metrics import basis_of
 from planner.search.observed import Tail, worst_tail
 from planner.search.replay import Server
-from planner.search.replica import BRACKET, REQUESTS, ROUTED_REQUESTS, Fleet, held_ratio, server_for
+from planner.search.replica import REQUESTS, ROUTED_REQUESTS, Fleet, held_ratio, server_for
 from planner.search.sizing import sizing_of
 from planner.search.study import Study, held_by_one, replicas_needed
 
-ENOUGH = 60_000  # requests simulated in search of candidates that keep the promise; the rest stays screened
+ENOUGH = 100_000  # requests simulated in search of candidates that keep the promise; the rest stays screened
 ROUGH = 1000  # requests that tell how many more replicas a candidate needs, before it is checked again
+ROUGH_BRACKET, ROUGH_HALVINGS = 1.7, 2  # their answer is exact to 1.7 ** (1 / 2 ** 2): 14 %
+BY_FAR = 1.5  # times a promise
+NEARLY = 0.85  # of the replicas: with fewer left, a rough answer says well enough how many go
 LEAST_RATIO = 0.1  # a candidate that breaks the promise at a tenth of the load is left out
 
 Sized = tuple[int, int]  # position in the study's candidates, replicas
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What simulations left of a ranking.
+
+    Attributes
+    ----------
+    entries : the ranking
+    sizings : what was found of its first entries
+    broken : candidates that are out, with the percentile that stood worst at the asked load over the headroom
+    """
+
+    entries: list[Entry]
+    sizings: dict[Sized, Sizing]
+    broken: dict[int, Tail]
 
 
 @dataclass
@@ -35,10 +56,12 @@ class Confirmation:
 
     Attributes
     ----------
-    markets : candidates as screened, and again with more replicas
+    markets : candidates as screened, and again with more replicas or fewer
     of : for each of the study's candidates the market that counts, -1: none
     kept : candidates with so many replicas that keep the promise
     enough : for candidates that lost replicas again, the factor that was enough
+    broken : those that break the promise at a tenth of the load, and how
+    off : what closed forms said of the last candidate that broke the promise, over what it holds [-]
     """
 
     study: Study
@@ -48,6 +71,8 @@ class Confirmation:
     traffic: Demand
     kept: set[Sized] = field(default_factory=set)
     enough: dict[int, float] = field(default_factory=dict)
+    off: float = 1.0
+    broken: dict[int, Tail] = field(default_factory=dict)
     requests: int = 0  # simulated so far
     _servers: dict[int, Server] = field(default_factory=dict)
     _tails: dict[tuple[Sized, float, int], Tail] = field(default_factory=dict)
@@ -59,33 +84,51 @@ class Confirmation:
     def check(self, sized: Sized) -> bool:
         """Whether a candidate keeps the promise at the asked load over the headroom; if not, it is sized anew."""
         row, _ = sized
-        if self.tail(sized, 1 / self.headroom).ratio <= 1:
+        if self._keeps(sized):
             self.kept.add(sized)
             return self._fewest(sized)
         if row in self.enough:  # one that a search took off was one too many
             self._size(np.array([row]), self.enough.pop(row))
             return False
-        begin = 1 / self.headroom / BRACKET
-        held, _ = largest(lambda at: self.tail(sized, at, ROUGH), begin, BRACKET, 1, begin, LEAST_RATIO)
+        held = self._roughly_held(sized)
         if held <= LEAST_RATIO:
             self.of[self._variants(row)] = -1
+            self.broken[row] = self.tail(sized, 1 / self.headroom, ROUGH)
         else:
-            self._enlarge(row, self._factor(sized, held))
+            self.off = self._factor(sized, held)
+            self._enlarge(row, self.off)
         return False
 
+    def _keeps(self, sized: Sized) -> bool:
+        """Whether it keeps the promise with headroom; few requests show what breaks it by far."""
+        asked = 1 / self.headroom
+        return self.tail(sized, asked, ROUGH).ratio <= BY_FAR and self.tail(sized, asked).ratio <= 1
+
+    def _roughly_held(self, sized: Sized) -> float:
+        """Load that it holds over the asked one, from where the candidate before would hold it downwards or up. [-]"""
+        most = 1 / self.headroom / ROUGH_BRACKET ** (1 / 2**ROUGH_HALVINGS)
+        begin = min(max(self._factor(sized, 1.0) / self.off, LEAST_RATIO * ROUGH_BRACKET), most)
+        rough = lambda at: self.tail(sized, at, ROUGH)  # noqa: E731
+        return largest(rough, begin, ROUGH_BRACKET, ROUGH_HALVINGS, most, LEAST_RATIO)[0]
+
     def _fewest(self, sized: Sized) -> bool:
-        """Whether an enlarged candidate has no replica too many by the load that it holds; if not, it loses them."""
+        """Whether a candidate has no replica too many by the load that it holds; if not, it loses them."""
         row, replicas = sized
-        factor = self.markets[self.of[row]].factor
-        if factor <= 1 or row in self.enough:
+        if replicas == 1:
             return True
-        held, _ = held_ratio(lambda at: self.tail(sized, at), 1 / self.headroom)
-        fewer = self._factor(sized, held)
-        if int(replicas_needed(self.study, np.array([row]), fewer)[0]) >= replicas:
+        rough = lambda at: self.tail(sized, at, ROUGH)  # noqa: E731
+        held, _ = largest(rough, 1 / self.headroom, ROUGH_BRACKET, ROUGH_HALVINGS, MOST_MARGIN)
+        if self._needed(sized, held) > NEARLY * replicas:
+            held, _ = held_ratio(lambda at: self.tail(sized, at), 1 / self.headroom)
+        if self._needed(sized, held) >= replicas:
             return True
-        self.enough[row] = factor
-        self._size(np.array([row]), fewer)
+        self.enough[row] = self.markets[self.of[row]].factor
+        self._size(np.array([row]), self._factor(sized, held))
         return False
+
+    def _needed(self, sized: Sized, held: float) -> int:
+        """Replicas of a candidate that holds so many times the asked load as it is. [-]"""
+        return int(replicas_needed(self.study, np.array([sized[0]]), self._factor(sized, held))[0])
 
     def settle(self) -> None:
         """Give back replicas that were taken off and never checked."""
@@ -153,13 +196,13 @@ class Confirmation:
         )
 
 
-def confirm(study: Study, market: Market, most: int) -> tuple[list[Entry], dict[Sized, Sizing]]:
+def confirm(study: Study, market: Market, most: int) -> Confirmed:
     """The ranking once its first `most` entries keep the promise in simulation, and what they show there.
 
     Entries further down stay as closed forms have them; so do those that `ENOUGH` requests do not reach.
     """
     if not most:
-        return ranking(study, [market]), {}
+        return Confirmed(ranking(study, [market]), {}, {})
     of = np.full(len(study.candidates), -1)
     of[market.rows] = 0
     traffic = demand(study.workload, study.catalog, study.llm.max_context_tokens)
@@ -174,7 +217,8 @@ def confirm(study: Study, market: Market, most: int) -> tuple[list[Entry], dict[
             entries = state.ranking()
     state.settle()
     entries = state.ranking()
-    return entries, {s: state.sizing(s) for s in map(_sized, entries[:most]) if s in state.kept}
+    sizings = {s: state.sizing(s) for s in map(_sized, entries[:most]) if s in state.kept}
+    return Confirmed(entries, sizings, state.broken)
 
 
 def _sized(entry: Entry) -> Sized:

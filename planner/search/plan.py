@@ -10,7 +10,7 @@ from planner.errors import NoPlan
 from planner.schema import PlanResult, Workload
 from planner.search import answer, metrics, reject
 from planner.search.choose import Market, choices, screen, unavailable
-from planner.search.confirm import confirm
+from planner.search.confirm import Confirmed, confirm
 from planner.search.learned import own_names
 from planner.search.misses import unserved
 from planner.search.study import Study, evaluate
@@ -57,13 +57,13 @@ def answered(screening: Screening, most: int = 12, confirmed: int = 3) -> PlanRe
     """The second part of `plan`: simulations and the answer."""
     start = time.perf_counter()
     study, market = screening.study, screening.market
-    entries, sizings = confirm(study, market, min(confirmed, most)) if market else ([], {})
-    rejections = reject.rejections(study, entries) + (unavailable(study, market) if market else ())
-    if not entries:
+    found = confirm(study, market, min(confirmed, most)) if market else Confirmed([], {}, {})
+    rejections = reject.rejections(study, found) + (unavailable(study, market) if market else ())
+    if not found.entries:
         nearest = sorted(rejections, key=reject.nearness)[:NEAREST]
         raise NoPlan(unserved(study.llm_id, nearest, str), study.llm_id, nearest)
-    chosen = choices(study, entries[:most])
-    plans = answer.plans(study, chosen, sizings)
+    chosen = choices(study, found.entries[:most])
+    plans = answer.plans(study, chosen, found.sizings)
     setups = ((p.accelerator, p.llm, p.engine) for p in plans)
     return PlanResult(
         workload=study.workload,

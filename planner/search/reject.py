@@ -6,10 +6,11 @@ import numpy as np
 
 from planner.models.precision import compute_dtype
 from planner.schema import Accelerator, Rejection
-from planner.search.choose import Entry
 from planner.search.columns import KV, WEIGHTS, Index, reach
+from planner.search.confirm import Confirmed
 from planner.search.metrics import describe
 from planner.search.misses import rejection
+from planner.search.observed import Tail
 from planner.search.space import FACTS, possible_weights, runs_on
 from planner.search.study import Study
 from planner.units import si
@@ -17,6 +18,7 @@ from planner.units import si
 NEAREST_FIRST = (
     "tpot_p99_s",
     "ttft_p99_s",
+    "e2e_p99_s",
     "price",
     "availability",
     "memory_bytes",
@@ -36,13 +38,22 @@ def nearness(rejection: Rejection) -> tuple[int, float, str]:
     return NEAREST_FIRST.index(rejection.limit), ratio, rejection.candidate
 
 
-def rejections(study: Study, entries: list[Entry]) -> tuple[Rejection, ...]:
+def rejections(study: Study, found: Confirmed) -> tuple[Rejection, ...]:
     """One rejection per accelerator and weight precision that has no plan."""
-    served = {(int(study.candidates.accelerator[c.row]), int(study.candidates.weights[c.row])) for c in entries}
+    served = {_kind(study, entry.row) for entry in found.entries}
+    broken = {_kind(study, row): row for row in found.broken}
     every = study.space.candidates
     asked = np.flatnonzero(np.bincount(every.weights, minlength=1)).tolist()
     kinds = [(accelerator, weights) for accelerator in range(len(every.accelerator_ids)) for weights in asked]
-    return tuple(_why(study, *kind) for kind in kinds if kind not in served)
+    return tuple(
+        _simulated(study, broken[kind], found.broken[broken[kind]]) if kind in broken else _why(study, *kind)
+        for kind in kinds
+        if kind not in served
+    )
+
+
+def _kind(study: Study, row: int) -> tuple[int, int]:
+    return int(study.candidates.accelerator[row]), int(study.candidates.weights[row])
 
 
 def _why(study: Study, accelerator: int, weights: int) -> Rejection:
@@ -130,6 +141,21 @@ def _promise(study: Study, rows: Index) -> Rejection:
         limit=limit,
         needed=asked,
         available=got,
+        unit="s",
+    )
+
+
+def _simulated(study: Study, row: int, tail: Tail) -> Rejection:
+    """What closed forms found able breaks the promise under the trace."""
+    promise = tail.p99_s / tail.ratio
+    return rejection(
+        "simulated",
+        {"metric": tail.metric.upper(), "got": si(tail.p99_s, "s"), "promise": si(promise, "s")},
+        candidate=_title(study, row),
+        accelerator=study.candidates.accelerator_ids[study.candidates.accelerator[row]],
+        limit=f"{tail.metric}_p99_s",
+        needed=promise,
+        available=tail.p99_s,
         unit="s",
     )
 

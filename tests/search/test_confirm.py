@@ -219,12 +219,37 @@ def test_a_plan_that_breaks_the_promise_gets_replicas(result: PlanResult, catalo
     """Closed forms without bursts say fewer than bursts need."""
     screen = screened(load_workload("default", FEW), catalog)
     assert screen.market is not None
-    first = confirm(screen.study, screen.market, 0)[0][0]
+    first = confirm(screen.study, screen.market, 0).entries[0]
     best = result.plans[0]
     assert first.replicas < best.replicas
     assert best.sizing is not None and best.sizing.replicas_screened <= first.replicas
     one_less = best.sizing.margin * (best.replicas - 1) / best.replicas
     assert one_less < 1.1 / best.sizing.headroom  # and none too many, as far as 3 % of margin tell
+
+
+def test_a_plan_that_holds_more_than_closed_forms_say_loses_replicas(catalog: Catalog) -> None:
+    """Code completion: answers of a few tokens, whose mean TPOT closed forms take to be crowded."""
+    best = plan(load_workload("code"), catalog).plans[0]
+    assert best.sizing is not None and best.replicas < best.sizing.replicas_screened
+    assert best.sizing.margin >= 1 / best.sizing.headroom
+    assert best.sizing.margin * (best.replicas - 1) / best.replicas < 1.1 / best.sizing.headroom
+
+
+HARD = {  # closed forms are far off on every accelerator, so that many must be simulated
+    "minimax-m2.5": (3.69, 7679, 30, 0.05, 5.0),
+    "qwen3-32b": (39.7, 1336, 10, 0.05, 2.0),
+    "deepseek-r1": (5.39, 12_000, 60, 0.05, 5.0),
+}
+
+
+@pytest.mark.parametrize("llm", HARD)
+def test_the_best_plan_is_confirmed_where_closed_forms_are_far_off(llm: str, catalog: Catalog) -> None:
+    rate, prompt, answer, tpot_s, ttft_s = HARD[llm]
+    traffic = {"traffic.rate_per_s": rate, "traffic.input_tokens": prompt, "traffic.output_tokens": answer}
+    asked = load_workload("default", {"llm": llm, **traffic, "slo.tpot_p99_s": tpot_s, "slo.ttft_p99_s": ttft_s})
+    best = plan(asked, catalog).plans[0]
+    assert best.sizing is not None and best.sizing.margin >= 1 / best.sizing.headroom
+    assert best.slo.ttft_p99_s <= ttft_s and best.slo.tpot_p99_s <= tpot_s
 
 
 def test_costs_stay_in_order(result: PlanResult) -> None:

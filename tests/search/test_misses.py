@@ -11,8 +11,9 @@ from planner.catalog import Catalog
 from planner.errors import NoPlan, WorkloadError
 from planner.i18n import LANGUAGES, translator
 from planner.schema import Rejection
-from planner.search import misses
-from planner.search.plan import plan
+from planner.search import misses, reject
+from planner.search.confirm import confirm
+from planner.search.plan import plan, screened
 from planner.workloads import load_workload
 
 QUESTIONS = {
@@ -79,3 +80,17 @@ def test_a_refusal_is_told_in_the_readers_language_and_survives_a_process(catalo
     chinese = misses.told(error, translator("zh"))
     assert chinese.startswith("没有候选") and len(chinese.splitlines()) == len(str(error).splitlines()) == 5
     assert misses.told(WorkloadError("as it is"), translator("zh")) == "as it is"
+
+
+def test_what_simulations_ruled_out_says_so(catalog: Catalog) -> None:
+    """Long prompts and short answers: closed forms see no single prompt that holds up ten tokens."""
+    question = {"limits.accelerators": ["b200", "gb200"], "traffic.input_tokens": 17_000, "traffic.output_tokens": 30}
+    study = screened(load_workload("default", question | {"slo.ttft_p99_s": 1.0}), catalog)
+    assert study.market is not None
+    found = confirm(study.study, study.market, 3)
+    told = [one for one in reject.rejections(study.study, found) if one.kind == "simulated"]
+    assert told and len(told) == len({(one.accelerator, one.candidate) for one in told})
+    for one in told:
+        assert one.needed is not None and one.available is not None and one.available > one.needed
+        assert "a tenth of the load" in one.message and reject.nearness(one)
+        assert misses.spelled(one, translator("zh")) != one.message
