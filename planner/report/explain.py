@@ -123,8 +123,8 @@ def _replicas(result: PlanResult, catalog: Catalog, plan: Plan, _: Translate) ->
         value=f"{plan.replicas} + {plan.spares}",
         formula=_(
             "⌈ load × burst factor ÷ (headroom × largest load that one replica holds within the promise) ⌉, "
-            "plus the fewest spares that reach the availability; then as many as a simulation at the load over the headroom "
-            "needs"
+            "plus the fewest spares that reach the availability; then as many as a simulation at the load over the "
+            "headroom needs"
         ),
         inputs=(
             _given(_("load of the fleet"), _, load or 0, unit),
