@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from planner.errors import WorkloadError
@@ -12,26 +14,26 @@ from planner.schema.whatif import Case, Comparison
 from planner.search.change import Question, apply
 from planner.search.scenarios import uploaded_scenario
 from planner.search.whatif import compare, sweep
-from planner.ui.session import Translate, catalog, palette, plain
+from planner.ui import uploads
+from planner.ui.session import KEPT, Translate, catalog, palette, plain
+from planner.ui.shelf import File
 
-MOST_CASES, MOST_FILES = 25, 6
+MOST_CASES, MOST_FILES, FILE_MB = 25, 6, 1
 
 
 def show(workload: Workload, _: Translate) -> None:
     """Scenario files where there are some, else the sweep."""
     left, right = st.columns(2)
     load = "traffic.concurrency" if workload.traffic.concurrency is not None else "traffic.rate_per_s"
-    first = left.text_input(_("Values to try, FIELD=A,B,C"), f"{load}=x0.5,x1,x2,x4", key="cases-first")
+    first = left.text_input(_("Values to try, FIELD=A,B,C"), f"{load}=x0.5,x1,x2,x4", key="cases-first", bind=KEPT)
     second = right.text_input(
-        _("Values of a second field"), placeholder="slo.tpot_p99_s=0.025,0.05,0.1", key="cases-second"
+        _("Values of a second field"), placeholder="slo.tpot_p99_s=0.025,0.05,0.1", key="cases-second", bind=KEPT
     )
     with st.expander(_("Compare scenario files instead")):
-        files = st.file_uploader(
-            _("Scenarios of `planner whatif --save`, or workloads"), ["toml"], accept_multiple_files=True,
-            max_upload_size=1, key="cases-files",
-        )  # fmt: skip
+        label = _("Scenarios of `planner whatif --save`, or workloads")
+        files = uploads.ask_several(label, ["toml"], "cases-files", FILE_MB, _)
     if files:
-        _show(_compared(workload, [(file.name, file.getvalue()) for file in files]), _)
+        _show(_compared(workload, files), _)
         return
     answer = _swept(workload.model_dump_json(), (first.strip(), second.strip()), catalog().sha256)
     _show(answer, _, chart=True)
@@ -56,16 +58,16 @@ def _swept(workload_json: str, texts: tuple[str, ...], catalog_sha256: str) -> C
     return sweep(Question(Workload.model_validate_json(workload_json), catalog()), fields)
 
 
-def _compared(workload: Workload, files: list[tuple[str, bytes]]) -> Comparison:
+def _compared(workload: Workload, files: Sequence[File]) -> Comparison:
     """The question at hand and the scenarios that a visitor sent."""
     if len(files) > MOST_FILES:
         raise WorkloadError(f"{len(files)} files: at most {MOST_FILES}.")
     base = Question(workload, catalog())
     cases = {workload.name or workload.llm: apply(base, ())}
-    for file, content in files:
-        name, start, changes = uploaded_scenario(content, file, base)
+    for file in files:
+        name, start, changes = uploaded_scenario(file.content, file.name, base)
         if name in cases:
-            raise WorkloadError(f"{file}: a scenario named {name!r} is there already.\n  Give it another name.")
+            raise WorkloadError(f"{file.name}: a scenario named {name!r} is there already.\n  Give it another name.")
         cases[name] = apply(start, changes)
     return compare(cases)
 

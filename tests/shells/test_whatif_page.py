@@ -15,6 +15,7 @@ from planner.search.change import Change, Question
 from planner.search.scenarios import scenario_text, uploaded_scenario
 from planner.search.whatif import whatif
 from planner.ui import cases_view
+from planner.ui.shelf import File
 from planner.workloads import load_workload
 
 TIMEOUT_S = 90
@@ -118,15 +119,46 @@ def test_values_of_two_fields_side_by_side() -> None:
 def test_sent_scenarios_stand_beside_the_question(catalog: Catalog) -> None:
     base = load_workload("default", {"limits.accelerators": ["h200"], "limits.engines": ["vllm"]})
     twice = scenario_text("twice", [Change("traffic.rate_per_s", "x2")]).encode()
-    answer = cases_view._compared(base, [("a.toml", twice)])
+    answer = cases_view._compared(base, [File("a.toml", twice)])
     assert [case.name for case in answer.cases] == [base.name, "twice"]
     one, two = (case.outcome for case in answer.cases)
     assert one is not None and two is not None and two.usd_per_month > one.usd_per_month
     with pytest.raises(WorkloadError, match="another name"):
-        cases_view._compared(base, [("a.toml", twice), ("b.toml", twice)])
+        cases_view._compared(base, [File("a.toml", twice), File("b.toml", twice)])
     for content in (b"\xff", b"x", b"name = 'n'", b"name = 'n'\nworkload = '/etc/passwd'\n[set]\na = 1"):
         with pytest.raises(WorkloadError, match=r"c\.toml"):
             uploaded_scenario(content, "c.toml", Question(base, catalog))
+
+
+def test_sent_scenarios_come_back_by_the_address() -> None:
+    def keep() -> None:
+        from types import SimpleNamespace
+
+        from planner.search.change import Change
+        from planner.search.scenarios import scenario_text
+        from planner.ui import shelf, uploads
+
+        texts = {f"{name}.toml": scenario_text(name, [Change("traffic.rate_per_s", name)]) for name in ("x2", "x3")}
+        sent = [SimpleNamespace(name=n, getvalue=lambda text=text: text.encode()) for n, text in texts.items()]
+        shelf.put("cases-files", uploads._packed(sent))
+
+    mark = "".join(AppTest.from_function(keep).run().query_params["cases-files"])
+    app = view(opened(**{"cases-files": mark}), "cases")
+    assert headline(app).startswith("# 3 cases") and list(app.dataframe[0].value.iloc[:, 0])[1:] == ["x2", "x3"]
+    app.button(key="cases-files-back").click()
+    run(app)
+    assert "cases-files" not in app.query_params and not headline(app).startswith("# 3 cases")
+
+
+def test_another_file_of_the_reader_is_no_scenario() -> None:
+    def keep() -> None:
+        from planner.ui import shelf
+
+        shelf.put("cases-files", shelf.File("trace.csv", b"arrival_s,input_tokens"))
+
+    mark = "".join(AppTest.from_function(keep).run().query_params["cases-files"])
+    app = view(opened(**{"cases-files": mark}), "cases")
+    assert headline(app).startswith("# 4 cases") and "cases-files" not in app.query_params
 
 
 def test_speaks_chinese() -> None:
