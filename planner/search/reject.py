@@ -41,7 +41,8 @@ def nearness(rejection: Rejection) -> tuple[int, float, str]:
 def rejections(study: Study, found: Confirmed) -> tuple[Rejection, ...]:
     """One rejection per accelerator and weight precision that has no plan."""
     served = {_kind(study, entry.row) for entry in found.entries}
-    broken = {_kind(study, row): row for row in found.broken}
+    worst_first = sorted(found.broken, key=lambda row: -found.broken[row].ratio)
+    broken = {_kind(study, row): row for row in worst_first}  # of each kind the nearest
     every = study.space.candidates
     asked = np.flatnonzero(np.bincount(every.weights, minlength=1)).tolist()
     kinds = [(accelerator, weights) for accelerator in range(len(every.accelerator_ids)) for weights in asked]
