@@ -14,7 +14,7 @@ def sizing_sentence(plan: Plan, _: Translate) -> str:
     """Trace, requests, spread and margin; or that nobody simulated this plan."""
     sizing = plan.sizing
     if sizing is None:
-        return _("Sized by closed forms, not confirmed by simulation.")
+        return _("Sized by closed forms, not confirmed by simulation: bursts may break its promise.")
     text = _(
         "Sized on {source}: {n:,} requests simulated, whose P99 TTFT over parts of the time is {ttft} and P99 TPOT "
         "{tpot}. It holds {margin} the asked load."

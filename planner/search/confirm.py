@@ -25,6 +25,7 @@ from planner.search.sizing import sizing_of
 from planner.search.study import Study, held_by_one, replicas_needed
 
 ENOUGH = 100_000  # requests simulated in search of candidates that keep the promise; the rest stays screened
+FOR_THE_FIRST = 2  # times as many, until the best plan is confirmed
 ROUGH = 1000  # requests that tell how many more replicas a candidate needs, before it is checked again
 ROUGH_BRACKET, ROUGH_HALVINGS = 1.7, 2  # their answer is exact to 1.7 ** (1 / 2 ** 2): 14 %
 BY_FAR = 2.0  # times a promise; few requests, of the busiest moments, show 1.5 where many keep it in one of twenty
@@ -224,11 +225,11 @@ def confirm(study: Study, market: Market, most: int) -> Confirmed:
     state = Confirmation(study, [market], of, study.catalog.parameter("headroom").value, traffic)
     entries = state.ranking()
     enough = ENOUGH * (1 if study.workload.traffic.router == "round-robin" else ROUTED_REQUESTS)
-    while state.requests < enough:
-        unknown = next((s for s in map(_sized, entries[:most]) if s not in state.kept), None)
-        if unknown is None:
+    while entries:
+        unknown = next((n for n, s in enumerate(map(_sized, entries[:most])) if s not in state.kept), None)
+        if unknown is None or state.requests >= enough * (1 if unknown else FOR_THE_FIRST):
             break
-        if not state.check(unknown):
+        if not state.check(_sized(entries[unknown])):
             entries = state.ranking()
     state.settle()
     entries = state.ranking()
