@@ -96,16 +96,19 @@ class Confirmation:
         held = self._roughly_held(sized)
         if held <= LEAST_RATIO:
             self.of[self._variants(row)] = -1
-            self.broken[row] = self.tail(sized, 1 / self.headroom, ROUGH)
+            asked = 1 / self.headroom
+            self.broken[row] = self._tails.get((sized, asked, REQUESTS)) or self.tail(sized, asked, ROUGH)
         else:
             self.off = self._factor(sized, held)
             self._enlarge(row, self.off)
         return False
 
     def _keeps(self, sized: Sized) -> bool:
-        """Whether it keeps the promise with headroom; few requests show what breaks it by far."""
-        asked, near = 1 / self.headroom, sized[0] in self.enough
-        return (near or self.tail(sized, asked, ROUGH).ratio <= BY_FAR) and self.tail(sized, asked).ratio <= 1
+        """Whether it keeps the promise with headroom; where others broke it by far, few requests are asked first."""
+        asked, doubtful = 1 / self.headroom, self.off > BY_FAR and sized[0] not in self.enough
+        if doubtful and self.tail(sized, asked, ROUGH).ratio > BY_FAR:
+            return False
+        return self.tail(sized, asked).ratio <= 1
 
     def _roughly_held(self, sized: Sized) -> float:
         """Load that it holds over the asked one, from where the candidate before would hold it downwards or up. [-]"""
