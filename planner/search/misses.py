@@ -30,8 +30,8 @@ def texts(_: Translate) -> dict[str, str]:
         "alone": _("{candidate}: P99 {metric} is {got} even for a single request; the promise is {promise}."),
         "crowd": _("{candidate}: the promise is kept for a single request but not for the crowd around it."),
         "simulated": _(
-            "{candidate}: on the trace, P99 {metric} is {got} at the asked load with headroom, the promise {promise}; a "
-            "tenth of the load is not kept either."
+            "{candidate}: on the trace, P99 {metric} is {got} at the asked load with headroom, the promise {promise}; "
+            "a tenth of the load is not kept either."
         ),
         "price": _(
             "{name} keeps the promise but has no sourced price for {options} in units large enough. Give one under "
