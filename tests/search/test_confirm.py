@@ -283,7 +283,8 @@ def test_the_answer_says_what_it_was_sized_on(result: PlanResult) -> None:
     assert told.startswith("Sized on the trace azure-conv at the asked rate, with lengths scaled to those asked: ")
     assert "× the asked load" in told and "Closed forms had said" in told
     unsized = result.plans[0].model_copy(update={"sizing": None})
-    assert sizing_sentence(unsized, str) == "Sized by closed forms, not confirmed by simulation: bursts may break its promise."
+    told = sizing_sentence(unsized, str)
+    assert told == "Sized by closed forms, not confirmed by simulation: bursts may break its promise."
 
 
 def test_a_router_that_looks_evens_out_what_turns_do_not() -> None:
