@@ -90,6 +90,10 @@ def texts(_: Translate) -> dict[str, str]:
             "{hit_rate:.0%} of prompt tokens are taken to be cached. With half of that, P99 TTFT is {ttft_s:.3g} s "
             "instead of {before_s:.3g} s, P99 TPOT {tpot_ms:.3g} ms."
         ),
+        "unconfirmed": _(
+            "No plan for this traffic was confirmed by simulation; these are what closed forms say, which see the mean "
+            "lengths of the workload alone."
+        ),
         "short": _(
             "{requests:,} requests are few for a 99th percentile: {beyond:.0f} lie beyond it. Give a longer trace."
         ),

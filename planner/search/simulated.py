@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import WorkloadError
+from planner.errors import NoPlan, WorkloadError
 from planner.models.burstiness import dispersion, peak_ratio
 from planner.models.simulate import Result
 from planner.schema import (
@@ -70,7 +70,8 @@ def simulate(
     """
     start = time.perf_counter()
     refuse_closed(workload.traffic)
-    chosen = _plan(workload, catalog, rank) if plans is None else _ranked(plans, rank)
+    known = _plans(workload, catalog, rank) if plans is None else plans
+    chosen = _ranked(known, rank)
     count = chosen.replicas if replicas is None else replicas
     offered = offer(workload, catalog, drop_longer, seed, busiest_h, most_requests, count * chosen.layout.dp)
     server = server_of(chosen, catalog, offered.trace, workload.traffic.prefix_hit_rate)
@@ -105,7 +106,12 @@ def simulate(
         windows=observed.windows(run, slo, trace.duration_s, share),
         spread=_spread(offered, server, count, run, seed, router),
         margin=room,
-        remarks=(*offered.remarks, *_of_the_cache(offered, server, count, run, router), *_of_the_plan(chosen, offered)),
+        remarks=(
+            *offered.remarks,
+            *_of_the_cache(offered, server, count, run, router),
+            *_of_the_plan(chosen, offered),
+            *_of_all(known),
+        ),
         autoscale=over_time.autoscale,
         failures=over_time.failures,
         spot=over_time.spot,
@@ -186,14 +192,23 @@ def _of_the_plan(plan: Plan, offered: Offered) -> list[Remark]:
     return found
 
 
-def _plan(workload: Workload, catalog: Catalog, rank: int) -> Plan:
-    return _ranked(run_plan(workload, catalog, max(rank, 12)).plans, rank)
+def _plans(workload: Workload, catalog: Catalog, rank: int) -> Sequence[Plan]:
+    """Plans that keep the promise in simulation; where none does, those of closed forms, to see how it breaks."""
+    most = max(rank, 12)
+    try:
+        return run_plan(workload, catalog, most).plans
+    except NoPlan:
+        return run_plan(workload, catalog, most, confirmed=0).plans
 
 
 def _ranked(plans: Sequence[Plan], rank: int) -> Plan:
     if rank > len(plans):
         raise WorkloadError(f"--plan {rank}: there are {len(plans)} plans.\n  List them: planner plan")
     return plans[rank - 1]
+
+
+def _of_all(plans: Sequence[Plan]) -> list[Remark]:
+    return [] if any(one.sizing for one in plans) else [remark("unconfirmed", warning=True)]
 
 
 def _fleet(plan: Plan, replicas: int, router: RouterName) -> SimulatedFleet:

@@ -261,7 +261,7 @@ def test_a_trace_that_stands_still_is_refused(catalog: Catalog, tmp_path: Path) 
 def test_prefix_blocks_are_cached(catalog: Catalog) -> None:
     found = simulate(question(traffic__trace="mooncake"), catalog, drop_longer=True)
     kinds = {one.kind for one in found.remarks}
-    assert {"synthetic_trace", "blocks", "context", "refused"} <= kinds
+    assert {"synthetic_trace", "blocks", "context", "refused", "unconfirmed"} <= kinds
     assert found.requests + found.refused == 3993
     assert 0.05 < found.prefix_hit_share < 0.65  # an unbounded cache of all replicas would find 65 %
     scaled = simulate(question(traffic__trace="mooncake", traffic__lengths="scaled"), catalog)

@@ -60,7 +60,7 @@ def test_a_users_file(run_cli: Run, tmp_path: Path) -> None:
         (("--concurrency", "20", "--router", "least-load"), ("spread evenly", "rate_per_s")),
         (("--plan", "50"), ("--plan 50", "plans")),
         (("--concurrency", "20"), ("traffic.concurrency 20", "--rate")),
-        (("--llm", "qwen3-32b", "--trace", "mooncake", "--rate", "0.1"), ("3,993 requests exceed", "--drop-longer")),
+        (("--llm", "qwen3-32b", "--trace", "mooncake"), ("3,993 requests exceed", "--drop-longer")),
     ],
     ids=str,
 )
