@@ -57,7 +57,8 @@ def cash_so_far(answer: CostAnswer, _: Translate) -> list[Row]:
         so_far = np.cumsum(paid)
         if way.residual_usd:  # the sale at the end would hide what was paid
             so_far[-1] += way.residual_usd
-        found += [{"way": name(answer, way, _), "month": n, "usd": float(usd)} for n, usd in enumerate(so_far)]
+        named = name(answer, way, _)
+        found += [{"way": named, "month": n, "usd": float(usd)} for n, usd in enumerate(so_far)]
     return found
 
 
@@ -84,7 +85,8 @@ def by_load(answer: CostAnswer, _: Translate) -> list[Row]:
     found: list[Row] = []
     for way in shown_ways(answer):
         each = full.usd_per_million_output_tokens * way.usd_per_month / planned.usd_per_month
-        found += [{"way": name(answer, way, _), "load": float(u), "usd": float(each / u)} for u in LOADS]
+        named = name(answer, way, _)
+        found += [{"way": named, "load": float(u), "usd": float(each / u)} for u in LOADS]
     per_million = full.usd_per_million_output_tokens / full.usd_per_request
     for api in shown_apis(answer):
         found += [
