@@ -114,7 +114,14 @@ class Confirmation:
         """Load that it holds over the asked one, from where the candidate before would hold it downwards or up. [-]"""
         most = 1 / self.headroom / ROUGH_BRACKET ** (1 / 2**ROUGH_HALVINGS)
         begin = min(max(self._factor(sized, 1.0) / self.off, LEAST_RATIO * ROUGH_BRACKET), most)
-        rough = lambda at: self.tail(sized, at, ROUGH)  # noqa: E731
+        return self._roughly(sized, begin, most)
+
+    def _roughly(self, sized: Sized, begin: float, most: float) -> float:
+        """Load that it holds over the asked one, looked for from `begin` to `most` with few requests. [-]"""
+
+        def rough(ratio: float) -> Tail:
+            return self.tail(sized, ratio, ROUGH)
+
         return largest(rough, begin, ROUGH_BRACKET, ROUGH_HALVINGS, most, LEAST_RATIO)[0]
 
     def _fewest(self, sized: Sized) -> bool:
@@ -124,8 +131,7 @@ class Confirmation:
             return True
         held = 0.0
         if row not in self.finely:
-            rough = lambda at: self.tail(sized, at, ROUGH)  # noqa: E731
-            held, _ = largest(rough, 1 / self.headroom, ROUGH_BRACKET, ROUGH_HALVINGS, MOST_MARGIN)
+            held = self._roughly(sized, 1 / self.headroom, MOST_MARGIN)
         if not held or self._needed(sized, held) > NEARLY * replicas:
             self.finely.add(row)
             held, _ = held_ratio(lambda at: self.tail(sized, at), 1 / self.headroom)
