@@ -9,7 +9,7 @@ from planner.search.misses import told
 from planner.ui.session import Translate, plain
 
 
-def page(error: PlannerError | str, _: Translate) -> None:
+def page(error: PlannerError, _: Translate) -> None:
     """In place of a whole page, under a heading that says so."""
     nothing = isinstance(error, NoPlan)
     title = _("Nothing keeps this promise.") if nothing else _("This question cannot be answered.")
