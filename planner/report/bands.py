@@ -8,6 +8,7 @@ from planner.catalog import Catalog
 from planner.models.availability import at_least, replica_availability
 from planner.schema import Plan, Workload
 from planner.search.metrics import power_basis_of
+from planner.search.study import burst_factor
 
 Range = tuple[float, float]
 
@@ -30,7 +31,7 @@ def cost_usd_per_million(plan: Plan, workload: Workload, catalog: Catalog) -> Ra
     """
     serving = plan.serving
     low, high = plan.band.output_tokens_per_s
-    used = serving.utilisation * _busy_over_mean(workload, catalog) / catalog.parameter("headroom").value
+    used = serving.utilisation * burst_factor(workload, catalog) / catalog.parameter("headroom").value
     added = plan.replicas + plan.spares - _fleet(plan, used)  # by a simulation, which the band does not change
     best, worst = (_fleet(plan, used * serving.output_tokens_per_s / t) + added for t in (high, low))
     unit = plan.cost.usd_per_million_output_tokens / (plan.replicas + plan.spares)
@@ -77,12 +78,6 @@ def power_basis(plan: Plan, catalog: Catalog) -> str:
 
 def _scaled(value: float, band: Range, middle: float) -> Range:
     return value * band[0] / middle, value * band[1] / middle
-
-
-def _busy_over_mean(workload: Workload, catalog: Catalog) -> float:
-    if workload.traffic.concurrency is not None:
-        return 1.0
-    return workload.traffic.burst_factor or catalog.parameter("burst_factor").value
 
 
 def _fleet(plan: Plan, used: float) -> int:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from planner.schema.base import Strict
 from planner.schema.options import DisaggregationAnswer, OffloadAnswer, SparsityAnswer, SpeculationAnswer
-from planner.schema.sizing import MOST_MARGIN, Sizing
+from planner.schema.sizing import Sizing
 from planner.schema.workload import SupplyOption, Workload
 
 Basis = Literal["measured", "calibrated", "roofline"]
@@ -184,14 +184,6 @@ class Plan(Strict):
     basis: Basis
     band: Band
     pools: tuple[Pool, ...] = Field((), description="the two pools of a disaggregated replica; empty: one pool")
-
-    @property
-    def load_share(self) -> float:
-        """Mean load over the largest that keeps the promise: as simulated, bursts and all, else by closed forms. [-]"""
-        if self.sizing is None:
-            return self.serving.utilisation
-        simulated = 1 / self.sizing.margin
-        return simulated if self.sizing.margin < MOST_MARGIN else min(simulated, self.serving.utilisation)
 
 
 class Rejection(Strict):

@@ -18,6 +18,7 @@ from planner.search.mix_fleet import FleetCosts, cheapest
 from planner.search.mix_options import Way, ways
 from planner.search.plan import plan
 from planner.search.spot import firm_replicas
+from planner.search.study import burst_factor
 from planner.units import HOURS_PER_YEAR
 
 ROUNDING_USD = 0.5  # of the solver, in a year
@@ -113,8 +114,7 @@ def load_per_replica(workload: Workload, catalog: Catalog, best: Plan) -> float:
         busy = float(workload.traffic.concurrency)
         each = served.running_sequences / served.utilisation
     else:
-        factor = workload.traffic.burst_factor or catalog.parameter("burst_factor").value
-        busy = (workload.traffic.rate_per_s or 0.0) * factor
+        busy = (workload.traffic.rate_per_s or 0.0) * burst_factor(workload, catalog)
         each = served.requests_per_s / served.utilisation
     return headroom * each / busy
 

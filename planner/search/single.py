@@ -18,7 +18,7 @@ from planner.search.columns import KV, WEIGHTS, Array, Index
 from planner.search.evaluate import running_sequences
 from planner.search.learned import take_eff
 from planner.search.metrics import Load
-from planner.search.study import Study, busy_rate, evaluate
+from planner.search.study import Study, burst_factor, evaluate
 from planner.traces import load_profile
 
 GRID = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5, 3.0, 4.0])
@@ -53,22 +53,11 @@ class Single:
 
     @property
     def held_per_s(self) -> float:
-        """Largest mean rate of the fleet that keeps the promise, bursts on top of it. [1/s]
-
-        As simulated where the plan is, within the range that simulations look at; else closed forms at busy times.
-        """
-        traffic, sizing = self.study.workload.traffic, self.plan.sizing
-        if traffic.concurrency is None:
-            burst = busy_rate(self.study) / (traffic.rate_per_s or 1.0)
-            closed = self.rate_per_s / self.plan.serving.utilisation / burst
-        else:
-            closed = float(self.study.capacity.rate_per_s[self.row]) * self.replicas
-        if sizing is None:
-            return closed
-        simulated = sizing.margin * self.rate_per_s
-        if sizing.margin >= MOST_MARGIN:
-            return max(simulated, closed)
-        return simulated if traffic.concurrency is None else min(simulated, closed)  # users who wait send less
+        """Largest mean rate of the fleet that keeps the promise, bursts on top of it. [1/s]"""
+        held = self.rate_per_s / load_share(self.plan, self.study.workload, self.study.catalog)
+        if self.study.workload.traffic.concurrency is None:
+            return held
+        return min(held, float(self.study.capacity.rate_per_s[self.row]) * self.replicas)  # more users send less each
 
 
 def single(workload: Workload, catalog: Catalog, plan: Plan) -> Single:
@@ -103,6 +92,18 @@ def _row(study: Study, plan: Plan) -> int:
     if not len(found):
         raise WorkloadError(f"{plan.title}: this workload and these catalogs give no such plan.\n  Plan again.")
     return int(found[0])
+
+
+def load_share(plan: Plan, workload: Workload, catalog: Catalog) -> float:
+    """Mean load of a plan over the largest that keeps the promise, its bursts on top of both. [-]
+
+    As simulated where the plan is, within the range that simulations look at; else by closed forms.
+    """
+    closed = plan.serving.utilisation * burst_factor(workload, catalog)
+    if plan.sizing is None:
+        return closed
+    simulated = 1 / plan.sizing.margin
+    return simulated if plan.sizing.margin < MOST_MARGIN else min(simulated, closed)
 
 
 def load_factors(workload: Workload, catalog: Catalog) -> Array:

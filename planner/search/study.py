@@ -171,6 +171,11 @@ def held_by_one(study: Study, rows: Index) -> Array:
 
 def busy_rate(study: Study) -> float:
     """Request rate to size for: the mean times the measured burst factor. [1/s]"""
-    traffic = study.workload.traffic
-    factor = traffic.burst_factor or study.catalog.parameter("burst_factor").value
-    return (traffic.rate_per_s or 0.0) * factor
+    return (study.workload.traffic.rate_per_s or 0.0) * burst_factor(study.workload, study.catalog)
+
+
+def burst_factor(workload: Workload, catalog: Catalog) -> float:
+    """Rate at busy times over the mean; users who wait for their answers make no bursts. [-]"""
+    if workload.traffic.concurrency is not None:
+        return 1.0
+    return workload.traffic.burst_factor or catalog.parameter("burst_factor").value

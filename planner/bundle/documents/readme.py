@@ -12,6 +12,7 @@ from planner.bundle.documents.draft import Draft, Family
 from planner.bundle.documents.engine import image
 from planner.bundle.documents.subject import MODEL_VARIABLE, Pool, Subject
 from planner.schema import SupplyUnit
+from planner.search.single import load_share
 from planner.units import GIB, floored, percent, si, usd
 
 LANGUAGES = ("en", "zh")
@@ -71,7 +72,7 @@ def figures(draft: Draft, language: str = "en") -> dict[str, str]:
         "throughput": _with_band(serving.output_tokens_per_s, band.output_tokens_per_s, "token/s"),
         "ttft_p99": si(plan.slo.ttft_p99_s, "s"),
         "tpot_p99": si(plan.slo.tpot_p99_s, "s"),
-        "utilisation": percent(plan.load_share, 0),
+        "utilisation": percent(load_share(plan, subject.result.workload, draft.catalog), 0),
         "power": unknown if power is None else si(power * plan.replicas, "W"),
         "month": usd(plan.cost.usd_per_month),
         "million": usd(plan.cost.usd_per_million_output_tokens),

@@ -9,6 +9,7 @@ from planner.bundle.documents.alerts import Alert, alerts
 from planner.bundle.documents.backup import Backup
 from planner.bundle.documents.draft import Draft, Files
 from planner.bundle.words import parts
+from planner.search.single import load_share
 from planner.units import GIB, si
 
 FILES = {"en": "RUNBOOK.md", "zh": "RUNBOOK.zh.md"}
@@ -35,6 +36,7 @@ def figures(draft: Draft, spare: Backup | None) -> dict[str, str]:
     """Every number of the page, spelled."""
     subject, op = draft.subject, operation.operate(draft.subject)
     plan, pool = subject.plan, subject.pools[-1]
+    load = load_share(plan, subject.result.workload, draft.catalog)
     return_s = gateway.CHECKS_TO_RETURN * gateway.DOWN_CHECK_S
     repair = next((a.value for a in subject.result.assumptions if a.name == _repair(draft)), None)
     return {
@@ -67,8 +69,8 @@ def figures(draft: Draft, spare: Backup | None) -> dict[str, str]:
         "download": f"{math.ceil(subject.checkpoint_bytes * 8 / 10e9 / 60)} min",
         "left": str(subject.pods - 1),
         # The load of the fleet is spread over all that are up, spares included.
-        "utilisation": f"{plan.load_share * plan.replicas / subject.pods:.0%}",
-        "busier": f"{plan.load_share * plan.replicas / max(subject.pods - 1, 1):.0%}",
+        "utilisation": f"{load * plan.replicas / subject.pods:.0%}",
+        "busier": f"{load * plan.replicas / max(subject.pods - 1, 1):.0%}",
         "repair": f"{repair:g} h" if isinstance(repair, float | int) else "?",
         "tpot_expected": si(plan.serving.tpot_s, "s"),
         "port": str(subject.engine.port),
