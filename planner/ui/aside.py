@@ -21,7 +21,7 @@ from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from planner.catalog import Catalog, load_catalog
-from planner.errors import CatalogError, PlannerError
+from planner.errors import CatalogError, NoPlan, PlannerError
 from planner.schema import PlanResult
 from planner.search.plan import Screening, answered, plan
 from planner.ui import log
@@ -102,7 +102,7 @@ def _in_turn(work: Callable[[], Out]) -> Out:
 
 
 def _elsewhere(here: Callable[[], Out], work: Callable[..., Out | PlannerError], *given: Any) -> Out:
-    """What `work` returns there; what `here` returns or raises where it refuses, or where nobody is there."""
+    """What `work` finds there; what `here` returns or raises where it refuses to look, or where nobody is there."""
     pool = _pool
     if pool is None:
         return here()
@@ -112,6 +112,8 @@ def _elsewhere(here: Callable[[], Out], work: Callable[..., Out | PlannerError],
         log.lost(type(error).__name__)
         _replace(pool)
         return here()
+    if isinstance(found, NoPlan):
+        raise found
     return here() if isinstance(found, PlannerError) else found
 
 
@@ -184,6 +186,8 @@ def _confirm(packed: bytes, confirmed: int, sha256: str) -> PlanResult | Planner
         _same_catalogs(sha256)
         screening: Screening = _Unpickler(io.BytesIO(packed)).load()
         return answered(screening, confirmed=confirmed)
+    except NoPlan as error:
+        return error.with_traceback(None)
     except PlannerError as error:
         return PlannerError(str(error))
 

@@ -49,10 +49,15 @@ def test_it_says_what_the_server_would_say(screening: Screening, shipped: Catalo
 
 
 @pytest.mark.usefixtures("one_beside")
-def test_a_refusal_is_the_same(shipped: Catalog) -> None:
+def test_a_refusal_is_the_same_and_found_once(shipped: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     impossible = load_workload(changes={"slo.ttft_p99_s": 0.0011, "limits.accelerators": ["h200-sxm-141gb"]})
-    with pytest.raises(NoPlan):
-        aside.confirm(screened(impossible, shipped), 1, shipped)
+    question = screened(impossible, shipped)
+    with pytest.raises(NoPlan) as here:
+        answered(question, confirmed=1)
+    monkeypatch.setattr(aside, "answered", lambda *_, **__: pytest.fail("it was found here again"))
+    with pytest.raises(NoPlan) as there:
+        aside.confirm(question, 1, shipped)
+    assert str(there.value) == str(here.value) and there.value.nearest == here.value.nearest
 
 
 @pytest.mark.usefixtures("one_beside")
