@@ -214,10 +214,13 @@ def test_files_and_facts_stay_with_the_address(browser: Browser, tmp_path: Path)
         quoted = answer(page)
         assert "$6,574" in quoted  # 9 USD an hour for all eight, 730.5 hours
         link = shared_link(page)
+        assert not complaints, "\n".join(complaints)
         server.stop()
         server.start()
         page.reload()
         assert answer(page) == quoted
+        assert all("server" in one for one in complaints), "\n".join(complaints)  # the open page may see it gone
+        complaints.clear()
         other, complaints_there = arrive(browser, link)
         assert answer(other) == quoted
         expect(other.get_by_text(OWN_FACTS)).to_be_visible(timeout=PAINT_MS)
