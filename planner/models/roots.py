@@ -8,18 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
+Curves = Callable[[Array, Rows], Array]
 
 EXACT = 1e-9  # of the curve's own unit
 PASSES = 60
 
 
-def rising_root(curve: Callable[[Array], Array], low: Array, high: Array) -> Array:
+def rising_root(curve: Curves, low: Array, high: Array) -> Array:
     """Where each of n rising curves crosses zero, by Chandrupatla's method: a curve through three values where
     that is safe, else halving.
 
     Parameters
     ----------
-    curve : points, shape (n,), to values there, shape (n,); continuous, and it must not fall
+    curve : points of m of the curves and which curves those are, both of shape (m,), to values there, shape (m,);
+        continuous, and it must not fall. A curve whose root is found is not asked again.
     low, high : ends, shape (n,); one beyond which the root lies is the answer
 
     References
@@ -29,25 +32,29 @@ def rising_root(curve: Callable[[Array], Array], low: Array, high: Array) -> Arr
 
     Examples
     --------
-    >>> square = lambda x: x * x - np.array([2.0, 9.0, 50.0])
-    >>> rising_root(square, np.ones(3), np.full(3, 4.0)).round(6).tolist()
+    >>> squares = np.array([2.0, 9.0, 50.0])
+    >>> rising_root(lambda x, which: x * x - squares[which], np.ones(3), np.full(3, 4.0)).round(6).tolist()
     [1.414214, 3.0, 4.0]
     """
-    a, b, f_a, f_b = high, low, curve(high), curve(low)
+    which: Rows = np.arange(len(low))
+    f_a, f_b = curve(high, which), curve(low, which)
     found, sought = np.where(f_a <= 0, high, low), (f_b < 0) & (f_a > 0)
+    which = which[sought]
+    a, b, f_a, f_b = (column[sought] for column in (high, low, f_a, f_b))
     share = _secant(f_a, f_b)
     for _ in range(PASSES):
-        if not sought.any():
+        if not len(which):
             break
-        found = np.where(sought, a + share * (b - a), found)
-        value = curve(found)
+        found[which] = at = a + share * (b - a)
+        value = curve(at, which)
         same = (value > 0) == (f_a > 0)
         c, f_c = np.where(same, a, b), np.where(same, f_a, f_b)
         b, f_b = np.where(same, b, a), np.where(same, f_b, f_a)
-        a, f_a = found, value
-        sought &= np.abs(value) > EXACT
-        share = _next(a, b, c, f_a, f_b, f_c)
-    return np.asarray(found)
+        a, f_a = at, value
+        share, left = _next(a, b, c, f_a, f_b, f_c), np.abs(value) > EXACT
+        which = which[left]
+        a, b, f_a, f_b, share = (column[left] for column in (a, b, f_a, f_b, share))
+    return found
 
 
 def _secant(f_a: Array, f_b: Array) -> Array:

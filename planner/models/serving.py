@@ -6,7 +6,8 @@ All functions are element-wise over broadcastable columns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,12 @@ class Lengths:
     def final_context_tokens(self) -> Array:
         """Tokens in the cache when a mean request ends."""
         return np.asarray(np.asarray(self.input_tokens) + self.output_tokens)
+
+    def take(self, rows: NDArray[Any]) -> Lengths:
+        """Those of some points, where they differ."""
+        tokens = {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens}
+        columns: dict[str, Any] = {name: value[rows] for name, value in tokens.items() if isinstance(value, np.ndarray)}
+        return replace(self, **columns) if columns else self
 
 
 @dataclass(frozen=True)

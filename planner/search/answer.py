@@ -131,17 +131,7 @@ def _utilisation(study: Study, choice: Choice) -> float:
 
 def _promise(study: Study, choice: Choice) -> SloResult:
     """Percentiles at the busy rate of each replica."""
-    busy, slo, at = choice.busy.point, study.workload.slo, choice.busy_at
-    rows = np.array([choice.row])
-    eff = take_eff(study.eff, rows)
-    ttft = float(serving.p99_ttft_s(busy, eff, study.lengths)[at])
-    sequences = busy.sequences[at : at + 1]
-    closed = study.workload.traffic.concurrency is not None
-    crowd = sequences if closed else np.maximum(serving.crowded(sequences), sequences)
-    point = serving.operate(
-        study.shape, take(study.place, rows), eff, study.lengths, crowd, study.fit.budget_tokens[rows]
-    )
-    tpot = float(point.tpot_s[0])
+    slo, ttft, tpot = study.workload.slo, choice.busy_ttft_p99_s, choice.busy_tpot_p99_s
     whole = ttft + float(study.lengths.output_tokens) * tpot
     kept = ttft <= slo.ttft_p99_s and tpot <= slo.tpot_p99_s and whole <= (slo.e2e_p99_s or math.inf)
     return SloResult(ttft_p99_s=ttft, tpot_p99_s=tpot, met=kept)
@@ -149,7 +139,7 @@ def _promise(study: Study, choice: Choice) -> SloResult:
 
 def _simulated(study: Study, choice: Choice, sizing: Sizing) -> SloResult:
     """Percentiles at the asked load, as simulated."""
-    tpot_s = sizing.tpot_s.p99 if sizing.tpot_s else _promise(study, choice).tpot_p99_s
+    tpot_s = sizing.tpot_s.p99 if sizing.tpot_s else choice.busy_tpot_p99_s
     return SloResult(ttft_p99_s=sizing.ttft_s.p99, tpot_p99_s=tpot_s, met=True)
 
 

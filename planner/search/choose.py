@@ -18,7 +18,7 @@ from planner.search.learned import take_eff
 from planner.search.metrics import Load
 from planner.search.misses import rejection
 from planner.search.offers import Offer
-from planner.search.price import PARTS, Priced, price
+from planner.search.price import PARTS, Priced, Sized, price, size, sized_alike
 from planner.search.spot import firm_replicas
 from planner.search.study import Study, busy_rate, replicas_needed
 from planner.units import percent, usd
@@ -33,13 +33,13 @@ class Choice:
     Attributes
     ----------
     row : position in the study's candidates
-    at, busy_at : positions in `load` and `busy`: the candidate at the mean and at the busy rate
+    at : position in `load`: the candidate at the mean rate
+    busy_ttft_p99_s, busy_tpot_p99_s : percentiles at the busy rate, by closed forms [s]
     parts_usd_per_month : what the month costs, by part
     """
 
     row: int
     at: int
-    busy_at: int
     offer: Offer
     replicas: int
     spares: int
@@ -48,7 +48,8 @@ class Choice:
     parts_usd_per_month: dict[str, float]
     npv_usd: float
     load: Load
-    busy: Load
+    busy_ttft_p99_s: float
+    busy_tpot_p99_s: float
     pareto: bool = False
     factor: float = 1.0  # see Market
 
@@ -132,12 +133,30 @@ def choices(study: Study, entries: list[Entry]) -> list[Choice]:
     if not entries:
         return []
     rows, replicas = np.array([e.row for e in entries]), np.array([e.market.replicas[e.at] for e in entries])
-    busy = at_rate(study, rows, replicas, busy_rate(study))
-    return [_choice(study, entry, busy, n) for n, entry in enumerate(entries)]
+    ttft_s, tpot_s = _busy_p99_s(study, rows, replicas)
+    return [_choice(study, *one) for one in zip(entries, ttft_s.tolist(), tpot_s.tolist(), strict=True)]
+
+
+def _busy_p99_s(study: Study, rows: Index, replicas: Index) -> tuple[Array, Array]:
+    """99th percentiles of TTFT and TPOT at the busy rate of each replica. [s]"""
+    point, eff = _point(study, rows, replicas, busy_rate(study)), take_eff(study.eff, rows)
+    crowd = point.sequences
+    if study.workload.traffic.concurrency is None:
+        crowd = np.maximum(serving.crowded(crowd), crowd)
+    place, budget = take(study.place, rows), study.fit.budget_tokens[rows]
+    crowded = serving.operate(study.shape, place, eff, study.lengths, crowd, budget)
+    return serving.p99_ttft_s(point, eff, study.lengths), crowded.tpot_s
 
 
 def at_rate(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> Load:
     """Candidates when their replicas share a rate; in a closed loop, when they share the users."""
+    point, place, eff = _point(study, rows, replicas, rate_per_s), take(study.place, rows), take_eff(study.eff, rows)
+    ttft = serving.mean_ttft_s(point, eff, study.lengths)
+    candidates = study.candidates.take(rows)
+    return metrics.observe(study.catalog, study.shape, candidates, place, eff, study.lengths, point, ttft)
+
+
+def _point(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> serving.Point:
     place, budget, most = take(study.place, rows), study.fit.budget_tokens[rows], study.capacity.sequences[rows]
     users, shape, lengths = study.workload.traffic.concurrency, study.shape, study.lengths
     eff = take_eff(study.eff, rows)
@@ -145,18 +164,19 @@ def at_rate(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> Lo
         running = np.minimum(users / replicas, most)
     else:
         running = running_sequences(shape, place, eff, lengths, rate_per_s / replicas, most, budget)
-    point = serving.operate(shape, place, eff, lengths, running, budget)
-    ttft = serving.mean_ttft_s(point, eff, lengths)
-    return metrics.observe(study.catalog, shape, study.candidates.take(rows), place, eff, lengths, point, ttft)
+    return serving.operate(shape, place, eff, lengths, running, budget)
 
 
 def _priced(study: Study, rows: Index, replicas: Index, load: Load) -> list[Priced]:
     at_accelerator = study.candidates.accelerator[rows]
     found = []
     for number, id in enumerate(study.candidates.accelerator_ids):
-        at = np.flatnonzero(at_accelerator == number)
+        at, sizes = np.flatnonzero(at_accelerator == number), dict[tuple[str, int], Sized]()
         for offer in study.offers[id] if len(at) else []:
-            priced = price(study, rows, at, offer, replicas, load)
+            alike = sized_alike(offer)
+            if alike not in sizes:
+                sizes[alike] = size(study, rows, at, offer.option, offer.accelerators, replicas)
+            priced = price(study, rows, sizes[alike], offer, load)
             if priced is not None:
                 found.append(priced)
     return found
@@ -196,7 +216,7 @@ def _join(parts: list[Any]) -> Array:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _choice(study: Study, entry: Entry, busy: Load, busy_at: int) -> Choice:
+def _choice(study: Study, entry: Entry, busy_ttft_p99_s: float, busy_tpot_p99_s: float) -> Choice:
     priced, i, offer = entry.priced, entry.i, entry.priced.offer
     parts = {name: float(v) for name, v in zip(PARTS, priced.parts[:, i], strict=True) if v}
     running = sum(v for name, v in parts.items() if name != "capital")
@@ -207,7 +227,6 @@ def _choice(study: Study, entry: Entry, busy: Load, busy_at: int) -> Choice:
     return Choice(
         entry.row,
         entry.at,
-        busy_at,
         offer,
         entry.replicas,
         int(priced.spares[i]),
@@ -216,7 +235,8 @@ def _choice(study: Study, entry: Entry, busy: Load, busy_at: int) -> Choice:
         parts,
         float(npv),
         entry.market.load,
-        busy,
+        busy_ttft_p99_s,
+        busy_tpot_p99_s,
         entry.pareto,
         entry.market.factor,
     )

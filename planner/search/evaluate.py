@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +16,13 @@ from planner.models.roots import rising_root
 from planner.models.serving import Lengths, Point
 from planner.models.shape import LlmShape
 from planner.schema import Slo
-from planner.search.columns import Array
+from planner.search.columns import Array, Index
 from planner.search.learned import take_eff, wide_eff
 
 BATCHES = np.array([0.01, 0.1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])
 MOST = len(BATCHES) - 1
 STEPS = (8, 4, 2, 1)  # that find the last batch within the promise: each heavier one breaks it, too
 HALVINGS = 5  # of the ratio between two neighbouring batches once the right pair is known: 2 % of a batch
-CHUNK = 4096  # rows evaluated together, so that columns stay in the processor's cache
 LEAST_SEQUENCES = 1e-3
 SPAN = math.log(1e7)  # between the fewest and the most running sequences that are looked at
 MAX_PREFILL_UTILISATION = 0.95  # beyond it waiting times are not predictable
@@ -58,6 +58,9 @@ class Capacity:
     points: int
 
 
+Looks = Callable[[Array], tuple[Array, Promise]]  # batches to rates and the promise there, all of shape (n,)
+
+
 def find_capacity(
     shape: LlmShape,
     place: Placement,
@@ -74,45 +77,29 @@ def find_capacity(
     ----------
     closed : a fixed number of users, so that running sequences do not fluctuate
     """
-    parts = [slice(i, i + CHUNK) for i in range(0, len(max_sequences), CHUNK)]
-    found = [
-        _capacity(
-            shape,
-            take(place, part),  # type: ignore[arg-type]
-            take_eff(eff, part),
-            lengths,
-            slo,
-            max_sequences[part],
-            budget_tokens[part],
-            closed,
-        )
-        for part in parts
-    ]
-    if not found:
-        empty = np.zeros(0)
-        return Capacity(empty, empty, empty, empty, 0)
-    columns = {name: np.concatenate([getattr(f, name) for f in found]) for name in CAPACITY_COLUMNS}
-    return Capacity(points=sum(f.points for f in found), **columns)
+
+    def among(rows: Index) -> Looks:
+        wide, scalars = as_columns(take(place, rows)), wide_eff(take_eff(eff, rows))
+        room, budget, long = np.asarray(max_sequences)[rows], budget_tokens[rows], lengths.take(rows)
+
+        def at(batches: Array) -> tuple[Array, Promise]:
+            point, promise = curve(shape, wide, scalars, long, slo, batches[:, None], room, budget, closed)
+            return point.rate_per_s[:, 0], _narrow(promise)
+
+        return at
+
+    count = len(max_sequences)
+    rate, lightest = among(np.arange(count))(np.full(count, BATCHES[0]))
+    ever, sequences, rate_per_s = np.flatnonzero(lightest.kept), np.zeros(count), np.zeros(count)
+    sequences[ever], rate_per_s[ever] = _heaviest(among(ever), rate[ever])
+    looks = count + len(ever) * (len(STEPS) + HALVINGS)
+    best = lightest.ttft_p99_s, lightest.tpot_p99_s
+    return Capacity(sequences, rate_per_s, *best, points=looks * (1 if closed else 2))
 
 
-def _capacity(
-    shape: LlmShape,
-    place: Placement,
-    eff: Efficiency,
-    lengths: Lengths,
-    slo: Slo,
-    max_sequences: Array,
-    budget_tokens: Array,
-    closed: bool,
-) -> Capacity:
-    wide, eff, room = as_columns(place), wide_eff(eff), np.asarray(max_sequences)
-
-    def at(batches: Array) -> tuple[Array, Promise]:
-        point, promise = curve(shape, wide, eff, lengths, slo, batches, room, budget_tokens, closed)
-        return point.rate_per_s, promise
-
-    last = np.zeros((len(room), 1), np.int64)
-    rate, lightest = at(BATCHES[last])
+def _heaviest(at: Looks, rate: Array) -> tuple[Array, Array]:
+    """The heaviest batches that keep the promise, where the lightest does with the given rate; and their rates."""
+    last = np.zeros(len(rate), np.int64)
     for step in STEPS:
         found, promise = at(BATCHES[np.minimum(last + step, MOST)])
         further = promise.kept & (last + step <= MOST)
@@ -123,14 +110,11 @@ def _capacity(
         found, promise = at(middle)
         low, high = np.where(promise.kept, middle, low), np.where(promise.kept, high, middle)
         rate = np.where(promise.kept, found, rate)
-    ever = lightest.kept[:, 0]
-    return Capacity(
-        sequences=np.where(ever, low[:, 0], 0.0),
-        rate_per_s=np.where(ever, rate[:, 0], 0.0),
-        best_ttft_s=lightest.ttft_p99_s[:, 0],
-        best_tpot_s=lightest.tpot_p99_s[:, 0],
-        points=len(room) * (1 + len(STEPS) + HALVINGS) * (1 if closed else 2),
-    )
+    return low, rate
+
+
+def _narrow(promise: Promise) -> Promise:
+    return Promise(promise.ttft_p99_s[:, 0], promise.tpot_p99_s[:, 0], promise.kept[:, 0])
 
 
 def curve(
@@ -182,9 +166,10 @@ def running_sequences(
 ) -> Array:
     """Mean running sequences at a request rate, shape (n,): the root of the rising rate(B) curve in logarithms. [-]"""
 
-    def beyond(log_sequences: Array) -> Array:
-        point = serving.operate(shape, place, eff, lengths, np.exp(log_sequences), budget_tokens)
-        return np.log(point.rate_per_s / rate_per_s)
+    def beyond(log_sequences: Array, rows: Index) -> Array:
+        some = take(place, rows), take_eff(eff, rows), lengths.take(rows)
+        point = serving.operate(shape, *some, np.exp(log_sequences), budget_tokens[rows])
+        return np.log(point.rate_per_s / rate_per_s[rows])
 
     high = np.log(np.maximum(most, LEAST_SEQUENCES))
     return np.exp(rising_root(beyond, high - SPAN, high))

@@ -60,13 +60,21 @@ class Sized:
     reached: NDArray[np.bool_]
 
 
-def price(study: Study, rows: Index, at: Index, offer: Offer, replicas: Index, load: Load) -> Priced | None:
-    """Price the candidates at positions `at`, all of one accelerator; None where nothing can be priced."""
-    sized = size(study, rows, at, offer.option, offer.accelerators, replicas)
+def price(study: Study, rows: Index, sized: Sized, offer: Offer, load: Load) -> Priced | None:
+    """Price candidates of one accelerator, sized for the units of an offer; None where nothing can be priced."""
     if not len(sized.at) or (offer.option == "own" and not _power_known(study, load, sized.at)):
         return None
     parts = _parts(study, rows, sized.at, offer, sized.replicas, sized.units, load)
     return Priced(offer, sized.at, sized.replicas, sized.spares, sized.units, sized.ready, sized.reached, parts)
+
+
+def sized_alike(offer: Offer) -> tuple[str, int]:
+    """What `size` asks of an offer: how long it is away, and how many accelerators come together."""
+    return _away(offer.option), offer.accelerators
+
+
+def _away(option: SupplyOption) -> str:
+    return option if option in ("own", "spot") else "cloud"
 
 
 def size(study: Study, rows: Index, at: Index, option: SupplyOption, unit: int, replicas: Index) -> Sized:
@@ -95,7 +103,7 @@ def _ready_with(
 
 def _firm_ready(study: Study, option: SupplyOption, gpus: Index, needed: Index) -> tuple[Array, Index]:
     """Availability with the fewest spares that reach the target, and those; -1 and none of them where none do."""
-    repair_h = study.catalog.parameter("repair_hours", "own" if option == "own" else "cloud").value
+    repair_h = study.catalog.parameter("repair_hours", _away(option)).value
     between_h = study.catalog.parameter("interruption_gpu_hours").value
     one = availability.replica_availability(gpus, between_h, repair_h)
     spares, ready = availability.fewest_spares(needed, one, study.workload.slo.availability)

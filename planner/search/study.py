@@ -13,7 +13,7 @@ from planner.models.operators import Efficiency, Placement
 from planner.models.placements import take
 from planner.models.serving import Lengths
 from planner.models.shape import LlmShape
-from planner.schema import Llm, Workload
+from planner.schema import Llm, Slo, Workload
 from planner.search import metrics
 from planner.search.columns import Array, Candidates, Index, efficiency, place
 from planner.search.evaluate import CAPACITY_COLUMNS, Capacity, find_capacity
@@ -23,6 +23,7 @@ from planner.search.offers import Offer, offers, refuse_unpriced
 from planner.search.space import Space, enumerate_space
 from planner.shapes import llm_shape
 
+ANY = Slo(ttft_p99_s=1.0, tpot_p99_s=1.0)  # stands for all promises where none matters
 KEPT = 8  # answers about one promise at several loads, prices or places share what these say: 5 MB each
 
 
@@ -75,8 +76,14 @@ def _promise(workload: Workload) -> Workload:
 def _held(promise_json: str, catalog: Catalog) -> tuple[Layouts, Capacity]:
     """Layouts, and the largest load at which each keeps the promise."""
     workload = Workload.model_validate_json(promise_json)
-    layouts = lay_out(workload, catalog)
+    layouts = _laid_out(workload.model_copy(update={"slo": ANY}).model_dump_json(), catalog)
     return layouts, _capacity(layouts, workload)
+
+
+@lru_cache(maxsize=KEPT)
+def _laid_out(question_json: str, catalog: Catalog) -> Layouts:
+    """Layouts of questions that differ in what they promise."""
+    return lay_out(Workload.model_validate_json(question_json), catalog)
 
 
 def lay_out(workload: Workload, catalog: Catalog) -> Layouts:
