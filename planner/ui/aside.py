@@ -12,12 +12,15 @@ import io
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
+from types import ModuleType
 from typing import Any, TypeVar
 
 from planner.catalog import Catalog, load_catalog
@@ -31,7 +34,7 @@ Out = TypeVar("Out")
 MOST_PROCESSES = 4
 MOST_LOST = 3  # a machine that ends them as often, for want of memory perhaps, is left in peace
 WATCH_S = 2.0
-POLITE = 5  # first answers come before simulations
+POLITE = 19  # first answers, and browsers on this machine, come before simulations
 TURNS = threading.Semaphore(1)  # what follows a first answer takes turns here, so that other first answers stay quick
 _one_at_a_time = threading.Lock()
 _pool: ProcessPoolExecutor | None = None
@@ -40,20 +43,32 @@ _shipped: Catalog | None = None  # of a process that simulates
 
 
 def start(processes: int | None = None) -> None:
-    """Start them: by default one for each processor but the first, four at most."""
+    """Start them: by default one for each processor, four at most; they step back for whatever else it does."""
     global _pool
-    wanted = min((os.cpu_count() or 1) - 1, MOST_PROCESSES) if processes is None else processes
+    wanted = min(os.cpu_count() or 1, MOST_PROCESSES) if processes is None else processes
     if wanted <= 0 or _pool is not None:
         return
     try:
         # Forked processes would inherit locks of threads that they lack; these begin afresh.
         pool = ProcessPoolExecutor(wanted, get_context("spawn"), _begin, (os.getpid(),))
-        for _ in range(wanted):
-            pool.submit(_ready)
+        with _no_script():
+            for _ in range(wanted):
+                pool.submit(os.getpid)
     except (OSError, NotImplementedError) as error:  # no shared memory for their locks, or no more processes
         log.lost(type(error).__name__)
         return
     _pool = pool
+
+
+@contextmanager
+def _no_script() -> Iterator[None]:
+    """New processes run what is the main module here; in the thread of a reader, Streamlit made that the app itself."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def stop() -> None:
@@ -163,6 +178,7 @@ def _begin(parent: int) -> None:
     os.nice(POLITE)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _shipped = load_catalog()
+    _warm_up(_shipped)
 
 
 def _end_with(parent: int) -> None:
@@ -171,12 +187,11 @@ def _end_with(parent: int) -> None:
     os._exit(0)
 
 
-def _ready() -> None:
+def _warm_up(catalog: Catalog) -> None:
     """Read, import and compute once what every question needs."""
     from planner.search.regret import regrets
 
-    assert _shipped is not None
-    regrets(plan(load_workload(), _shipped), _shipped)
+    regrets(plan(load_workload(), catalog), catalog)
     gc.collect()
     gc.freeze()  # all this stays
 

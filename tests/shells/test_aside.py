@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -79,6 +82,22 @@ def test_where_it_dies_the_server_answers_and_starts_another(
         os.kill(pid, signal.SIGKILL)
     assert aside.confirm(screening, 0, shipped).plans
     assert aside._pool is not before
+
+
+@pytest.mark.usefixtures("one_beside")
+def test_another_starts_from_the_thread_of_a_reader(
+    screening: Screening, shipped: Catalog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = ModuleType("__main__")  # as Streamlit has it while a page runs
+    script.__file__ = str(tmp_path / "app.py")
+    Path(script.__file__).write_text("raise SystemExit('a page ran without a reader')")
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    aside.stop()
+    aside.start(1)
+    started = aside._pool
+    assert aside.confirm(screening, 0, shipped).plans
+    assert aside._pool is started is not None  # it lives
+    assert sys.modules["__main__"] is script
 
 
 def test_where_none_can_start_or_all_die_the_server_answers_alone(
