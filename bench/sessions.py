@@ -3,11 +3,11 @@
     python bench/sessions.py [--sessions 20] [--browsers 2] [--seconds 120] [--think 10] [--mode mixed|hot|cold]
 
 Each session is a browser context of its own, or speaks the browser's protocol without one (bench/sockets.py), as
-twenty browsers need more than a small machine for themselves (`--browsers 20 --think 45` is what two processors
-carry). They arrive a few at a time; once all are there, each
-changes the rate or a length for so many seconds, waits until the sentence with the answer is there, and until
-simulations confirmed it. `hot` draws from few questions, which the sessions share through the cache; `cold` never
-asks a question twice. Needs Playwright and Chromium (`make .venv/.installed-dev`). Printed, never asserted.
+twenty browsers need more than a small machine for themselves: two processors carry `--browsers 20 --think 45`. They
+arrive a few at a time; once all are there, each changes the rate or a length for so many seconds, waits until the
+sentence with the answer is there, and until simulations confirmed it. `hot` draws from few questions, which the
+sessions share through the cache; `cold` never asks a question twice. Needs Playwright and Chromium
+(`make .venv/.installed-dev`). Printed, never asserted.
 """
 
 from __future__ import annotations
