@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from planner.models import cash, serving
+from planner.models.operators import Efficiency, Placement
 from planner.models.placements import take
 from planner.schema import Rejection, SupplyOption
 from planner.search import metrics
@@ -139,24 +140,26 @@ def choices(study: Study, entries: list[Entry]) -> list[Choice]:
 
 def _busy_p99_s(study: Study, rows: Index, replicas: Index) -> tuple[Array, Array]:
     """99th percentiles of TTFT and TPOT at the busy rate of each replica. [s]"""
-    point, eff = _point(study, rows, replicas, busy_rate(study)), take_eff(study.eff, rows)
+    point, place, eff = _shared(study, rows, replicas, busy_rate(study))
     crowd = point.sequences
     if study.workload.traffic.concurrency is None:
         crowd = np.maximum(serving.crowded(crowd), crowd)
-    place, budget = take(study.place, rows), study.fit.budget_tokens[rows]
-    crowded = serving.operate(study.shape, place, eff, study.lengths, crowd, budget)
+    crowded = serving.operate(study.shape, place, eff, study.lengths, crowd, study.fit.budget_tokens[rows])
     return serving.p99_ttft_s(point, eff, study.lengths), crowded.tpot_s
 
 
 def at_rate(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> Load:
     """Candidates when their replicas share a rate; in a closed loop, when they share the users."""
-    point, place, eff = _point(study, rows, replicas, rate_per_s), take(study.place, rows), take_eff(study.eff, rows)
+    point, place, eff = _shared(study, rows, replicas, rate_per_s)
     ttft = serving.mean_ttft_s(point, eff, study.lengths)
     candidates = study.candidates.take(rows)
     return metrics.observe(study.catalog, study.shape, candidates, place, eff, study.lengths, point, ttft)
 
 
-def _point(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> serving.Point:
+def _shared(
+    study: Study, rows: Index, replicas: Index, rate_per_s: float
+) -> tuple[serving.Point, Placement, Efficiency]:
+    """What one replica of each does, with its columns of the study."""
     place, budget, most = take(study.place, rows), study.fit.budget_tokens[rows], study.capacity.sequences[rows]
     users, shape, lengths = study.workload.traffic.concurrency, study.shape, study.lengths
     eff = take_eff(study.eff, rows)
@@ -164,7 +167,7 @@ def _point(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> ser
         running = np.minimum(users / replicas, most)
     else:
         running = running_sequences(shape, place, eff, lengths, rate_per_s / replicas, most, budget)
-    return serving.operate(shape, place, eff, lengths, running, budget)
+    return serving.operate(shape, place, eff, lengths, running, budget), place, eff
 
 
 def _priced(study: Study, rows: Index, replicas: Index, load: Load) -> list[Priced]:
