@@ -11,13 +11,16 @@ from collections.abc import Mapping
 HEADED = "() => document.querySelector('h1')?.textContent.trim()"
 CHARTED = "() => document.querySelector('[data-testid=stVegaLiteChart] :is(canvas, svg)')"
 
+MOST_MS = 120_000
+
 _MOMENTS = """
   const drawn = then => requestAnimationFrame(() => {  // what is sent before a frame arrives after it
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = then;
     port2.postMessage(null);
   });
-  const moment = holds => new Promise(told => {
+  const moment = holds => new Promise((told, failed) => {
+    setTimeout(() => failed(new Error('not shown in time: ' + holds)), MOST_MS);
     const look = () => {
       if (!begun() || !holds(given)) return false;
       watch.disconnect();
@@ -27,7 +30,7 @@ _MOMENTS = """
     const watch = new MutationObserver(look);
     if (!look()) watch.observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
   });
-"""
+""".replace("MOST_MS", str(MOST_MS))
 
 
 def from_opening(conditions: Mapping[str, str]) -> str:
@@ -48,7 +51,7 @@ def from_enter(conditions: Mapping[str, str]) -> str:
 
 
 def moment(name: str) -> str:
-    """Expression that waits for a condition. [s]"""
+    """Expression that waits for a condition, and fails after MOST_MS. [s]"""
     return f"window.moments.{name}"
 
 
