@@ -14,7 +14,7 @@ import numpy as np
 from planner.calibration.points import Point
 from planner.calibration.setups import setups
 from planner.catalog import Catalog
-from planner.models.operators import decode_bytes_per_gpu, token_flops_per_gpu
+from planner.models.roofline import decode_bytes_per_gpu, token_flops_per_gpu
 from planner.schema import Doubt
 from planner.search.columns import efficiency
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,11 @@ class Links:
     group_latency_s: Array
     stage_bytes_per_s: Array
     stage_latency_s: Array
+
+    def without_latency(self) -> Links:
+        """The same links for what is sent beside something else: bytes alone take time."""
+        latencies = [f.name for f in fields(self) if f.name.endswith("_latency_s")]
+        return replace(self, **{name: 0 * getattr(self, name) for name in latencies})
 
 
 def all_reduce_s(message_bytes: Array, ranks: Array, bytes_per_s: Array, latency_s: Array) -> Array:

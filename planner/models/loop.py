@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.models.operators import Efficiency, Placement, prompt_attention_s
-from planner.models.serving import Lengths, Point, operate
+from planner.models.serving import Lengths, Point, server
 from planner.models.shape import LlmShape
 from planner.models.step import step_s
 
@@ -87,11 +87,12 @@ def closed_loop(
     """
     loop = loop or Loop(first_token_steps=eff.first_token_steps)
     limit = np.maximum(np.minimum(concurrency, max_sequences), 1.0)
+    asked = server(shape, place, eff, lengths, budget_tokens)
     burst = start_up(shape, place, eff, lengths, limit, budget_tokens)
     running, others = limit, (limit - 1) / limit
     weight, last = np.ones_like(limit), np.zeros_like(limit)
     for _ in range(passes):
-        point = operate(shape, place, eff, lengths, running, budget_tokens, others)
+        point = asked.at(running, others)
         decode_s = lengths.output_tokens * point.tpot_s
         before, found = running, limit * decode_s / (decode_s + steady_ttft_s(point, burst, eff, lengths, others, loop))
         if np.all(np.abs(found - before) <= 1e-3 * before):
@@ -99,7 +100,7 @@ def closed_loop(
         step = np.log(found / before)
         weight = np.where(step * last < 0, weight / 2, weight)  # overshot: go half as far from now on
         running, last = before * np.exp(weight * step), step
-    point = operate(shape, place, eff, lengths, running, budget_tokens, others)
+    point = asked.at(running, others)
     ttft_s = mean_ttft_s(point, burst, eff, lengths, others, loop)
     rate = limit / (lengths.output_tokens * point.tpot_s + ttft_s)  # Little, over the whole run
     queue_s = np.maximum(concurrency - limit, 0) / rate

@@ -1,8 +1,11 @@
-"""Time of one forward step of one replica, operator by operator.
+"""Operators of one forward step of one replica: how long each takes.
 
 Every function is element-wise over equal-length (or broadcastable) columns. The form and its
-evidence: two limits combine as a smooth maximum, efficiencies fall with few rows, experts
-are read as often as distinct ones are touched, and the host adds time per layer and step.
+evidence: two limits combine as a smooth maximum, efficiencies fall with few rows, and experts
+are read as often as distinct ones are touched.
+
+Searches ask for the same layouts at many batches: an operator is made of a layout once (`linear`,
+`experts`), and its `time_s` then takes a batch.
 """
 
 from __future__ import annotations
@@ -12,14 +15,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.models.collectives import Links, layer_collectives_s, stage_transfer_s
+from planner.models.collectives import Links
 from planner.models.offload import Offload
 from planner.models.shape import LlmShape
 from planner.models.speculation import Speculation
 
 Array = NDArray[np.float64]
 
-ROUNDING = 1e-9  # rows of sequences and drafts, added up and multiplied, differ by less [-]
+HEAD_WIDTH = np.asarray(2.0)  # output heads stay in 16 bit [B]
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,40 @@ COLUMNS = tuple(f.name for f in fields(Placement) if f.name not in ("links", "sp
 
 def smooth_max(a: Array, b: Array) -> Array:
     """Cubic-norm maximum: never below either limit, 26 % above both where they meet."""
-    return np.asarray(np.cbrt(a * a * a + b * b * b))
+    return _above(a, b * b * b)
+
+
+def _above(a: Array, limit_cubed: Array) -> Array:
+    return np.asarray(np.cbrt(a * a * a + limit_cubed))
+
+
+@dataclass(frozen=True)
+class Matmul:
+    """Matrices of one GPU, whatever the rows that they are multiplied with.
+
+    Attributes
+    ----------
+    row_s : arithmetic of one row [s]
+    read_s_cubed : the cube of the time to read them [s³]
+    """
+
+    row_s: Array
+    read_s_cubed: Array
+
+    def time_s(self, rows: Array) -> Array:
+        """Time of one product, rows that tiles add included. [s]"""
+        return _above(self.row_s * rows, self.read_s_cubed)
+
+
+def matmul(params: Array, width: Array, place: Placement, peak: Array, memory: Array, compute: Array) -> Matmul:
+    """Matrices of `params` parameters that reach such shares of the bandwidth and of the peak."""
+    read_s = params * width / (place.bandwidth_bytes_per_s * memory)
+    return Matmul(2 * params / (peak * compute), read_s * read_s * read_s)
+
+
+def tiled(rows: Array, extra_rows: float) -> Array:
+    """Rows that hardware computes: `extra_rows` stand for tile quantisation, as it works on blocks of rows. [-]"""
+    return np.asarray(rows + extra_rows * (rows > 0))
 
 
 def matmul_s(
@@ -110,54 +146,49 @@ def matmul_s(
     compute: Array,
     extra_rows: float,
 ) -> Array:
-    """Time to multiply `rows` tokens with matrices of `params` parameters on one GPU. [s]
-
-    `extra_rows` stands for tile quantisation: hardware works on blocks of rows.
-    """
-    compute_s = 2 * params * (rows + extra_rows * (rows > 0)) / (peak * compute)
-    memory_s = params * width / (place.bandwidth_bytes_per_s * memory)
-    return smooth_max(compute_s, memory_s)
+    """Time to multiply `rows` tokens with matrices of `params` parameters on one GPU. [s]"""
+    return matmul(params, width, place, peak, memory, compute).time_s(tiled(rows, extra_rows))
 
 
-def linear_s(shape: LlmShape, place: Placement, eff: Efficiency, rows: Array, head_rows: Array) -> Array:
-    """Attention projections, dense FFN, shared experts and output head of one step. [s]"""
-    rank_rows = rows / place.dp
-    attention = (
+@dataclass(frozen=True)
+class Linear:
+    """Attention projections, dense FFN with shared experts, and output head of one step."""
+
+    attention: Matmul
+    ffn: Matmul
+    head: Matmul
+    dp: Array
+    extra_rows: float
+
+    def time_s(self, rows: Array, head_rows: Array) -> Array:
+        """Time of all three. [s]"""
+        each = tiled(rows / self.dp, self.extra_rows)
+        head_s = self.head.time_s(tiled(head_rows / self.dp, self.extra_rows))
+        return self.attention.time_s(each) + self.ffn.time_s(each) + head_s
+
+
+def linear(shape: LlmShape, place: Placement, eff: Efficiency) -> Linear:
+    """Matrices that every row meets, divided by the ranks of tensor parallelism."""
+    reached = place.attention_memory_efficiency, place.attention_compute_efficiency
+    dense = (shape.dense_ffn_params + shape.shared_expert_params) / place.tp
+    return Linear(
+        matmul(attention_params(shape, place), place.attention_width, place, place.attention_flops_per_s, *reached),
+        matmul(
+            dense, place.ffn_width, place, place.ffn_flops_per_s, place.ffn_memory_efficiency,
+            place.ffn_compute_efficiency,
+        ),
+        matmul(shape.head_params / place.tp, HEAD_WIDTH, place, place.bf16_flops_per_s, *reached),
+        place.dp,
+        eff.gemm_extra_rows,
+    )  # fmt: skip
+
+
+def attention_params(shape: LlmShape, place: Placement) -> Array:
+    """Attention projections on one rank. [-]"""
+    return (
         shape.attention_sharded_params / place.tp
         + shape.attention_kv_params / np.minimum(place.tp, shape.kv_heads)
         + shape.attention_replicated_params
-    )
-    time = matmul_s(
-        attention,
-        rank_rows,
-        place.attention_width,
-        place,
-        place.attention_flops_per_s,
-        place.attention_memory_efficiency,
-        place.attention_compute_efficiency,
-        eff.gemm_extra_rows,
-    )
-    dense = (shape.dense_ffn_params + shape.shared_expert_params) / place.tp
-    time = time + matmul_s(
-        dense,
-        rank_rows,
-        place.ffn_width,
-        place,
-        place.ffn_flops_per_s,
-        place.ffn_memory_efficiency,
-        place.ffn_compute_efficiency,
-        eff.gemm_extra_rows,
-    )
-    wide = np.full_like(place.tp, 2.0)
-    return time + matmul_s(
-        shape.head_params / place.tp,
-        head_rows / place.dp,
-        wide,
-        place,
-        place.bf16_flops_per_s,
-        place.attention_memory_efficiency,
-        place.attention_compute_efficiency,
-        eff.gemm_extra_rows,
     )
 
 
@@ -178,27 +209,60 @@ def touched_experts(shape: LlmShape, rows: Array) -> Array:
     return np.asarray(shape.experts * -np.expm1(rows * np.log1p(-share)) if share < 1 else shape.experts + 0 * rows)
 
 
-def experts_s(shape: LlmShape, place: Placement, eff: Efficiency, rows: Array) -> Array:
-    """Routed experts of all layers in one step. [s]
+@dataclass(frozen=True)
+class Experts:
+    """Routed experts of all layers. Width-sharded experts are all read by every rank, in slices; expert-parallel
+    ranks read whole experts, and the busiest of them decides.
 
-    Width-sharded experts are all read by every rank, in slices; expert-parallel ranks read
-    whole experts, and the busiest of them decides.
+    Attributes
+    ----------
+    row_s : arithmetic of one visit, in all layers, divided by the ranks [s]
+    read_s : time to read one expert of each layer, divided by the ranks [s]
+    group : experts of a rank [-]
     """
+
+    shape: LlmShape
+    row_s: Array
+    read_s: Array
+    ep: Array
+    group: Array
+    imbalance: float
+    extra_rows: float
+
+    def time_s(self, rows: Array) -> Array:
+        """Time of one step of `rows` tokens. [s]"""
+        touched, visits = touched_experts(self.shape, rows), rows * self.shape.experts_per_token
+        skew = 1 + self.imbalance * np.sqrt(self.group / np.maximum(visits, self.group))
+        tile_rows = visits * np.minimum(skew, self.ep) + touched * self.extra_rows
+        return smooth_max(self.row_s * tile_rows, self.read_s * touched)
+
+
+def experts(shape: LlmShape, place: Placement, eff: Efficiency) -> Experts | None:
+    """Routed experts of an LLM; None of a dense one."""
     if not shape.experts:
-        return np.zeros_like(rows + place.tp)
-    ranks = place.tp * place.dp
-    touched = touched_experts(shape, rows)
-    visits = rows * shape.experts_per_token
+        return None
     # Per rank, in units of one whole expert: the same for slices of all as for a share of them.
-    touched_rank, visits_rank = touched / ranks, visits / ranks
-    per_expert_group = shape.experts / place.ep
-    skew = 1 + eff.moe_imbalance * np.sqrt(per_expert_group / np.maximum(visits, per_expert_group))
-    busiest = np.where(place.ep > 1, np.minimum(skew, place.ep), 1.0)
-    layers = shape.moe_layers * shape.expert_params
-    tile_rows = visits_rank * busiest + touched_rank * eff.moe_extra_rows
-    compute_s = 2 * layers * tile_rows / (place.ffn_flops_per_s * place.moe_compute_efficiency)
-    memory_s = layers * touched_rank * place.ffn_width / (place.bandwidth_bytes_per_s * place.moe_memory_efficiency)
-    return smooth_max(compute_s, memory_s)
+    params = shape.moe_layers * shape.expert_params / (place.tp * place.dp)
+    return Experts(
+        shape,
+        2 * params / (place.ffn_flops_per_s * place.moe_compute_efficiency),
+        params * place.ffn_width / (place.bandwidth_bytes_per_s * place.moe_memory_efficiency),
+        place.ep,
+        shape.experts / place.ep,
+        eff.moe_imbalance,
+        eff.moe_extra_rows,
+    )
+
+
+def linear_s(shape: LlmShape, place: Placement, eff: Efficiency, rows: Array, head_rows: Array) -> Array:
+    """Attention projections, dense FFN, shared experts and output head of one step. [s]"""
+    return linear(shape, place, eff).time_s(rows, head_rows)
+
+
+def experts_s(shape: LlmShape, place: Placement, eff: Efficiency, rows: Array) -> Array:
+    """Routed experts of all layers in one step. [s]"""
+    found = experts(shape, place, eff)
+    return np.zeros_like(rows + place.tp) if found is None else found.time_s(rows)
 
 
 def decode_attention_s(
@@ -214,7 +278,18 @@ def decode_attention_s(
     `queries` tokens of each sequence take part: one, or more while drafts are verified. Ranks of
     attention data-parallelism wait for the busiest, which holds one sequence at least.
     """
-    per_rank = np.maximum(sequences / place.dp, np.minimum(sequences, 1.0))
+    return busiest(sequences, place.dp) * sequence_attention_s(shape, place, eff, context_tokens, queries)
+
+
+def busiest(sequences: Array, ranks: Array) -> Array:
+    """Share of the busiest of some ranks or stages: one sequence at least. [-]"""
+    return np.asarray(np.maximum(sequences / ranks, np.minimum(sequences, 1.0)))
+
+
+def sequence_attention_s(
+    shape: LlmShape, place: Placement, eff: Efficiency, context_tokens: Array, queries: float = 1.0
+) -> Array:
+    """Attention of one sequence over its cache on its rank, all layers. [s]"""
     read = np.minimum(context_tokens, shape.sparse_topk_tokens) if shape.sparse_topk_tokens else context_tokens
     kept = shape.full_layers * read + shape.sliding_layers * np.minimum(context_tokens, shape.window_tokens)
     by_heads = np.ones_like(place.tp) if shape.latent_attention else np.minimum(place.tp, shape.kv_heads)
@@ -222,10 +297,10 @@ def decode_attention_s(
     cache_bytes = kept * shape.kv_elements_per_layer * place.kv_width / by_heads + index
     state_bytes = 2 * shape.linear_state_bytes / place.tp
     factor = eff.kv_memory_efficiency * (eff.latent_kv_factor if shape.latent_attention else 1.0)
-    memory_s = per_rank * (cache_bytes + state_bytes) / (place.bandwidth_bytes_per_s * factor * place.kv_factor)
+    memory_s = (cache_bytes + state_bytes) / (place.bandwidth_bytes_per_s * factor * place.kv_factor)
     flops = kept * shape.attention_decode_flops / place.tp + shape.full_layers * context_tokens * shape.indexer_flops
     peak = place.bf16_flops_per_s * eff.decode_attention_compute_efficiency
-    return smooth_max(memory_s, per_rank * queries * flops / peak)
+    return smooth_max(memory_s, queries * flops / peak)
 
 
 def prompt_attention_s(
@@ -253,72 +328,3 @@ def prompt_launch_s(shape: LlmShape, eff: Efficiency) -> float:
     """Least time of a step that carries prompts: their kernels are launched one by one, outside CUDA graphs. [s]"""
     latent_s = eff.prompt_latent_layer_s if shape.latent_attention else 0.0
     return shape.layers * (eff.prompt_layer_s + latent_s) + shape.moe_layers * eff.prompt_moe_layer_s
-
-
-def step_s(
-    shape: LlmShape,
-    place: Placement,
-    eff: Efficiency,
-    rows: Array,
-    sequences: Array,
-    context_tokens: Array,
-    queries: float = 1.0,
-) -> Array:
-    """Time from one token to the next of every sequence in the replica. [s]
-
-    Parameters
-    ----------
-    rows : tokens in the step (decoding sequences plus prompt tokens), whole replica, broadcastable.
-    sequences : sequences that decode. [-]
-    context_tokens : mean tokens that each has cached. [token]
-    queries : tokens of each such sequence in the step; above one only while drafts are verified. [-]
-
-    Notes
-    -----
-    With pipeline stages, pp micro-batches follow each other: a token passes all stages, each
-    working on a pp-th of the sequences, on one at least: with fewer sequences than stages the
-    stages without work are the bubble.
-    """
-    micro_rows = np.maximum(rows / place.pp, np.minimum(rows, 1.0))
-    micro_sequences = np.maximum(sequences / place.pp, np.minimum(sequences, 1.0))
-    time = linear_s(shape, place, eff, micro_rows, micro_sequences * queries)
-    time = time + experts_s(shape, place, eff, micro_rows)
-    time = time + decode_attention_s(shape, place, eff, micro_sequences, context_tokens, queries)
-    time = time + layer_collectives_s(shape, place.tp, place.dp, micro_rows, place.links)
-    time = time + stage_transfer_s(shape, place.tp, place.pp, micro_rows / place.dp, place.links)
-    traffic = eff.elementwise_passes * 4 * shape.hidden_size * shape.layers * micro_rows / place.dp
-    busy = layers_host_s(shape, place, eff) + eff.host_step_s + eff.host_sequence_s * sequences / place.dp
-    time = time + traffic / place.bandwidth_bytes_per_s + busy
-    prompts = rows > sequences * queries * (1 + ROUNDING)
-    time = np.where(prompts, np.maximum(time, prompt_launch_s(shape, eff)), time)
-    return np.maximum(time * place.time_factor, sequences * place.stream_sequence_s)
-
-
-def decode_bytes_per_gpu(
-    shape: LlmShape, place: Placement, sequences: Array, context_tokens: Array, queries: float = 1.0
-) -> Array:
-    """Bytes that one decode step must read on one GPU at least: the roofline's numerator. [B]"""
-    micro = sequences / place.pp
-    attention = (
-        shape.attention_sharded_params / place.tp
-        + shape.attention_kv_params / np.minimum(place.tp, shape.kv_heads)
-        + shape.attention_replicated_params
-    )
-    weights = attention * place.attention_width
-    weights = weights + (shape.dense_ffn_params + shape.shared_expert_params) / place.tp * place.ffn_width
-    weights = weights + 2.0 * shape.head_params / place.tp
-    if shape.experts:
-        touched = touched_experts(shape, micro * queries) / (place.tp * place.dp)
-        weights = weights + shape.moe_layers * touched * shape.expert_params * place.ffn_width
-    read = np.minimum(context_tokens, shape.sparse_topk_tokens) if shape.sparse_topk_tokens else context_tokens
-    kept = shape.full_layers * read + shape.sliding_layers * np.minimum(context_tokens, shape.window_tokens)
-    by_heads = np.ones_like(place.tp) if shape.latent_attention else np.minimum(place.tp, shape.kv_heads)
-    cache = kept * shape.kv_elements_per_layer * place.kv_width / by_heads
-    return np.asarray(weights + micro / place.dp * cache)
-
-
-def token_flops_per_gpu(shape: LlmShape, place: Placement, context_tokens: Array) -> Array:
-    """Arithmetic that one generated token costs, per GPU of the replica. [FLOP]"""
-    matmul = 2 * (shape.active_params - shape.embedding_params * (not shape.tied_embeddings))
-    attention = shape.full_layers * context_tokens * shape.attention_decode_flops
-    return np.asarray((matmul + attention) / (place.tp * place.dp * place.pp))

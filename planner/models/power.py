@@ -17,12 +17,11 @@ from planner.models.operators import (
     Efficiency,
     Placement,
     decode_attention_s,
-    decode_bytes_per_gpu,
     experts_s,
     linear_s,
     prompt_attention_s,
-    token_flops_per_gpu,
 )
+from planner.models.roofline import decode_bytes_per_gpu, token_flops_per_gpu
 from planner.models.serving import Lengths, Point
 from planner.models.shape import LlmShape
 

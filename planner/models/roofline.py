@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.models.operators import Placement, decode_bytes_per_gpu, token_flops_per_gpu
+from planner.models.operators import Placement, attention_params, touched_experts
 from planner.models.shape import LlmShape
 
 Array = NDArray[np.float64]
@@ -34,6 +34,31 @@ def ridge_flops_per_byte(peak_flops_per_s: float, bandwidth_bytes_per_s: float) 
     412
     """
     return peak_flops_per_s / bandwidth_bytes_per_s
+
+
+def decode_bytes_per_gpu(
+    shape: LlmShape, place: Placement, sequences: Array, context_tokens: Array, queries: float = 1.0
+) -> Array:
+    """Bytes that one decode step must read on one GPU at least: the roofline's numerator. [B]"""
+    micro = sequences / place.pp
+    weights = attention_params(shape, place) * place.attention_width
+    weights = weights + (shape.dense_ffn_params + shape.shared_expert_params) / place.tp * place.ffn_width
+    weights = weights + 2.0 * shape.head_params / place.tp
+    if shape.experts:
+        touched = touched_experts(shape, micro * queries) / (place.tp * place.dp)
+        weights = weights + shape.moe_layers * touched * shape.expert_params * place.ffn_width
+    read = np.minimum(context_tokens, shape.sparse_topk_tokens) if shape.sparse_topk_tokens else context_tokens
+    kept = shape.full_layers * read + shape.sliding_layers * np.minimum(context_tokens, shape.window_tokens)
+    by_heads = np.ones_like(place.tp) if shape.latent_attention else np.minimum(place.tp, shape.kv_heads)
+    cache = kept * shape.kv_elements_per_layer * place.kv_width / by_heads
+    return np.asarray(weights + micro / place.dp * cache)
+
+
+def token_flops_per_gpu(shape: LlmShape, place: Placement, context_tokens: Array) -> Array:
+    """Arithmetic that one generated token costs, per GPU of the replica. [FLOP]"""
+    matmul = 2 * (shape.active_params - shape.embedding_params * (not shape.tied_embeddings))
+    attention = shape.full_layers * context_tokens * shape.attention_decode_flops
+    return np.asarray((matmul + attention) / (place.tp * place.dp * place.pp))
 
 
 def decode_work(

@@ -6,15 +6,14 @@ All functions are element-wise over broadcastable columns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.models.operators import Efficiency, Placement, prompt_attention_s
 from planner.models.shape import LlmShape
-from planner.models.step import step_s
+from planner.models.step import Step, step
 
 Array = NDArray[np.float64]
 
@@ -66,12 +65,6 @@ class Lengths:
         """Tokens in the cache when a mean request ends."""
         return np.asarray(np.asarray(self.input_tokens) + self.output_tokens)
 
-    def take(self, rows: NDArray[Any]) -> Lengths:
-        """Those of some points, where they differ."""
-        tokens = {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens}
-        columns: dict[str, Any] = {name: value[rows] for name, value in tokens.items() if isinstance(value, np.ndarray)}
-        return replace(self, **columns) if columns else self
-
 
 @dataclass(frozen=True)
 class Point:
@@ -100,6 +93,59 @@ class Point:
         return self.rate_per_s * self.prompt_load_s
 
 
+@dataclass(frozen=True)
+class Server:
+    """Replicas of many layouts that serve requests of some lengths, whatever their load.
+
+    Attributes
+    ----------
+    budget_tokens : tokens that the engine allows per step and attention rank [token]
+    attention_s : attention of a mean prompt over itself [s]
+    interference_share : of what a prompt adds to the steps that carry it, the part that every sequence feels [-]
+    """
+
+    step: Step
+    lengths: Lengths
+    budget_tokens: Array
+    attention_s: Array
+    interference_share: float
+
+    def at(self, sequences: Array, others: Array | float = 1.0) -> Point:
+        """Steady state with so many requests running.
+
+        Decodes go first, prompts fill the rest of each step's token budget.
+
+        Parameters
+        ----------
+        sequences : running sequences, whole replica. [-]
+        others : share of the prompts that belong to somebody else; one of n users never waits for itself. [-]
+        """
+        lengths, dp, attention_s = self.lengths, self.step.resident.dp, self.attention_s
+        active = np.maximum(sequences, 1.0)  # fewer than one on average: one at times, none at others
+        decode_s = self.step.time_s(active, active)
+        room = np.maximum(self.budget_tokens - active / dp, 1.0)
+        # Prompt tokens that must enter per step to keep so many running; with few, a prompt at a time.
+        # Every attention rank carries prompts of its own: dp of them share one step.
+        prompts = sequences * others / (lengths.steps * dp)  # per step and rank
+        needed = prompts * lengths.new_tokens
+        chunk = np.clip(needed, np.minimum(lengths.new_tokens, room), room)
+        entering = np.where(lengths.new_tokens > 1, 1.0, chunk)  # a prompt of one token is computed as decoding is
+        mixed_s = self.step.time_s(active + chunk * dp, active + entering * dp)
+        tpot_s = _mean_step_s(decode_s, mixed_s, needed / chunk, self.interference_share)
+        tpot_s = (tpot_s + prompts * attention_s) / lengths.tokens_per_step
+        rate = sequences / (lengths.output_tokens * tpot_s)
+        prompt_s = np.maximum(lengths.new_tokens / room, 1.0) * mixed_s + attention_s
+        load_s = (lengths.new_tokens / chunk * mixed_s + attention_s) / dp
+        return Point(sequences, decode_s, prompt_s, load_s, tpot_s, rate)
+
+
+def server(shape: LlmShape, place: Placement, eff: Efficiency, lengths: Lengths, budget_tokens: Array) -> Server:
+    """Replicas of some layouts; see `Server`."""
+    attention_s = prompt_attention_s(shape, place, eff, lengths.new_tokens, lengths.cached_tokens)
+    made = step(shape, place, eff, lengths.mean_context_tokens)
+    return Server(made, lengths, budget_tokens, attention_s, eff.interference_share)
+
+
 def operate(
     shape: LlmShape,
     place: Placement,
@@ -109,35 +155,8 @@ def operate(
     budget_tokens: Array,
     others: Array | float = 1.0,
 ) -> Point:
-    """Steady state of a replica that keeps `sequences` requests running.
-
-    Decodes go first, prompts fill the rest of each step's token budget. A prompt delays every
-    running sequence by `interference_share` of what it adds to the steps that carry it.
-
-    Parameters
-    ----------
-    sequences : running sequences, whole replica. [-]
-    budget_tokens : tokens that the engine allows per step and attention rank. [token]
-    others : share of the prompts that belong to somebody else; one of n users never waits for itself. [-]
-    """
-    context = lengths.mean_context_tokens
-    active = np.maximum(sequences, 1.0)  # fewer than one on average: one at times, none at others
-    decode_s = step_s(shape, place, eff, active, active, context)
-    room = np.maximum(budget_tokens - active / place.dp, 1.0)
-    # Prompt tokens that must enter per step to keep so many running; with few, a prompt at a time.
-    # Every attention rank carries prompts of its own: dp of them share one step.
-    prompts = sequences * others / (lengths.steps * place.dp)  # per step and rank
-    needed = prompts * lengths.new_tokens
-    chunk = np.clip(needed, np.minimum(lengths.new_tokens, room), room)
-    entering = np.where(lengths.new_tokens > 1, 1.0, chunk)  # a prompt of one token is computed as decoding is
-    mixed_s = step_s(shape, place, eff, active + chunk * place.dp, active + entering * place.dp, context)
-    attention_s = prompt_attention_s(shape, place, eff, lengths.new_tokens, lengths.cached_tokens)
-    tpot_s = _mean_step_s(decode_s, mixed_s, needed / chunk, eff.interference_share)
-    tpot_s = (tpot_s + prompts * attention_s) / lengths.tokens_per_step
-    rate = sequences / (lengths.output_tokens * tpot_s)
-    prompt_s = np.maximum(lengths.new_tokens / room, 1.0) * mixed_s + attention_s
-    load_s = (lengths.new_tokens / chunk * mixed_s + attention_s) / place.dp
-    return Point(sequences, decode_s, prompt_s, load_s, tpot_s, rate)
+    """Steady state of a replica that keeps `sequences` requests running; see `Server.at`."""
+    return server(shape, place, eff, lengths, budget_tokens).at(sequences, others)
 
 
 def _mean_step_s(decode_s: Array, mixed_s: Array, share: Array, interference: float) -> Array:

@@ -1,67 +1,132 @@
 """One step of a replica with its options: drafts to verify, weights in host memory.
 
-Plain serving is `planner.models.operators.step_s` and nothing more.
+Plain serving is `planner.models.forward` and nothing more.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.models import offload, operators
+from planner.models import forward, offload
+from planner.models.forward import Forward
 from planner.models.operators import Efficiency, Placement, smooth_max, touched_experts
 from planner.models.shape import LlmShape
 
 Array = NDArray[np.float64]
 
 
-def step_s(
-    shape: LlmShape, place: Placement, eff: Efficiency, rows: Array, sequences: Array, context_tokens: Array
-) -> Array:
-    """Time of one step: every decoding sequence gains `tokens_per_step` tokens, one without speculation. [s]
+@dataclass(frozen=True)
+class Step:
+    """One step of many layouts, whatever the batch: every decoding sequence gains `tokens_per_step` tokens.
 
-    Parameters
+    Attributes
     ----------
-    rows : tokens in the step without drafts: decoding sequences plus prompt tokens, whole replica. [token]
-    sequences : sequences that decode. [-]
-    context_tokens : mean tokens that each has cached. [token]
-
-    Notes
-    -----
-    A verified draft is one more row of every matrix product and one more query over the same
-    cache; the tokens that a step yields for one sequence travel to its user in one message.
-    Experts in host memory follow the attention of their layer and precede that of the next, and
-    routing is known no earlier: their time adds. Layers in host memory are known ahead: their
-    copies overlap with the step.
+    resident : what the accelerators compute, drafts to verify included
+    drafts : what proposes them; None without speculation
+    host : what lies in host memory; None where nothing does
     """
-    if place.speculation is None and place.offload is None:
-        return operators.step_s(shape, place, eff, rows, sequences, context_tokens)
-    queries = 1.0 if place.speculation is None else place.speculation.queries
-    verified = rows + (queries - 1) * sequences
-    time = _resident_s(shape, place, eff, verified, sequences, context_tokens, queries)
-    if place.speculation is None:
-        return time
-    return time + draft_s(place, eff, sequences, context_tokens)
+
+    resident: Forward
+    drafts: Drafts | None = None
+    host: Host | None = None
+
+    def time_s(self, rows: Array, sequences: Array) -> Array:
+        """Time of one step. [s]
+
+        Parameters
+        ----------
+        rows : tokens in the step without drafts: decoding sequences plus prompt tokens, whole replica. [token]
+        sequences : sequences that decode. [-]
+
+        Notes
+        -----
+        A verified draft is one more row of every matrix product and one more query over the same
+        cache; the tokens that a step yields for one sequence travel to its user in one message.
+        """
+        queries = self.resident.queries
+        verified = rows + (queries - 1) * sequences if queries > 1 else rows
+        time = self.resident.time_s(verified, sequences)
+        if self.host is not None:
+            time = self.host.beside_s(time, verified)
+        return time if self.drafts is None else time + self.drafts.time_s(sequences)
 
 
-def draft_s(place: Placement, eff: Efficiency, sequences: Array, context_tokens: Array) -> Array:
-    """Time to propose the drafts of one step: a pass of the drafter for each, no scheduler between. [s]
+@dataclass(frozen=True)
+class Drafts:
+    """What proposes the drafts of one step: a pass of the drafter for each, no scheduler between.
 
     The first pass also takes in what the last step accepted, `queries` tokens per sequence.
     """
+
+    first: Forward
+    further: Forward
+    draft_tokens: int
+    passes_s: Array
+
+    def time_s(self, sequences: Array) -> Array:
+        """Time to propose the drafts of one step. [s]"""
+        first_s = self.first.time_s(sequences * self.first.queries, sequences)
+        return np.asarray(first_s + (self.draft_tokens - 1) * self.further.time_s(sequences, sequences) + self.passes_s)
+
+
+@dataclass(frozen=True)
+class Host:
+    """Weights in host memory, read there or copied in every step."""
+
+    shape: LlmShape
+    place: Placement
+
+    def time_s(self, rows: Array) -> Array:
+        """Time that they take in one step. [s]"""
+        return host_s(self.shape, self.place, rows)
+
+    def beside_s(self, resident_s: Array, rows: Array) -> Array:
+        """Time of a step with them. [s]
+
+        Experts in host memory follow the attention of their layer and precede that of the next, and
+        routing is known no earlier: their time adds. Layers in host memory are known ahead: their
+        copies overlap with the step.
+        """
+        assert self.place.offload is not None
+        time = self.time_s(rows)
+        return np.maximum(resident_s, time) if self.place.offload.part == "layers" else resident_s + time
+
+
+def step(shape: LlmShape, place: Placement, eff: Efficiency, context_tokens: Array) -> Step:
+    """The step of sequences that have `context_tokens` cached on average."""
+    away = place.offload
+    queries = 1.0 if place.speculation is None else place.speculation.queries
+    computed = shape if away is None or away.by == "pcie" else offload.resident_shape(shape, away)
+    resident = forward.forward(computed, place, eff, context_tokens, queries)
+    host = None if away is None else Host(shape, place)
+    return Step(resident, _drafts(place, eff, context_tokens), host)
+
+
+def step_s(
+    shape: LlmShape, place: Placement, eff: Efficiency, rows: Array, sequences: Array, context_tokens: Array
+) -> Array:
+    """Time of one `step`; see `Step.time_s`. [s]"""
+    return step(shape, place, eff, context_tokens).time_s(rows, sequences)
+
+
+def draft_s(place: Placement, eff: Efficiency, sequences: Array, context_tokens: Array) -> Array:
+    """Time to propose the drafts of one step, none where they are looked up. [s]"""
+    drafts = _drafts(place, eff, context_tokens)
+    return np.zeros_like(sequences + place.tp) if drafts is None else drafts.time_s(sequences)
+
+
+def _drafts(place: Placement, eff: Efficiency, context_tokens: Array) -> Drafts | None:
     speculation = place.speculation
     if speculation is None or speculation.drafter is None:
-        return np.zeros_like(sequences + place.tp)
-    drafter = speculation.drafter
+        return None
     alone = replace(place, speculation=None, offload=None, stream_sequence_s=0 * place.stream_sequence_s)
-    quiet = replace(eff, host_step_s=0.0, host_sequence_s=0.0)
-    queries = speculation.queries
-    first = operators.step_s(drafter, alone, quiet, sequences * queries, sequences, context_tokens, queries)
-    further = operators.step_s(drafter, alone, quiet, sequences, sequences, context_tokens)
+    what = speculation.drafter, alone, replace(eff, host_step_s=0.0, host_sequence_s=0.0), context_tokens
     passes_s = speculation.draft_tokens * speculation.pass_s * place.time_factor
-    return np.asarray(first + (speculation.draft_tokens - 1) * further + passes_s)
+    first, further = forward.forward(*what, speculation.queries), forward.forward(*what)
+    return Drafts(first, further, speculation.draft_tokens, passes_s)
 
 
 def host_s(shape: LlmShape, place: Placement, rows: Array) -> Array:
@@ -74,25 +139,3 @@ def host_s(shape: LlmShape, place: Placement, rows: Array) -> Array:
     if away.by == "pcie":
         return offload.stream_s(read, away)
     return smooth_max(read / away.host_bytes_per_s, offload.cpu_flops(shape, away, rows) / away.host_flops_per_s)
-
-
-def _resident_s(
-    shape: LlmShape,
-    place: Placement,
-    eff: Efficiency,
-    rows: Array,
-    sequences: Array,
-    context_tokens: Array,
-    queries: float,
-) -> Array:
-    away = place.offload
-    if away is None or away.by == "pcie":  # what was copied is computed like the rest
-        computed = operators.step_s(shape, place, eff, rows, sequences, context_tokens, queries)
-    else:
-        computed = operators.step_s(
-            offload.resident_shape(shape, away), place, eff, rows, sequences, context_tokens, queries
-        )
-    if away is None:
-        return computed
-    host = host_s(shape, place, rows)
-    return np.maximum(computed, host) if away.part == "layers" else computed + host

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.models.engine import StepTimes
+from planner.models.layouts import as_columns
 from planner.models.operators import Efficiency, Placement, decode_attention_s, prompt_attention_s, prompt_launch_s
-from planner.models.placements import as_columns
 from planner.models.serving import Lengths
 from planner.models.shape import LlmShape
 from planner.models.step import step_s

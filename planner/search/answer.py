@@ -7,13 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from planner.models import serving
-from planner.models.placements import as_columns, take
 from planner.schema import Cost, CurvePoint, Layout, Plan, Sizing, SloResult, SupplyUnit
 from planner.search import metrics
 from planner.search.choose import Choice
 from planner.search.columns import KV, WEIGHTS
-from planner.search.learned import take_eff, wide_eff
 from planner.search.loading import Storage, start_of
 from planner.search.offers import Offer
 from planner.search.study import Study
@@ -196,18 +193,10 @@ def curves(study: Study, choices: list[Choice], most: int = 5) -> tuple[CurvePoi
 
 def _curve(study: Study, choice: Choice, accelerator_id: str, chosen: bool) -> list[CurvePoint]:
     i = choice.row
-    rows = np.array([i])
     batches = CURVE_BATCHES[max(study.fit.max_sequences[i], 1) >= CURVE_BATCHES]
-    point = serving.operate(
-        study.shape,
-        as_columns(take(study.place, rows)),
-        wide_eff(take_eff(study.eff, rows)),
-        study.lengths,
-        batches[None, :],
-        study.fit.budget_tokens[rows][:, None],
-    )
+    point = study.server(np.array([i])).at(batches)
     usd_per_s = choice.usd_per_month / HOURS_PER_MONTH / 3600 / (choice.replicas + choice.spares)
-    tokens_per_s = point.rate_per_s[0] * study.lengths.output_tokens
+    tokens_per_s = point.rate_per_s * study.lengths.output_tokens
     weights = WEIGHTS[study.candidates.weights[i]]
     return [
         CurvePoint(
@@ -217,5 +206,5 @@ def _curve(study: Study, choice: Choice, accelerator_id: str, chosen: bool) -> l
             usd_per_million_output_tokens=float(usd_per_s / rate * 1e6),
             chosen=chosen,
         )
-        for tpot, rate in zip(point.tpot_s[0], tokens_per_s, strict=True)
+        for tpot, rate in zip(point.tpot_s, tokens_per_s, strict=True)
     ]

@@ -9,13 +9,11 @@ from typing import Any, get_args
 import numpy as np
 
 from planner.models import cash, serving
-from planner.models.operators import Efficiency, Placement
-from planner.models.placements import take
+from planner.models.layouts import take
 from planner.schema import Rejection, SupplyOption
 from planner.search import metrics
 from planner.search.columns import WEIGHTS, Array, Index
 from planner.search.evaluate import running_sequences
-from planner.search.learned import take_eff
 from planner.search.metrics import Load
 from planner.search.misses import rejection
 from planner.search.offers import Offer
@@ -140,34 +138,29 @@ def choices(study: Study, entries: list[Entry]) -> list[Choice]:
 
 def _busy_p99_s(study: Study, rows: Index, replicas: Index) -> tuple[Array, Array]:
     """99th percentiles of TTFT and TPOT at the busy rate of each replica. [s]"""
-    point, place, eff = _shared(study, rows, replicas, busy_rate(study))
+    server, point = _shared(study, rows, replicas, busy_rate(study))
     crowd = point.sequences
     if study.workload.traffic.concurrency is None:
         crowd = np.maximum(serving.crowded(crowd), crowd)
-    crowded = serving.operate(study.shape, place, eff, study.lengths, crowd, study.fit.budget_tokens[rows])
-    return serving.p99_ttft_s(point, eff, study.lengths), crowded.tpot_s
+    return serving.p99_ttft_s(point, take(study.eff, rows), study.lengths), server.at(crowd).tpot_s
 
 
 def at_rate(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> Load:
     """Candidates when their replicas share a rate; in a closed loop, when they share the users."""
-    point, place, eff = _shared(study, rows, replicas, rate_per_s)
+    point = _shared(study, rows, replicas, rate_per_s)[1]
+    place, eff, candidates = take(study.place, rows), take(study.eff, rows), study.candidates.take(rows)
     ttft = serving.mean_ttft_s(point, eff, study.lengths)
-    candidates = study.candidates.take(rows)
     return metrics.observe(study.catalog, study.shape, candidates, place, eff, study.lengths, point, ttft)
 
 
-def _shared(
-    study: Study, rows: Index, replicas: Index, rate_per_s: float
-) -> tuple[serving.Point, Placement, Efficiency]:
-    """What one replica of each does, with its columns of the study."""
-    place, budget, most = take(study.place, rows), study.fit.budget_tokens[rows], study.capacity.sequences[rows]
-    users, shape, lengths = study.workload.traffic.concurrency, study.shape, study.lengths
-    eff = take_eff(study.eff, rows)
+def _shared(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> tuple[serving.Server, serving.Point]:
+    """One replica of each, and what it does."""
+    server, most, users = study.server(rows), study.capacity.sequences[rows], study.workload.traffic.concurrency
     if users is not None:
         running = np.minimum(users / replicas, most)
     else:
-        running = running_sequences(shape, place, eff, lengths, rate_per_s / replicas, most, budget)
-    return serving.operate(shape, place, eff, lengths, running, budget), place, eff
+        running = running_sequences(server, rate_per_s / replicas, most)
+    return server, server.at(running)
 
 
 def _priced(study: Study, rows: Index, replicas: Index, load: Load) -> list[Priced]:

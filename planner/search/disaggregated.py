@@ -11,7 +11,7 @@ from planner.catalog import Catalog
 from planner.errors import WorkloadError
 from planner.models import disaggregation, memory, power
 from planner.models.disaggregation import Pool, State
-from planner.models.operators import token_flops_per_gpu
+from planner.models.roofline import token_flops_per_gpu
 from planner.models.serving import Point
 from planner.schema import DisaggregationAnswer, Estimate, Power
 from planner.search import metrics, options

@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.models import serving
-from planner.models.operators import Efficiency, Placement
-from planner.models.placements import as_columns, take
+from planner.models.layouts import take
+from planner.models.operators import Efficiency
 from planner.models.roots import rising_root
-from planner.models.serving import Lengths, Point
-from planner.models.shape import LlmShape
+from planner.models.serving import Lengths, Point, Server
 from planner.schema import Slo
 from planner.search.columns import Array, Index
-from planner.search.learned import take_eff, wide_eff
 
 BATCHES = np.array([0.01, 0.1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024])
 MOST = len(BATCHES) - 1
@@ -58,19 +56,10 @@ class Capacity:
     points: int
 
 
-Looks = Callable[[Array], tuple[Array, Promise]]  # batches to rates and the promise there, all of shape (n,)
+Looks = Callable[[Array], tuple[Point, Promise]]  # batches to the operating point and the promise there
 
 
-def find_capacity(
-    shape: LlmShape,
-    place: Placement,
-    eff: Efficiency,
-    lengths: Lengths,
-    slo: Slo,
-    max_sequences: Array,
-    budget_tokens: Array,
-    closed: bool,
-) -> Capacity:
+def find_capacity(server: Server, eff: Efficiency, slo: Slo, max_sequences: Array, closed: bool) -> Capacity:
     """Find the heaviest of some batches that keeps the promise, then halve the way to the next.
 
     Parameters
@@ -78,20 +67,14 @@ def find_capacity(
     closed : a fixed number of users, so that running sequences do not fluctuate
     """
 
-    def among(rows: Index) -> Looks:
-        wide, scalars = as_columns(take(place, rows)), wide_eff(take_eff(eff, rows))
-        room, budget, long = np.asarray(max_sequences)[rows], budget_tokens[rows], lengths.take(rows)
-
-        def at(batches: Array) -> tuple[Array, Promise]:
-            point, promise = curve(shape, wide, scalars, long, slo, batches[:, None], room, budget, closed)
-            return point.rate_per_s[:, 0], _narrow(promise)
-
-        return at
+    def among(some: Server, scalars: Efficiency, room: Array) -> Looks:
+        return lambda batches: curve(some, scalars, slo, batches, room, closed)
 
     count = len(max_sequences)
-    rate, lightest = among(np.arange(count))(np.full(count, BATCHES[0]))
+    point, lightest = among(server, eff, max_sequences)(np.full(count, BATCHES[0]))
     ever, sequences, rate_per_s = np.flatnonzero(lightest.kept), np.zeros(count), np.zeros(count)
-    sequences[ever], rate_per_s[ever] = _heaviest(among(ever), rate[ever])
+    kept = among(take(server, ever), take(eff, ever), max_sequences[ever])
+    sequences[ever], rate_per_s[ever] = _heaviest(kept, point.rate_per_s[ever])
     looks = count + len(ever) * (len(STEPS) + HALVINGS)
     best = lightest.ttft_p99_s, lightest.tpot_p99_s
     return Capacity(sequences, rate_per_s, *best, points=looks * (1 if closed else 2))
@@ -101,40 +84,27 @@ def _heaviest(at: Looks, rate: Array) -> tuple[Array, Array]:
     """The heaviest batches that keep the promise, where the lightest does with the given rate; and their rates."""
     last = np.zeros(len(rate), np.int64)
     for step in STEPS:
-        found, promise = at(BATCHES[np.minimum(last + step, MOST)])
+        point, promise = at(BATCHES[np.minimum(last + step, MOST)])
         further = promise.kept & (last + step <= MOST)
-        last, rate = np.where(further, last + step, last), np.where(further, found, rate)
+        last, rate = np.where(further, last + step, last), np.where(further, point.rate_per_s, rate)
     low, high = BATCHES[last], BATCHES[np.minimum(last + 1, MOST)]
     for _ in range(HALVINGS):
         middle = np.sqrt(low * high)
-        found, promise = at(middle)
+        point, promise = at(middle)
         low, high = np.where(promise.kept, middle, low), np.where(promise.kept, high, middle)
-        rate = np.where(promise.kept, found, rate)
+        rate = np.where(promise.kept, point.rate_per_s, rate)
     return low, rate
 
 
-def _narrow(promise: Promise) -> Promise:
-    return Promise(promise.ttft_p99_s[:, 0], promise.tpot_p99_s[:, 0], promise.kept[:, 0])
-
-
 def curve(
-    shape: LlmShape,
-    wide: Placement,
-    eff: Efficiency,
-    lengths: Lengths,
-    slo: Slo,
-    batches: Array,
-    max_sequences: Array,
-    budget_tokens: Array,
-    closed: bool,
+    server: Server, eff: Efficiency, slo: Slo, batches: Array, max_sequences: Array, closed: bool
 ) -> tuple[Point, Promise]:
-    """Operating points of every layout at rising batches, shape (n, m), and the promise there."""
-    point = serving.operate(shape, wide, eff, lengths, batches, budget_tokens[:, None])
+    """Operating points at batches, all columns alike or broadcastable, and the promise there."""
+    point = server.at(batches)
     if closed:
-        return point, judge(point, point.tpot_s, batches, eff, lengths, slo, max_sequences[:, None])
+        return point, judge(point, point.tpot_s, batches, eff, server.lengths, slo, max_sequences)
     crowd = serving.crowded(batches)
-    crowded = serving.operate(shape, wide, eff, lengths, crowd, budget_tokens[:, None])
-    return point, judge(point, crowded.tpot_s, crowd, eff, lengths, slo, max_sequences[:, None])
+    return point, judge(point, server.at(crowd).tpot_s, crowd, eff, server.lengths, slo, max_sequences)
 
 
 def judge(
@@ -155,20 +125,11 @@ def judge(
     return Promise(ttft, tpot_p99_s, np.asarray(kept))
 
 
-def running_sequences(
-    shape: LlmShape,
-    place: Placement,
-    eff: Efficiency,
-    lengths: Lengths,
-    rate_per_s: Array,
-    most: Array,
-    budget_tokens: Array,
-) -> Array:
+def running_sequences(server: Server, rate_per_s: Array, most: Array) -> Array:
     """Mean running sequences at a request rate, shape (n,): the root of the rising rate(B) curve in logarithms. [-]"""
 
     def beyond(log_sequences: Array, rows: Index) -> Array:
-        some = take(place, rows), take_eff(eff, rows), lengths.take(rows)
-        point = serving.operate(shape, *some, np.exp(log_sequences), budget_tokens[rows])
+        point = take(server, rows).at(np.exp(log_sequences))
         return np.log(point.rate_per_s / rate_per_s[rows])
 
     high = np.log(np.maximum(most, LEAST_SEQUENCES))

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.catalog import Catalog
+from planner.models.layouts import take
 from planner.models.memory import kv_bytes_per_sequence, kv_shards, max_sequences
-from planner.models.placements import take
 from planner.models.precision import BYTES_PER_KV
+from planner.models.serving import server
 from planner.schema import Plan, Workload
 from planner.search.evaluate import find_capacity
-from planner.search.learned import take_eff
 from planner.search.single import single
 from planner.shapes import llm_shape
 
@@ -64,14 +64,9 @@ def kept(workload: Workload, catalog: Catalog, plan: Plan, context_tokens: Seque
     contexts = np.asarray(context_tokens, float)
     prompts = contexts - workload.traffic.output_tokens
     rows = np.full(len(contexts), one.row)
-    found = find_capacity(
-        one.study.shape,
-        take(one.study.place, rows),
-        take_eff(one.study.eff, rows),
-        replace(one.study.lengths, input_tokens=np.maximum(prompts, 1.0)[:, None]),
-        workload.slo,
-        held(plan, catalog, contexts.tolist()) / plan.replicas,
-        one.study.fit.budget_tokens[rows],
-        workload.traffic.concurrency is not None,
-    )
+    study, lengths = one.study, replace(one.study.lengths, input_tokens=np.maximum(prompts, 1.0))
+    place, eff, budget = take(study.place, rows), take(study.eff, rows), study.fit.budget_tokens[rows]
+    room = held(plan, catalog, contexts.tolist()) / plan.replicas
+    closed = workload.traffic.concurrency is not None
+    found = find_capacity(server(study.shape, place, eff, lengths, budget), eff, workload.slo, room, closed)
     return np.asarray(np.where(prompts >= 1, found.sequences * plan.replicas, 0.0))

@@ -8,14 +8,13 @@ import numpy as np
 
 from planner.catalog import Catalog
 from planner.models import serving
+from planner.models.layouts import as_columns, take
 from planner.models.operators import Efficiency
-from planner.models.placements import as_columns, take
 from planner.models.response import Blend, Curves, Limits, rising
 from planner.models.serving import Lengths
 from planner.schema import Plan, Workload
 from planner.search.columns import Array, Index
 from planner.search.fit import engine_limits
-from planner.search.learned import take_eff, wide_eff
 from planner.search.study import Layouts, lay_out
 
 BATCHES = np.geomspace(0.01, 2048, 96)
@@ -92,7 +91,7 @@ def pinned(workload: Workload, plan: Plan) -> Workload:
 def _computed(layouts: Layouts, catalog: Catalog, plan: Plan, inputs: Array, outputs: Array, closed: bool) -> Curves:
     pairs = [(i, o) for i in inputs for o in outputs]
     rows = np.zeros(len(pairs), np.int64)
-    place, eff = as_columns(take(layouts.place, rows)), wide_eff(take_eff(layouts.eff, rows))
+    place, eff = as_columns(take(layouts.place, rows)), as_columns(take(layouts.eff, rows))
     first, second = np.array(pairs).T[:, :, None]
     lengths = replace(layouts.lengths, input_tokens=first, output_tokens=second)
     budget = layouts.fit.budget_tokens[rows][:, None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,7 @@ def tune(
 ) -> tuple[Placement, Efficiency]:
     """Placement and scalars with own figures in the rows of set-ups that have them.
 
-    Scalars of the efficiency become columns of length n where they do; `take_eff` and `wide_eff`
-    cut and widen them along with the placement.
+    Scalars of the efficiency become columns of length n where they do.
     """
     if not any(own(candidates, catalog, llm_id)):
         return placed, eff
@@ -83,20 +82,3 @@ def _by_setup(candidates: Candidates, value: Callable[[str, str], float]) -> Arr
     """A figure of each accelerator and engine, as a column of candidates."""
     table = [[value(a, e) for e in candidates.engine_ids] for a in candidates.accelerator_ids]
     return np.array(table, float)[candidates.accelerator, candidates.engine]
-
-
-def take_eff(eff: Efficiency, rows: Any) -> Efficiency:
-    """The scalars of some candidates."""
-    return _map(eff, lambda column: column[rows])
-
-
-def wide_eff(eff: Efficiency) -> Efficiency:
-    """The scalars with a trailing axis, to broadcast against batches."""
-    return _map(eff, lambda column: column[:, None])
-
-
-def _map(eff: Efficiency, change: Callable[[Array], Array]) -> Efficiency:
-    columns: dict[str, Any] = {
-        f.name: change(value) for f in fields(eff) if isinstance(value := getattr(eff, f.name), np.ndarray)
-    }
-    return replace(eff, **columns) if columns else eff

@@ -11,13 +11,8 @@ from planner.catalog import Catalog
 from planner.models import power
 from planner.models.collectives import layer_collectives_s
 from planner.models.memory import kv_bytes_per_token
-from planner.models.operators import (
-    Efficiency,
-    Placement,
-    decode_bytes_per_gpu,
-    layers_host_s,
-    token_flops_per_gpu,
-)
+from planner.models.operators import Efficiency, Placement, layers_host_s
+from planner.models.roofline import decode_bytes_per_gpu, token_flops_per_gpu
 from planner.models.serving import Lengths, Point
 from planner.models.shape import LlmShape
 from planner.schema import Accelerator, Assumption, Band, Basis, Memory, Parameter, Power, Serving, Site

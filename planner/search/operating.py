@@ -8,13 +8,12 @@ import numpy as np
 
 from planner.catalog import Catalog
 from planner.models import roofline, serving
+from planner.models.layouts import take
 from planner.models.operators import Efficiency, Placement, prompt_attention_s
-from planner.models.placements import as_columns, take
 from planner.models.step import step_s
 from planner.schema import Plan, Workload
 from planner.search.columns import Array
 from planner.search.evaluate import curve
-from planner.search.learned import take_eff, wide_eff
 from planner.search.single import Single, single
 
 FINEST = 61  # operating points of a curve
@@ -96,33 +95,20 @@ def operating(workload: Workload, catalog: Catalog, plan: Plan) -> Operating:
     most = max(float(study.fit.max_sequences[one.row]), 1.0)
     batches = np.unique(np.r_[np.geomspace(min(1.0, most), most, FINEST), plan.serving.running_sequences])
     batches = batches[batches <= most]
-    point, promise = curve(
-        study.shape,
-        as_columns(take(study.place, rows)),
-        wide_eff(take_eff(study.eff, rows)),
-        study.lengths,
-        workload.slo,
-        batches[None, :],
-        study.fit.max_sequences[rows],
-        study.fit.budget_tokens[rows],
-        workload.traffic.concurrency is not None,
-    )
-    eff = wide_eff(take_eff(study.eff, rows))
-    crowd = batches if workload.traffic.concurrency is not None else serving.crowded(batches)
-    crowded = serving.operate(
-        study.shape, as_columns(take(study.place, rows)), eff, study.lengths, crowd[None, :],
-        study.fit.budget_tokens[rows][:, None],
-    )  # fmt: skip
+    asked, eff = study.server(rows), take(study.eff, rows)
+    room, closed = study.fit.max_sequences[rows], workload.traffic.concurrency is not None
+    point, promise = curve(asked, eff, workload.slo, batches, room, closed)
+    crowded = asked.at(batches if closed else serving.crowded(batches))
     per_gpu = study.lengths.output_tokens / plan.gpus_per_replica
-    tokens, held = point.rate_per_s[0] * per_gpu, float(one.held_per_s / one.replicas * per_gpu)
+    tokens, held = point.rate_per_s * per_gpu, float(one.held_per_s / one.replicas * per_gpu)
     return Operating(
         sequences=batches,
         tokens_per_s_per_gpu=tokens,
-        tpot_s=point.tpot_s[0],
-        tpot_p99_s=crowded.tpot_s[0],
-        ttft_s=serving.mean_ttft_s(point, eff, study.lengths)[0],
-        ttft_p99_s=promise.ttft_p99_s[0],
-        kept=promise.kept[0] & (tokens <= held * (1 + ROUNDED)),
+        tpot_s=point.tpot_s,
+        tpot_p99_s=crowded.tpot_s,
+        ttft_s=serving.mean_ttft_s(point, eff, study.lengths),
+        ttft_p99_s=promise.ttft_p99_s,
+        kept=promise.kept & (tokens <= held * (1 + ROUNDED)),
         held_per_s_per_gpu=held,
         chosen=int(np.abs(np.log(batches / plan.serving.running_sequences)).argmin()),
     )
@@ -137,7 +123,7 @@ def steps_under_roof(workload: Workload, catalog: Catalog, plan: Plan) -> Roofli
         If the workload and the catalogs no longer give such a plan.
     """
     one = single(workload, catalog, plan)
-    place, eff = take(one.study.place, one.rows), take_eff(one.study.eff, one.rows)
+    place, eff = take(one.study.place, one.rows), take(one.study.eff, one.rows)
     peak, bandwidth = float(place.ffn_flops_per_s[0]), float(place.bandwidth_bytes_per_s[0])
     most = max(float(one.study.fit.max_sequences[one.row]), 1.0)
     running = min(max(plan.serving.running_sequences, 1.0), most)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.models.engine import Policy
-from planner.models.placements import take
+from planner.models.layouts import take
 from planner.models.simulate import Result, simulate_closed, simulate_open
 from planner.models.tables import step_times
 from planner.models.traffic import Tokens, Trace
@@ -22,7 +22,6 @@ from planner.schema import RouterName, Slo
 from planner.schema.sizing import MOST_MARGIN
 from planner.search.columns import Array
 from planner.search.demand import Demand
-from planner.search.learned import take_eff
 from planner.search.margins import largest
 from planner.search.observed import Tail, worst_tail
 from planner.search.replay import Server, known_tokens, routed
@@ -121,7 +120,7 @@ _COLUMNS = ("start_s", "finish_s", "ttft_s", "tpot_s", "e2e_s")
 def server_for(study: Study, row: int) -> Server:
     """One attention rank of a candidate; its step times are exact around the load that closed forms find it to hold."""
     rows = np.array([row])
-    eff, fit, c = take_eff(study.eff, rows), study.fit, study.candidates
+    eff, fit, c = take(study.eff, rows), study.fit, study.candidates
     engine = study.catalog.engines[c.engine_ids[c.engine[row]]]
     policy: Policy = "prompt_first" if engine.schedule == "prompt_first" else "mixed"
     running = np.maximum(study.capacity.sequences[rows], 1.0)

@@ -8,15 +8,14 @@ import numpy as np
 
 from planner.catalog import Catalog
 from planner.errors import WorkloadError
-from planner.models import power, serving
-from planner.models.placements import take
+from planner.models import power
+from planner.models.layouts import take
 from planner.schema import Limits, Plan, Workload
 from planner.schema.sizing import MOST_MARGIN
 from planner.search import metrics
 from planner.search.choose import at_rate
 from planner.search.columns import KV, WEIGHTS, Array, Index
 from planner.search.evaluate import running_sequences
-from planner.search.learned import take_eff
 from planner.search.metrics import Load
 from planner.search.study import Study, burst_factor, evaluate
 from planner.traces import load_profile
@@ -135,15 +134,15 @@ def gpu_w(one: Single, factors: Array) -> Array:
     grid = GRID if len(factors) > 1 else factors
     study, count = one.study, len(grid)
     rows = np.full(count, one.row)
-    place, eff = take(study.place, rows), take_eff(study.eff, rows)
-    budget, most = study.fit.budget_tokens[rows], study.capacity.sequences[rows]
+    place, eff, most = take(study.place, rows), take(study.eff, rows), study.capacity.sequences[rows]
+    asked = study.server(rows)
     users = study.workload.traffic.concurrency
     if users is not None:
         running = np.clip(grid * users / one.replicas, 1e-6, most)
     else:
         rate = np.maximum(grid, 1e-6) * (study.workload.traffic.rate_per_s or 0.0) / one.replicas
-        running = running_sequences(study.shape, place, eff, study.lengths, rate, most, budget)
-    point = serving.operate(study.shape, place, eff, study.lengths, running, budget)
+        running = running_sequences(asked, rate, most)
+    point = asked.at(running)
     does = power.activity(study.shape, place, eff, study.lengths, point)
     candidates = study.candidates.take(rows)
     idle_w, board_w = metrics.boards(study.catalog, candidates)

@@ -9,16 +9,16 @@ import numpy as np
 
 from planner.catalog import Catalog
 from planner.errors import WorkloadError
+from planner.models.layouts import take
 from planner.models.operators import Efficiency, Placement
-from planner.models.placements import take
-from planner.models.serving import Lengths
+from planner.models.serving import Lengths, Server, server
 from planner.models.shape import LlmShape
 from planner.schema import Llm, Slo, Workload
 from planner.search import metrics
 from planner.search.columns import Array, Candidates, Index, efficiency, place
 from planner.search.evaluate import CAPACITY_COLUMNS, Capacity, find_capacity
 from planner.search.fit import Fit, fit_memory, take_fit
-from planner.search.learned import own, take_eff, tune
+from planner.search.learned import own, tune
 from planner.search.offers import Offer, offers, refuse_unpriced
 from planner.search.space import Space, enumerate_space
 from planner.shapes import llm_shape
@@ -40,6 +40,11 @@ class Layouts:
     candidates: Candidates
     place: Placement
     fit: Fit
+
+    def server(self, rows: Index) -> Server:
+        """Replicas of some candidates, to be asked at any load."""
+        place, eff, budget = take(self.place, rows), take(self.eff, rows), self.fit.budget_tokens[rows]
+        return server(self.shape, place, eff, self.lengths, budget)
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ def lay_out(workload: Workload, catalog: Catalog) -> Layouts:
     fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens)
     keep = _distinct(candidates, fit, own(candidates, catalog, llm_id))
     candidates, fit = candidates.take(keep), take_fit(fit, keep)
-    return Layouts(llm_id, llm, shape, take_eff(eff, keep), lengths, space, candidates, take(placed, keep), fit)
+    return Layouts(llm_id, llm, shape, take(eff, keep), lengths, space, candidates, take(placed, keep), fit)
 
 
 def _distinct(candidates: Candidates, fit: Fit, own: Index) -> Index:
@@ -128,16 +133,8 @@ def _capacity(layouts: Layouts, workload: Workload) -> Capacity:
     """Capacity of every candidate; those whose memory is too small are not timed."""
     fit, rows = layouts.fit, np.flatnonzero(layouts.fit.max_sequences >= 1)
     closed = workload.traffic.concurrency is not None
-    timed = find_capacity(
-        layouts.shape,
-        take(layouts.place, rows),
-        take_eff(layouts.eff, rows),
-        layouts.lengths,
-        workload.slo,
-        fit.max_sequences[rows],
-        fit.budget_tokens[rows],
-        closed,
-    )
+    eff = take(layouts.eff, rows)
+    timed = find_capacity(layouts.server(rows), eff, workload.slo, fit.max_sequences[rows], closed)
     columns = {name: np.zeros(len(fit.max_sequences)) for name in CAPACITY_COLUMNS}
     for name, column in columns.items():
         column[rows] = getattr(timed, name)

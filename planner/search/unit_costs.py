@@ -9,14 +9,11 @@ import numpy as np
 from planner.catalog import Catalog
 from planner.errors import PlannerError, UnknownName
 from planner.models import cash, unit_cost
-from planner.models.placements import take
-from planner.models.serving import operate
 from planner.models.unit_cost import Tokens
 from planner.schema import ApiPrice, Plan, Workload
 from planner.schema.costs import ApiBreakEven, CloudBreakEven, SloStep, UnitCost, WayCost
 from planner.search.choose import Choice, choose
 from planner.search.columns import KV
-from planner.search.learned import take_eff
 from planner.search.offers import STALE_AFTER
 from planner.search.single import Single, load_factors, step_starts_h
 from planner.search.study import Study, evaluate
@@ -30,14 +27,7 @@ STEPS = (0.5, 0.75, 1.0, 1.5, 2.0)  # of the promise
 def tokens_of(one: Single) -> Tokens:
     """Lengths, and the share of a full replica's time that prompts take."""
     study, rows = one.study, one.rows
-    point = operate(
-        study.shape,
-        take(study.place, rows),
-        take_eff(study.eff, rows),
-        study.lengths,
-        study.capacity.sequences[rows],
-        study.fit.budget_tokens[rows],
-    )
+    point = study.server(rows).at(study.capacity.sequences[rows])
     share = float(np.clip(point.prefill_utilisation[0], 0.0, 1.0))
     return Tokens(float(study.lengths.input_tokens), float(study.lengths.output_tokens), share)
 

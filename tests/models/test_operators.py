@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.models import operators
+from planner.models import forward, operators, roofline
 from planner.models.operators import Efficiency, Placement
 from planner.models.shape import LlmShape
 
@@ -109,28 +109,28 @@ def test_prompt_attention_is_half_a_square(small: LlmShape, placed: Placed, idea
 def test_step_of_one_sequence_is_its_bytes(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
     # (4 M attention + 6 M FFN + 1 M head) x 2 B = 22 MB, and 1,000 cached tokens x 2,000 B = 2 MB: 24 us.
     place, context = placed(), np.array([1000.0])
-    assert float(operators.decode_bytes_per_gpu(small, place, ONE, context)[0]) == 24e6
-    assert float(operators.step_s(small, place, ideal, ONE, ONE, context)[0]) == pytest.approx(24e-6, rel=1e-6)
+    assert float(roofline.decode_bytes_per_gpu(small, place, ONE, context)[0]) == 24e6
+    assert float(forward.step_s(small, place, ideal, ONE, ONE, context)[0]) == pytest.approx(24e-6, rel=1e-6)
 
 
 def test_host_time_comes_on_top(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
     slow = replace(ideal, host_layer_s=1e-3, host_step_s=5e-4, host_sequence_s=1e-4)
-    found = operators.step_s(small, placed(), slow, ONE, 3 * ONE, np.array([0.0]))
+    found = forward.step_s(small, placed(), slow, ONE, 3 * ONE, np.array([0.0]))
     assert float(found[0]) == pytest.approx(2e-3 + 5e-4 + 3e-4 + 22e-6, rel=1e-3)
 
 
 def test_streaming_is_a_floor(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
-    found = operators.step_s(small, placed(stream_sequence_s=1e-3), ideal, ONE, 7 * ONE, np.array([0.0]))
+    found = forward.step_s(small, placed(stream_sequence_s=1e-3), ideal, ONE, 7 * ONE, np.array([0.0]))
     assert float(found[0]) == pytest.approx(7e-3)
 
 
 def test_prompts_are_launched_layer_by_layer(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
     eager = replace(ideal, prompt_layer_s=1e-3, prompt_latent_layer_s=4e-3)
     sequences, context = 4 * ONE, np.array([0.0])
-    decode, mixed = (operators.step_s(small, placed(), eager, rows, sequences, context) for rows in (4 * ONE, 5 * ONE))
+    decode, mixed = (forward.step_s(small, placed(), eager, rows, sequences, context) for rows in (4 * ONE, 5 * ONE))
     assert float(mixed[0]) == pytest.approx(1e-3 * small.layers)  # a floor, far above the work itself
     assert float(decode[0]) < 1e-3
-    latent = operators.step_s(replace(small, latent_attention=True), placed(), eager, 5 * ONE, sequences, context)
+    latent = forward.step_s(replace(small, latent_attention=True), placed(), eager, 5 * ONE, sequences, context)
     assert float(latent[0]) == pytest.approx(5e-3 * small.layers)
 
 
@@ -144,8 +144,8 @@ def test_host_time_by_engine_and_precision(sparse: LlmShape, placed: Placed, ide
 def test_slow_software_takes_longer_everywhere(small: LlmShape, placed: Placed, ideal: Efficiency) -> None:
     tokens, context = np.array([500.0]), np.array([100.0])
     plain, slow = placed(), placed(time_factor=1.8)
-    for name, arguments in {"step_s": (tokens, ONE, context), "prompt_attention_s": (tokens, context)}.items():
-        function = getattr(operators, name)
+    asked = ((forward.step_s, (tokens, ONE, context)), (operators.prompt_attention_s, (tokens, context)))
+    for function, arguments in asked:
         ratio = function(small, slow, ideal, *arguments) / function(small, plain, ideal, *arguments)
         assert float(ratio[0]) == pytest.approx(1.8)
 
@@ -168,9 +168,9 @@ def test_no_step_beats_the_memory_or_the_arithmetic(
     pp: int,
 ) -> None:
     place, batch, tokens = placed(tp=tp, dp=dp, pp=pp), np.array([sequences]), np.array([context])
-    step_s = float(operators.step_s(sparse, place, ideal, batch, batch, tokens)[0])
-    read_s = float(operators.decode_bytes_per_gpu(sparse, place, batch, tokens)[0]) / 1e12
-    compute_s = float(operators.token_flops_per_gpu(sparse, place, tokens)[0]) * sequences / 1e15
+    step_s = float(forward.step_s(sparse, place, ideal, batch, batch, tokens)[0])
+    read_s = float(roofline.decode_bytes_per_gpu(sparse, place, batch, tokens)[0]) / 1e12
+    compute_s = float(roofline.token_flops_per_gpu(sparse, place, tokens)[0]) * sequences / 1e15
     assert step_s >= read_s * (1 - 1e-9)
     assert step_s >= compute_s * (1 - 1e-9)
 
@@ -178,13 +178,13 @@ def test_no_step_beats_the_memory_or_the_arithmetic(
 def test_flops_of_a_token(sparse: LlmShape, placed: Placed) -> None:
     # 2 x (4 M attention + 2 x 2 M experts + 1 M head) + 100 tokens x 2 layers x 4,000, over 4 accelerators
     place = placed(tp=2, dp=2)
-    assert float(operators.token_flops_per_gpu(sparse, place, np.array([100.0]))[0]) == (18e6 + 0.8e6) / 4
+    assert float(roofline.token_flops_per_gpu(sparse, place, np.array([100.0]))[0]) == (18e6 + 0.8e6) / 4
 
 
 def test_columns_give_what_rows_give(sparse: LlmShape, placed: Placed, ideal: Efficiency) -> None:
     batches, context = np.array([1.0, 7.0, 300.0]), np.array([500.0])
-    together = operators.step_s(sparse, placed(), ideal, batches, batches, context)
-    apart = [float(operators.step_s(sparse, placed(), ideal, b * ONE, b * ONE, context)[0]) for b in batches]
+    together = forward.step_s(sparse, placed(), ideal, batches, batches, context)
+    apart = [float(forward.step_s(sparse, placed(), ideal, b * ONE, b * ONE, context)[0]) for b in batches]
     assert together.tolist() == apart
 
 
@@ -194,11 +194,11 @@ def test_a_pipeline_needs_work_for_every_stage(small: LlmShape, placed: Placed, 
     place = placed(pp=2)
     staged = replace(place, links=replace(place.links, **free))
     context = np.array([100.0])
-    alone = float(operators.step_s(small, placed(), ideal, ONE, ONE, context)[0])
-    assert float(operators.step_s(small, staged, ideal, ONE, ONE, context)[0]) == pytest.approx(alone)
+    alone = float(forward.step_s(small, placed(), ideal, ONE, ONE, context)[0])
+    assert float(forward.step_s(small, staged, ideal, ONE, ONE, context)[0]) == pytest.approx(alone)
     # Two sequences keep both stages busy, each step as long as that of one.
     two = 2 * ONE
-    assert float(operators.step_s(small, staged, ideal, two, two, context)[0]) == pytest.approx(alone)
+    assert float(forward.step_s(small, staged, ideal, two, two, context)[0]) == pytest.approx(alone)
 
 
 @given(sequences=st.floats(0.5, 500), context=st.floats(0, 1e5), stages=st.sampled_from([2, 4, 8]))
@@ -207,8 +207,8 @@ def test_the_bubble_is_never_negative(
 ) -> None:
     batch, tokens = np.array([sequences]), np.array([context])
     share = np.maximum(batch / stages, np.minimum(batch, 1.0))
-    busy = float(operators.step_s(sparse, placed(), ideal, share, share, tokens)[0])
-    found = float(operators.step_s(sparse, placed(pp=stages), ideal, batch, batch, tokens)[0])
+    busy = float(forward.step_s(sparse, placed(), ideal, share, share, tokens)[0])
+    found = float(forward.step_s(sparse, placed(pp=stages), ideal, batch, batch, tokens)[0])
     assert found >= busy * (1 - 1e-12)
 
 
@@ -227,5 +227,5 @@ def test_drafts_are_verified_inside_graphs(small: LlmShape, placed: Placed, idea
     """More rows than sequences are prompts only where they are more than the drafts of these."""
     real = replace(ideal, prompt_layer_s=1.0)
     rows, sequences, context = np.array([32.0]), np.array([8.0]), np.array([1000.0])
-    assert operators.step_s(small, placed(), real, rows, sequences, context, queries=4.0)[0] < 0.5
-    assert operators.step_s(small, placed(), real, rows + 1, sequences, context, queries=4.0)[0] >= 1.0
+    assert forward.step_s(small, placed(), real, rows, sequences, context, queries=4.0)[0] < 0.5
+    assert forward.step_s(small, placed(), real, rows + 1, sequences, context, queries=4.0)[0] >= 1.0

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from planner.catalog import Catalog, load_catalog
 from planner.errors import PlannerError
-from planner.models.operators import decode_bytes_per_gpu, token_flops_per_gpu
+from planner.models.roofline import decode_bytes_per_gpu, token_flops_per_gpu
 from planner.schema import Accelerator, Estimate
 from planner.search.columns import KV, WEIGHTS, Candidates, place
 from planner.search.estimate import Question, estimate

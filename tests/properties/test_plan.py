@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from planner.catalog import load_catalog
 from planner.errors import NoPlan, PlannerError
-from planner.models.operators import decode_bytes_per_gpu, token_flops_per_gpu
+from planner.models.roofline import decode_bytes_per_gpu, token_flops_per_gpu
 from planner.schema import Plan, PlanResult, SupplyUnit, Workload
 from planner.search.columns import KV, WEIGHTS, Candidates, place
 from planner.search.plan import plan
