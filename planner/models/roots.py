@@ -13,6 +13,7 @@ Curves = Callable[[Array, Rows], Array]
 
 EXACT = 1e-9  # of the curve's own unit
 PASSES = 60
+FEWER = 0.7  # of the curves: what is left is cut out then, as cutting costs as much as asking
 
 
 def rising_root(curve: Curves, low: Array, high: Array) -> Array:
@@ -22,7 +23,7 @@ def rising_root(curve: Curves, low: Array, high: Array) -> Array:
     Parameters
     ----------
     curve : points of m of the curves and which curves those are, both of shape (m,), to values there, shape (m,);
-        continuous, and it must not fall. A curve whose root is found is not asked again.
+        continuous, and it must not fall. Most curves whose roots are found are not asked again.
     low, high : ends, shape (n,); one beyond which the root lies is the answer
 
     References
@@ -37,23 +38,23 @@ def rising_root(curve: Curves, low: Array, high: Array) -> Array:
     [1.414214, 3.0, 4.0]
     """
     which: Rows = np.arange(len(low))
-    f_a, f_b = curve(high, which), curve(low, which)
-    found, sought = np.where(f_a <= 0, high, low), (f_b < 0) & (f_a > 0)
-    which = which[sought]
-    a, b, f_a, f_b = (column[sought] for column in (high, low, f_a, f_b))
+    a, b, f_a, f_b = high, low, curve(high, which), curve(low, which)
+    found, open_ = np.where(f_a <= 0, high, low), (f_b < 0) & (f_a > 0)
     share = _secant(f_a, f_b)
     for _ in range(PASSES):
-        if not len(which):
+        if np.count_nonzero(open_) < FEWER * len(which):
+            a, b, f_a, f_b, share = (column[open_] for column in (a, b, f_a, f_b, share))
+            which, open_ = which[open_], open_[open_]
+        if not open_.any():
             break
-        found[which] = at = a + share * (b - a)
+        at = a + share * (b - a)
         value = curve(at, which)
+        found[which[open_]] = at[open_]
         same = (value > 0) == (f_a > 0)
         c, f_c = np.where(same, a, b), np.where(same, f_a, f_b)
         b, f_b = np.where(same, b, a), np.where(same, f_b, f_a)
         a, f_a = at, value
-        share, left = _next(a, b, c, f_a, f_b, f_c), np.abs(value) > EXACT
-        which = which[left]
-        a, b, f_a, f_b, share = (column[left] for column in (a, b, f_a, f_b, share))
+        share, open_ = _next(a, b, c, f_a, f_b, f_c), open_ & (np.abs(value) > EXACT)
     return found
 
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from planner.models.layouts import as_columns
 from planner.schema import Cost, CurvePoint, Layout, Plan, Sizing, SloResult, SupplyUnit
 from planner.search import metrics
 from planner.search.choose import Choice
-from planner.search.columns import KV, WEIGHTS
+from planner.search.columns import KV, WEIGHTS, Array
 from planner.search.loading import Storage, start_of
 from planner.search.offers import Offer
 from planner.search.study import Study
@@ -177,34 +178,28 @@ def _load_time_s(study: Study, i: int, gpus: int, accelerator: str, node: int) -
 
 def curves(study: Study, choices: list[Choice], most: int = 5) -> tuple[CurvePoint, ...]:
     """Cost against speed of the chosen layout of the first few accelerators, over the batch."""
-    points: list[CurvePoint] = []
-    seen: set[tuple[str, int]] = set()
-    for number, choice in enumerate(choices):
-        key = (
-            study.candidates.accelerator_ids[study.candidates.accelerator[choice.row]],
-            int(study.candidates.weights[choice.row]),
-        )
-        if key in seen or len(seen) >= most:
-            continue
-        seen.add(key)
-        points += _curve(study, choice, key[0], number == 0)
-    return tuple(points)
+    kinds = dict[tuple[int, int], Choice]()
+    for choice in choices:
+        kind = int(study.candidates.accelerator[choice.row]), int(study.candidates.weights[choice.row])
+        kinds.setdefault(kind, choice)
+    first = list(kinds.values())[:most]
+    rows = np.array([choice.row for choice in first], np.int64)
+    point = as_columns(study.server(rows)).at(CURVE_BATCHES[None, :])
+    drawn = zip(first, point.tpot_s, point.rate_per_s, strict=True)
+    return tuple(one for choice, tpot_s, rate in drawn for one in _curve(study, choice, tpot_s, rate, choices[0]))
 
 
-def _curve(study: Study, choice: Choice, accelerator_id: str, chosen: bool) -> list[CurvePoint]:
-    i = choice.row
-    batches = CURVE_BATCHES[max(study.fit.max_sequences[i], 1) >= CURVE_BATCHES]
-    point = study.server(np.array([i])).at(batches)
+def _curve(study: Study, choice: Choice, tpot_s: Array, rate_per_s: Array, chosen: Choice) -> list[CurvePoint]:
+    fit, c = max(study.fit.max_sequences[choice.row], 1) >= CURVE_BATCHES, study.candidates
     usd_per_s = choice.usd_per_month / HOURS_PER_MONTH / 3600 / (choice.replicas + choice.spares)
-    tokens_per_s = point.rate_per_s * study.lengths.output_tokens
-    weights = WEIGHTS[study.candidates.weights[i]]
+    usd_per_million = usd_per_s / (rate_per_s * study.lengths.output_tokens) * 1e6
     return [
         CurvePoint(
-            accelerator=accelerator_id,
-            weights=weights,
-            tokens_per_s_per_user=float(1 / tpot),
-            usd_per_million_output_tokens=float(usd_per_s / rate * 1e6),
-            chosen=chosen,
+            accelerator=c.accelerator_ids[c.accelerator[choice.row]],
+            weights=WEIGHTS[c.weights[choice.row]],
+            tokens_per_s_per_user=speed,
+            usd_per_million_output_tokens=usd,
+            chosen=choice is chosen,
         )
-        for tpot, rate in zip(point.tpot_s, tokens_per_s, strict=True)
+        for speed, usd in zip((1 / tpot_s[fit]).tolist(), usd_per_million[fit].tolist(), strict=True)
     ]

@@ -28,7 +28,7 @@ from planner.search.demand import Demand, demand
 from planner.search.metrics import basis_of
 from planner.search.observed import Tail, worst_tail
 from planner.search.offers import Offer
-from planner.search.price import PARTS, Priced, price, size
+from planner.search.price import PARTS, Priced, fleets, price, size
 from planner.search.question import Question
 from planner.search.replay import Server, known_tokens, server_of
 from planner.search.replica import REQUESTS, busiest, fitting, held_ratio, repeated
@@ -233,7 +233,9 @@ def _priced(study: Study, plan: Plan, found: Estimate, groups: int, engines: int
     load = at_rate(study, row, count, study.workload.traffic.rate_per_s or 0.0)
     load = replace(load, gpu_w=np.array([math.nan if found.power.gpu_w is None else found.power.gpu_w]))
     only, offer = np.array([0]), same[0]
-    priced = price(whole, only, size(whole, only, only, offer.option, offer.accelerators, count), offer, load)
+    ready = fleets(whole, only, count, offer.option)
+    sized = size(study.catalog.accelerators[plan.accelerator], ready, only, offer.accelerators)
+    priced = price(whole, only, sized, offer, load)
     if priced is None or not priced.reached[0]:
         raise WorkloadError(
             f"{plan.title} in two pools: {unit.provider} {unit.instance_type} reaches no availability of "

@@ -17,7 +17,7 @@ from planner.search.evaluate import running_sequences
 from planner.search.metrics import Load
 from planner.search.misses import rejection
 from planner.search.offers import Offer
-from planner.search.price import PARTS, Priced, Sized, price, size, sized_alike
+from planner.search.price import PARTS, Priced, Sized, away, fleets, price, size
 from planner.search.spot import firm_replicas
 from planner.search.study import Study, busy_rate, replicas_needed
 from planner.units import percent, usd
@@ -164,15 +164,18 @@ def _shared(study: Study, rows: Index, replicas: Index, rate_per_s: float) -> tu
 
 
 def _priced(study: Study, rows: Index, replicas: Index, load: Load) -> list[Priced]:
+    """Every offer, for the candidates on its accelerator."""
+    kinds = {away(offer.option): offer.option for offers in study.offers.values() for offer in offers}
+    ready = {kind: fleets(study, rows, replicas, option) for kind, option in kinds.items()}
     at_accelerator = study.candidates.accelerator[rows]
     found = []
     for number, id in enumerate(study.candidates.accelerator_ids):
         at, sizes = np.flatnonzero(at_accelerator == number), dict[tuple[str, int], Sized]()
         for offer in study.offers[id] if len(at) else []:
-            alike = sized_alike(offer)
-            if alike not in sizes:
-                sizes[alike] = size(study, rows, at, offer.option, offer.accelerators, replicas)
-            priced = price(study, rows, sizes[alike], offer, load)
+            kind, unit = away(offer.option), offer.accelerators
+            if (kind, unit) not in sizes:
+                sizes[kind, unit] = size(study.catalog.accelerators[id], ready[kind], at, unit)
+            priced = price(study, rows, sizes[kind, unit], offer, load)
             if priced is not None:
                 found.append(priced)
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,7 +21,6 @@ MOST = len(BATCHES) - 1
 STEPS = (8, 4, 2, 1)  # that find the last batch within the promise: each heavier one breaks it, too
 HALVINGS = 5  # of the ratio between two neighbouring batches once the right pair is known: 2 % of a batch
 LEAST_SEQUENCES = 1e-3
-SPAN = math.log(1e7)  # between the fewest and the most running sequences that are looked at
 MAX_PREFILL_UTILISATION = 0.95  # beyond it waiting times are not predictable
 
 
@@ -126,11 +124,18 @@ def judge(
 
 
 def running_sequences(server: Server, rate_per_s: Array, most: Array) -> Array:
-    """Mean running sequences at a request rate, shape (n,): the root of the rising rate(B) curve in logarithms. [-]"""
+    """Mean running sequences at a request rate, shape (n,): the root of the rising rate(B) curve in logarithms. [-]
+
+    No more than `most`. By Little's law B = rate · output · TPOT(B), and TPOT never falls as B rises: at no load and
+    at the most it bounds B on both sides.
+    """
 
     def beyond(log_sequences: Array, rows: Index) -> Array:
-        point = take(server, rows).at(np.exp(log_sequences))
+        asked = server if len(rows) == len(most) else take(server, rows)
+        point = asked.at(np.exp(log_sequences))
         return np.log(point.rate_per_s / rate_per_s[rows])
 
-    high = np.log(np.maximum(most, LEAST_SEQUENCES))
-    return np.exp(rising_root(beyond, high - SPAN, high))
+    most, tokens_per_s = np.maximum(most, LEAST_SEQUENCES), rate_per_s * server.lengths.output_tokens
+    high = np.minimum(tokens_per_s * server.at(most).tpot_s, most)
+    low = np.minimum(tokens_per_s * server.at(np.zeros_like(most)).tpot_s, high)
+    return np.exp(rising_root(beyond, np.log(low), np.log(high)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.catalog import Catalog
 from planner.models import roofline, serving
@@ -40,7 +41,7 @@ class Operating:
     tpot_p99_s: Array
     ttft_s: Array
     ttft_p99_s: Array
-    kept: Array
+    kept: NDArray[np.bool_]
     held_per_s_per_gpu: float
     chosen: int
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.models import availability, finance, power, spot
-from planner.schema import SupplyOption
+from planner.schema import Accelerator, SupplyOption
 from planner.search.columns import Array, Index
 from planner.search.metrics import Load
 from planner.search.offers import Offer, owned_running_usd_per_month
@@ -49,6 +50,24 @@ class Priced:
 
 
 @dataclass(frozen=True)
+class Fleets:
+    """Feasible candidates with so many replicas each, and how often those are ready, as columns.
+
+    Attributes
+    ----------
+    gpus : of one replica [-]
+    ready : share of time in which enough replicas are there, the spares among them [-]
+    reached : the availability target is met
+    """
+
+    gpus: Index
+    replicas: Index
+    spares: Index
+    ready: Array
+    reached: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class Sized:
     """How much of what is obtained, as columns; as in `Priced`."""
 
@@ -68,42 +87,35 @@ def price(study: Study, rows: Index, sized: Sized, offer: Offer, load: Load) -> 
     return Priced(offer, sized.at, sized.replicas, sized.spares, sized.units, sized.ready, sized.reached, parts)
 
 
-def sized_alike(offer: Offer) -> tuple[str, int]:
-    """What `size` asks of an offer: how long it is away, and how many accelerators come together."""
-    return _away(offer.option), offer.accelerators
-
-
-def _away(option: SupplyOption) -> str:
+def away(option: SupplyOption) -> str:
+    """What says for how long a failed replica is away: scope of `repair_hours`."""
     return option if option in ("own", "spot") else "cloud"
 
 
-def size(study: Study, rows: Index, at: Index, option: SupplyOption, unit: int, replicas: Index) -> Sized:
-    """Spares and units of `unit` accelerators for the candidates at `at` that such units can hold."""
-    gpus = study.candidates.gpus[rows[at]]
-    row = study.catalog.accelerators[study.candidates.accelerator_ids[study.candidates.accelerator[rows[at[0]]]]]
-    # A group that fills a server cannot be put together from smaller instances.
-    whole = np.minimum(gpus, row.server_accelerators) <= unit
-    at, gpus = at[whole], gpus[whole]
-    needed = replicas[at]
-    ready, reached, spares = _ready_with(study, option, gpus, needed)
-    # A spare beside what it stands for, in one server, would be lost with it.
-    units = _units(unit, needed, gpus) + np.where(spares > 0, _units(unit, spares, gpus), 0)
-    return Sized(at, needed, spares, units, ready, reached)
-
-
-def _ready_with(
-    study: Study, option: SupplyOption, gpus: Index, needed: Index
-) -> tuple[Array, NDArray[np.bool_], Index]:
-    """Availability, whether it reaches the target, and spares; candidates share few pairs of GPUs and replicas."""
-    kinds, of = np.unique(gpus * MANY + needed, return_inverse=True)
+def fleets(study: Study, rows: Index, replicas: Index, option: SupplyOption) -> Fleets:
+    """Spares and availability of candidates obtained in one way; they share few pairs of GPUs and replicas."""
+    gpus = study.candidates.gpus[rows]
+    kinds, of = np.unique(gpus * MANY + replicas, return_inverse=True)
     answer = _spot_ready if option == "spot" else _firm_ready
     ready, spares = answer(study, option, kinds // MANY, kinds % MANY)
-    return ready[of], spares[of] >= 0, np.maximum(spares, 0)[of]
+    return Fleets(gpus, replicas, np.maximum(spares, 0)[of], ready[of], spares[of] >= 0)
+
+
+def size(accelerator: Accelerator, found: Fleets, at: Index, unit: int) -> Sized:
+    """Units of `unit` accelerators for the candidates at `at`, all of one accelerator, that such units can hold."""
+    gpus = found.gpus[at]
+    # A group that fills a server cannot be put together from smaller instances.
+    whole = np.minimum(gpus, accelerator.server_accelerators) <= unit
+    at, gpus = at[whole], gpus[whole]
+    replicas, spares = found.replicas[at], found.spares[at]
+    # A spare beside what it stands for, in one server, would be lost with it.
+    units = _units(unit, replicas, gpus) + np.where(spares > 0, _units(unit, spares, gpus), 0)
+    return Sized(at, replicas, spares, units, found.ready[at], found.reached[at])
 
 
 def _firm_ready(study: Study, option: SupplyOption, gpus: Index, needed: Index) -> tuple[Array, Index]:
     """Availability with the fewest spares that reach the target, and those; -1 and none of them where none do."""
-    repair_h = study.catalog.parameter("repair_hours", _away(option)).value
+    repair_h = study.catalog.parameter("repair_hours", away(option)).value
     between_h = study.catalog.parameter("interruption_gpu_hours").value
     one = availability.replica_availability(gpus, between_h, repair_h)
     spares, ready = availability.fewest_spares(needed, one, study.workload.slo.availability)
@@ -129,12 +141,16 @@ def _units(unit: int, replicas: Index, gpus: Index) -> Index:
 
 @lru_cache(maxsize=4096)
 def _spot_availability(replicas: int, target: float, zones: Zones) -> tuple[float, int | None]:
-    best = 0.0
-    for spares in range(min(replicas, 16) + 1):  # more than twice the capacity is no saving
-        best = spot.mix_availability(replicas, 0, replicas + spares, zones.zones, zones.alpha, zones.beta)
-        if best >= target:
-            return best, spares
-    return best, None
+    """Availability with the fewest spares that reach the target; with the most, and None, where none do."""
+
+    def ready(spares: int) -> float:
+        return spot.mix_availability(replicas, 0, replicas + spares, zones.zones, zones.alpha, zones.beta)
+
+    most = min(replicas, 16)  # more than twice the capacity is no saving
+    if ready(most) < target:
+        return ready(most), None
+    spares = bisect_left(range(most), True, key=lambda spares: ready(spares) >= target)
+    return ready(spares), spares
 
 
 def _parts(study: Study, rows: Index, at: Index, offer: Offer, replicas: Index, units: Index, load: Load) -> Array:

@@ -13,7 +13,7 @@ from planner.catalog import Catalog
 from planner.errors import WorkloadError
 from planner.models.precision import BITS, compute_dtype
 from planner.models.shape import LlmShape
-from planner.schema import Accelerator, Engine, Limits, Llm, Workload
+from planner.schema import Accelerator, Engine, Limits, Llm
 from planner.search.columns import KV, WEIGHTS, Candidates, Index, reach
 
 Mask = NDArray[np.bool_]
@@ -36,7 +36,7 @@ class Space:
         return self.candidates.take(self.broken < 0)
 
 
-def enumerate_space(catalog: Catalog, workload: Workload, llm: Llm, shape: LlmShape) -> Space:
+def enumerate_space(catalog: Catalog, limits: Limits, llm: Llm, shape: LlmShape) -> Space:
     """All combinations of accelerator, engine, precisions and parallel sizes within the limits.
 
     Raises
@@ -44,7 +44,6 @@ def enumerate_space(catalog: Catalog, workload: Workload, llm: Llm, shape: LlmSh
     UnknownName, WorkloadError
         For names that no catalog has, or precisions that the LLM cannot have.
     """
-    limits = workload.limits
     accelerators = _chosen(
         limits.accelerators, list(catalog.accelerators), catalog.accelerator_id, "limits.accelerators"
     )

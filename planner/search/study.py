@@ -13,7 +13,7 @@ from planner.models.layouts import take
 from planner.models.operators import Efficiency, Placement
 from planner.models.serving import Lengths, Server, server
 from planner.models.shape import LlmShape
-from planner.schema import Llm, Slo, Workload
+from planner.schema import Limits, Llm, Slo, Workload
 from planner.search import metrics
 from planner.search.columns import Array, Candidates, Index, efficiency, place
 from planner.search.evaluate import CAPACITY_COLUMNS, Capacity, find_capacity
@@ -103,13 +103,22 @@ def lay_out(workload: Workload, catalog: Catalog) -> Layouts:
     llm = catalog.llms[llm_id]
     shape = llm_shape(llm_id, llm)
     lengths = _lengths(catalog, workload, llm, llm_id)
-    space = enumerate_space(catalog, workload, llm, shape)
-    candidates = space.possible
-    placed, eff = tune(catalog, llm_id, candidates, place(catalog, shape, llm, candidates), efficiency(catalog))
+    space, candidates, placed, eff = _possible(llm_id, workload.limits, catalog)
     fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens)
     keep = _distinct(candidates, fit, own(candidates, catalog, llm_id))
     candidates, fit = candidates.take(keep), take_fit(fit, keep)
     return Layouts(llm_id, llm, shape, take(eff, keep), lengths, space, candidates, take(placed, keep), fit)
+
+
+@lru_cache(maxsize=KEPT)
+def _possible(llm_id: str, limits: Limits, catalog: Catalog) -> tuple[Space, Candidates, Placement, Efficiency]:
+    """Candidates of an LLM that break no rule, and what their parts reach: the same whatever the traffic."""
+    llm = catalog.llms[llm_id]
+    shape = llm_shape(llm_id, llm)
+    space = enumerate_space(catalog, limits, llm, shape)
+    possible = space.possible
+    placed = place(catalog, shape, llm, possible)
+    return space, possible, *tune(catalog, llm_id, possible, placed, efficiency(catalog))
 
 
 def _distinct(candidates: Candidates, fit: Fit, own: Index) -> Index:

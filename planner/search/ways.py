@@ -9,11 +9,11 @@ import numpy as np
 
 from planner.models import cash, finance, power
 from planner.models.spot import served_hour_usd
-from planner.schema import Sourced, Workload
+from planner.schema import Sourced, SupplyOption, Workload
 from planner.schema.costs import Bill, CostLine, Unpriced, WayCost
 from planner.search.bom import Fleet, bill_of, checkpoint_bytes, provisioned_w
 from planner.search.offers import STALE_AFTER, Offer, maintenance_share
-from planner.search.price import Sized, size
+from planner.search.price import Fleets, Sized, fleets, size
 from planner.search.single import Single, gpu_w, load_factors
 from planner.units import GB, HOURS_PER_MONTH, SECONDS_PER_HOUR
 
@@ -58,11 +58,16 @@ def owned_fleet(one: Single) -> tuple[Fleet, Sized]:
     """Servers that hold the plan if it is owned, spares for repair times of owned hardware included."""
     accelerator = one.study.catalog.accelerators[one.plan.accelerator]
     count = accelerator.server_accelerators
-    sized = size(one.study, one.rows, np.array([0]), "own", count, np.array([one.replicas]))
+    sized = size(accelerator, _ready(one, "own"), np.array([0]), count)
     units, needed = int(sized.units[0]), math.ceil(one.replicas * one.plan.gpus_per_replica / count)
     if one.plan.gpus_per_replica > count:
         needed = one.replicas * math.ceil(one.plan.gpus_per_replica / count)
     return Fleet(units, units - needed, count), sized
+
+
+def _ready(one: Single, option: SupplyOption) -> Fleets:
+    """The plan's replicas with what spares and availability they have, obtained in one way."""
+    return fleets(one.study, one.rows, np.array([one.replicas]), option)
 
 
 def energy_of(one: Single, fleet: Fleet, bill: Bill) -> Energy | None:
@@ -189,10 +194,13 @@ def rented(one: Single, offer: Offer, on_demand_usd_per_gpu_hour: float | None =
     ----------
     on_demand_usd_per_gpu_hour : what stands in while Spot is away; None: nothing is sourced. [USD/h]
     """
-    sized = size(one.study, one.rows, np.array([0]), offer.option, offer.accelerators, np.array([one.replicas]))
+    catalog = one.study.catalog
+    sized = size(
+        catalog.accelerators[one.plan.accelerator], _ready(one, offer.option), np.array([0]), offer.accelerators
+    )
     if not len(sized.at):
         return None
-    units, catalog = int(sized.units[0]), one.study.catalog
+    units = int(sized.units[0])
     own = one.study.workload.ownership
     hour = offer.usd_per_hour
     start = _dated(offer.source, offer.row.source_date)

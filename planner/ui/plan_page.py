@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Literal
@@ -40,6 +41,7 @@ BADGES: dict[str, Literal["green", "orange", "gray"]] = {
     "assumed": "gray",
 }
 REJECTIONS_SHOWN = 6
+FRAME_S = 0.025  # a browser draws nothing while elements keep coming
 
 
 def page() -> None:
@@ -60,7 +62,8 @@ def page() -> None:
         _show(answer, _checked(answer, _), _)
         return
     checking = _("Closed forms answer so far. Checking on recorded traffic, which may change the answer…")
-    _head(answer, f":material/hourglass_top: {plain(checking)}", _)  # charts and all below follow once it is checked
+    # Charts and all below follow once it is checked.
+    _head(answer, f":material/hourglass_top: {plain(checking)}", _, FRAME_S)
     solve(workload)
     st.session_state["simulated"], st.session_state["screened"] = question, (question, answer.plans[0])
     st.rerun()
@@ -74,10 +77,11 @@ def _checked(answer: PlanResult, _: Translate) -> str:
     return f":material/check_circle: {plain(findings.changed_sentence(before, answer.plans[0], _))}"
 
 
-def _head(result: PlanResult, status: str, _: Translate) -> Plan:
-    """The answer in a sentence and in five numbers."""
+def _head(result: PlanResult, status: str, _: Translate, drawn_within_s: float = 0.0) -> Plan:
+    """The answer in a sentence, which is there to read before the rest is sent, and in five numbers."""
     plan = _shown_plan(result)
     st.markdown(f"# {findings.headline(plan, _, blue)}", anchors=False)
+    time.sleep(drawn_within_s)
     st.markdown(f":gray[{plain(findings.reasons(result, plan, _))}]")
     st.caption("  \n".join(filter(None, (status, plain(sizing_sentence(plan, _))))))
     _numbers(result, plan, _)
