@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 HEADED = "() => document.querySelector('h1')?.textContent.trim()"
+ANSWERED = """before => location.search !== before
+  && document.querySelector('h1')?.closest('[data-stale]')?.dataset.stale === 'false'"""  # before: of the address
 CHARTED = "() => document.querySelector('[data-testid=stVegaLiteChart] :is(canvas, svg)')"
 
 MOST_MS = 120_000

@@ -310,8 +310,8 @@ def prompt_attention_s(
     span = tokens / 2 + cached_tokens
     full = np.minimum(span, shape.sparse_topk_tokens) if shape.sparse_topk_tokens else span
     pairs = shape.full_layers * full + shape.sliding_layers * np.minimum(span, shape.window_tokens)
-    linear = shape.linear_layers * min(shape.hidden_size, 128)
-    flops = tokens * ((pairs + linear) * shape.attention_prefill_flops / place.tp)
+    states = shape.linear_layers * min(shape.hidden_size, 128)
+    flops = tokens * ((pairs + states) * shape.attention_prefill_flops / place.tp)
     flops = flops + tokens * shape.full_layers * span * shape.indexer_flops
     length = tokens + cached_tokens
     ramp = length / (length + eff.prefill_attention_half_tokens)
