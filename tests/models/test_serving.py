@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.models import serving
+from planner.models.layouts import as_columns, take
 from planner.models.operators import Efficiency, Placement
 from planner.models.serving import Lengths, Point
 from planner.models.shape import LlmShape
@@ -96,3 +97,40 @@ def test_p99_is_not_below_the_mean(ideal: Efficiency, busy: float, cv: float, ra
 
 def test_a_crowd_of_a_hundred() -> None:
     assert float(serving.crowded(np.array(100.0))) == pytest.approx(123.26, abs=0.01)  # 100 + 2.326 x 10
+
+
+@given(
+    batches=st.lists(st.floats(0, 2000), min_size=2, max_size=6),
+    tokens=st.tuples(st.integers(1, 20_000), st.integers(1, 4000)),
+    sizes=st.tuples(*[st.sampled_from([1, 2, 8])] * 3),
+    imbalance=st.floats(0, 2),
+    prompt_s=st.floats(0, 1e-2),
+)
+def test_tpot_never_falls_with_the_load(
+    sparse: LlmShape,
+    placed: Placed,
+    ideal: Efficiency,
+    batches: list[float],
+    tokens: tuple[int, int],
+    sizes: tuple[int, int, int],
+    imbalance: float,
+    prompt_s: float,
+) -> None:
+    """What bounds the running sequences at a rate: B = rate x output x TPOT(B)."""
+    tp, dp, pp = sizes
+    eff = replace(ideal, moe_imbalance=imbalance, prompt_layer_s=prompt_s, host_sequence_s=1e-6, gemm_extra_rows=16.0)
+    place = placed(tp=tp, dp=dp, pp=pp, ep=tp * dp)
+    server = serving.server(sparse, place, eff, Lengths(*tokens, 0.0, 1.0, 0.0), BUDGET)
+    tpot_s = server.at(np.sort(np.array(batches))).tpot_s
+    assert (np.diff(tpot_s) >= -1e-12 * tpot_s[1:]).all()
+
+
+def test_a_server_of_some_layouts_is_some_of_a_server(sparse: LlmShape, placed: Placed, ideal: Efficiency) -> None:
+    lengths = Lengths(np.array([1000.0, 10.0, 3000.0]), 100, 0.0, 1.0, 0.0)
+    place = replace(take(placed(), np.zeros(3, np.int64)), tp=np.array([1.0, 2.0, 4.0]))
+    server, batches = serving.server(sparse, place, ideal, lengths, np.repeat(BUDGET, 3)), np.array([3.0, 5.0, 7.0])
+    rows = np.array([2, 0])
+    whole, some = server.at(batches), take(server, rows).at(batches[rows])
+    assert some.tpot_s.tolist() == whole.tpot_s[rows].tolist()
+    wide = as_columns(server).at(batches[None, :])
+    assert np.diagonal(wide.rate_per_s).tolist() == whole.rate_per_s.tolist()
