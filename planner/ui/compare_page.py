@@ -10,10 +10,11 @@ from planner.report import compare as told
 from planner.schema import PlanResult
 from planner.search import misses
 from planner.ui import inputs, own_facts, refused
-from planner.ui.session import Refusal, Translate, catalog, plain, solve, translate
+from planner.ui.session import KEPT, Refusal, Translate, catalog, plain, solve, translate
 from planner.ui.store import MOST_NAME, Saved, Store, store
 
 MOST_SHOWN = 6
+SHOWN = "compare-shown"  # names in the address; those that are no longer saved are left out
 
 
 def page() -> None:
@@ -34,7 +35,7 @@ def page() -> None:
         st.info(_("Nothing is saved yet. Ask on the page Plan, then save the question here under a name."))
         return
     names = st.multiselect(
-        _("Compare"), list(saved), default=list(saved)[:MOST_SHOWN], max_selections=MOST_SHOWN, key="compared"
+        _("Compare"), list(saved), default=list(saved)[:MOST_SHOWN], max_selections=MOST_SHOWN, key=SHOWN, bind=KEPT
     )
     if names:
         _show([saved[name] for name in names], _)
@@ -53,9 +54,9 @@ def _save(shelf: Store, _: Translate) -> None:
 
 def _also_compare(name: str) -> None:
     """What was just saved stands beside the others, as far as there is room."""
-    compared = st.session_state.get("compared")
-    if compared is not None and name not in compared and len(compared) < MOST_SHOWN:
-        st.session_state["compared"] = [*compared, name]
+    shown = st.session_state.get(SHOWN)
+    if shown is not None and name not in shown and len(shown) < MOST_SHOWN:
+        st.session_state[SHOWN] = [*shown, name]
 
 
 def _show(chosen: list[Saved], _: Translate) -> None:

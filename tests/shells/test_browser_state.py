@@ -53,6 +53,9 @@ def test_an_hour_at_the_dashboard(browser: Browser, tmp_path: Path) -> None:
         expect(page.get_by_text("costs least")).to_be_visible(timeout=PAINT_MS)
         assert page.evaluate("window.hit") is None and page.locator("img[src=x]").count() == 0
         assert page.locator("a[href^=javascript]").count() == 0
+        page.get_by_label("Remove smaller", exact=True).first.click()
+        page.wait_for_url("**compare-shown=*", timeout=PAINT_MS)
+        settled(page)
         exported(page, tmp_path)
         go(page, "Plan", "")
         page.get_by_role("button", name="Show this plan").last.click()
@@ -74,7 +77,11 @@ def test_an_hour_at_the_dashboard(browser: Browser, tmp_path: Path) -> None:
         page.reload()
         expect(page.locator("h1")).to_have_text(before, timeout=PAINT_MS)
         go(page, "对比", "compare")
-        expect(page.get_by_text("最便宜")).to_be_visible(timeout=PAINT_MS)
+        settled(page)
+        expect(page.get_by_test_id("stDataFrame").first).to_be_visible(timeout=PAINT_MS)
+        compared = page.get_by_test_id("stMultiSelect").first
+        expect(compared.get_by_text(HOSTILE, exact=True).first).to_be_attached(timeout=PAINT_MS)
+        assert compared.get_by_text("smaller", exact=True).count() == 0  # taken out before all of that
         assert "Uncaught" not in server.log.read_text() and HOSTILE not in server.log.read_text()
         page.context.close()
         fresh.page.context.close()
