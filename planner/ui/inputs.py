@@ -65,7 +65,7 @@ def on_page(name: str) -> None:
     """Say which page is shown: widgets of the same keys on another page start empty, so that theirs are new."""
     if st.session_state.setdefault("on_page", name) != name:
         st.session_state["on_page"] = name
-        st.session_state["filling"] = st.session_state.get("filling", -1) + 1
+        question.refill()
 
 
 def choose_preset(catalog: Catalog, _: Translate) -> None:

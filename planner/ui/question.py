@@ -25,6 +25,7 @@ from planner.ui.session import language
 from planner.workloads import DEFAULT, load_workload, parse_workload, presets
 
 STEPS_KEPT = 50
+BESIDE = ("preset", "load", "plan")  # widgets of the form that are no field of the question
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def start(catalog: Catalog) -> None:
     if state.setdefault("spoken", language()) != language():
         # Widgets remember what they showed: in another language they are others.
         state["spoken"] = language()
-        state["filling"] += 1
+        refill()
     state.setdefault(key("preset"), state["preset"])
     for name, value in values_of(state["question"], catalog).items():
         state.setdefault(key(name), value)
@@ -104,9 +105,17 @@ def fill(table: dict[str, Any], catalog: Catalog, preset: str, rank: int = 1) ->
 def _replace(step: Step, catalog: Catalog) -> None:
     state = st.session_state
     state["question"], state["preset"], state["rank"] = step.table, step.preset, step.rank
-    state["filling"] = state.get("filling", -1) + 1
+    refill()
     for name, value in values_of(step.table, catalog).items():
         state[key(name)] = value
+
+
+def refill() -> None:
+    """New keys for all widgets of the form; what the old ones held is forgotten."""
+    state = st.session_state
+    for name in (*BESIDE, *(field.name for field in FIELDS)) if "filling" in state else ():
+        state.pop(key(name), None)
+    state["filling"] = state.get("filling", -1) + 1
 
 
 # ---- its past

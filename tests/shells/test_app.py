@@ -109,6 +109,15 @@ def test_a_preset_replaces_the_form_and_undo_brings_it_back() -> None:
     assert not app.exception
 
 
+def test_many_presets_leave_nothing_behind() -> None:
+    app = opened()
+    held = set[int]()
+    for name in ("rag", "default", "rag", "default", "rag"):
+        app.sidebar.radio[0].set_value(name).run()
+        held.add(len(app.session_state._state.filtered_state))
+    assert not app.exception and max(held) - min(held) <= 1  # there is a step back from the second on
+
+
 def test_users_can_stand_in_for_a_rate() -> None:
     app = opened()
     app.button_group(key="load.0").set_value("users").run()

@@ -148,7 +148,7 @@ def test_a_database_that_does_not_answer_leaves_the_mark(monkeypatch: pytest.Mon
 
 
 def own_of(app: AppTest) -> OwnFacts:
-    found: OwnFacts = app.session_state["own_facts"]
+    found: OwnFacts = app.session_state["own_facts"] if "own_facts" in app.session_state else OwnFacts()
     return found
 
 
