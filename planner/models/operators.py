@@ -10,7 +10,7 @@ Searches ask for the same layouts at many batches: an operator is made of a layo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,9 +93,6 @@ class Placement:
     links: Links
     speculation: Speculation | None = None
     offload: Offload | None = None
-
-
-COLUMNS = tuple(f.name for f in fields(Placement) if f.name not in ("links", "speculation", "offload"))
 
 
 def smooth_max(a: Array, b: Array) -> Array:

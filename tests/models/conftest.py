@@ -11,10 +11,11 @@ import pytest
 
 from planner.catalog import Catalog
 from planner.models.collectives import Links
-from planner.models.operators import COLUMNS, Efficiency, Placement
+from planner.models.operators import Efficiency, Placement
 from planner.models.shape import LlmShape
 from planner.shapes import llm_shape
 
+COLUMNS = tuple(f.name for f in fields(Placement) if f.name not in ("links", "speculation", "offload"))
 IDEAL = {
     "prefill_attention_efficiency": 1.0,
     "decode_attention_compute_efficiency": 1.0,
