@@ -5,6 +5,8 @@ INSTALL := $(PYTHON_IN) -m pip install --quiet --disable-pip-version-check
 BABEL := $(PYTHON_IN) -m babel.messages.frontend --quiet
 TEMPLATE := planner/locale/planner.pot
 AIPERF := .venv-aiperf
+# What stands before a text that is translated: `_("…")`, and what tells it later in the reader's language.
+MARKS := _ Message BadRow CatalogError Invalid NoPlan OutputError PlannerError TooSmall WorkloadError
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check screenshots bench aiperf format calibrate docs messages clean
@@ -45,7 +47,7 @@ docs: $(VENV)/.installed-dev ## Bring the generated parts of the documentation u
 	$(PYTHON_IN) tests/refresh_docs.py
 
 messages: $(VENV)/.installed-dev ## Carry the messages marked in the code into the translations, and compile them
-	$(BABEL) extract --no-default-keywords --keyword=_ --no-location --sort-output \
+	$(BABEL) extract --no-default-keywords $(addprefix --keyword=,$(MARKS)) --no-location --sort-output \
 	  --project=llm-capacity-planner --msgid-bugs-address= --output-file=$(TEMPLATE) planner app.py
 	$(BABEL) update --domain=planner --input-file=$(TEMPLATE) --output-dir=planner/locale \
 	  --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date

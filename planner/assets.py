@@ -40,6 +40,8 @@ def _find(in_package: str, in_checkout: str) -> Path:
     if checkout.exists():
         return checkout
     raise PlannerError(
-        f"this installation is incomplete: neither {installed} nor {checkout} is there.\n"
-        "  Install the wheel again, or start from a checkout with `make run`."
+        "this installation is incomplete: neither {installed} nor {checkout} is there.\n"
+        "  Install the wheel again, or start from a checkout with `make run`.",
+        installed=installed,
+        checkout=checkout,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from planner.assets import catalogs_dir
-from planner.errors import CatalogError, MissingFact, OutputError, UnknownName
+from planner.errors import CatalogError, Message, MissingFact, OutputError, Told, UnknownName
 from planner.overlay import KERNEL_RATIO, Names, kernel_scope, read_overlay
 from planner.schema import (
     Accelerator,
@@ -81,7 +81,7 @@ def load_catalog(path: Path | None = None) -> Catalog:
     """
     folder = path or catalogs_dir()
     if not (folder / "catalog.toml").is_file():
-        raise CatalogError(f"no catalogs in {folder}: catalog.toml is missing.")
+        raise CatalogError("no catalogs in {folder}: catalog.toml is missing.", folder=folder)
     return Catalog(folder)
 
 
@@ -297,29 +297,31 @@ class Catalog:
                 continue
             return kind, id, everything[kind][id]
         known = [id for kind, rows in everything.items() for id in rows if not id.isdigit()]
-        raise UnknownName("catalog row", name, known, "planner catalog ls KIND, such as accelerators, cpus or network")
+        raise UnknownName(
+            "catalog row", name, known, Message("planner catalog ls KIND, such as accelerators, cpus or network")
+        )
 
-    def accelerator_id(self, name: str, where: str = "") -> str:
+    def accelerator_id(self, name: str, where: str | Told = "") -> str:
         """Resolve an accelerator name or synonym; raises UnknownName."""
         return _resolve("accelerator", name, self.accelerators, "planner catalog ls accelerators", where)
 
-    def llm_id(self, name: str, where: str = "") -> str:
+    def llm_id(self, name: str, where: str | Told = "") -> str:
         """Resolve an LLM name or synonym; raises UnknownName."""
         return _resolve("llm", name, self.llms, "planner catalog ls llms", where)
 
-    def cpu_id(self, name: str, where: str = "") -> str:
+    def cpu_id(self, name: str, where: str | Told = "") -> str:
         """Resolve a host processor; raises UnknownName."""
         return _resolve("cpu", name, self.cpus, "planner catalog ls cpus", where)
 
-    def drive_id(self, name: str, where: str = "") -> str:
+    def drive_id(self, name: str, where: str | Told = "") -> str:
         """Resolve a drive; raises UnknownName."""
         return _resolve("drive", name, self.drives, "planner catalog ls drives", where)
 
-    def engine_id(self, name: str, where: str = "") -> str:
+    def engine_id(self, name: str, where: str | Told = "") -> str:
         """Resolve an engine name or synonym; raises UnknownName."""
         return _resolve("engine", name, self.engines, "planner catalog ls engines", where)
 
-    def site(self, name: str, where: str = "") -> Site:
+    def site(self, name: str, where: str | Told = "") -> Site:
         """Look up a site; raises UnknownName."""
         return self.sites[_resolve("site", name, self.sites, "planner catalog ls sites", where)]
 
@@ -333,7 +335,7 @@ class Catalog:
         """
         row = self.calibration.get((name, scope)) or self.calibration.get((name, ""))
         if row is None:
-            raise MissingFact("calibration.csv", name, "the model", "Add the row with its source.")
+            raise MissingFact("calibration.csv", name, Message("the model"), Message("Add the row with its source."))
         return row
 
     def kernel_ratio(self, name: str, scope: str, id: str) -> float:
@@ -360,7 +362,7 @@ def newest(prices: Iterable[Price]) -> list[Price]:
     return list(latest.values())
 
 
-def _resolve(kind: str, name: str, rows: Mapping[str, Sourced], list_command: str, where: str) -> str:
+def _resolve(kind: str, name: str, rows: Mapping[str, Sourced], list_command: str, where: str | Told) -> str:
     asked = name.strip().lower().replace("_", "-").replace(" ", "-")
     if asked in rows:
         return asked
@@ -385,6 +387,6 @@ def add_llm(file: Path, entry: str) -> None:
         read_toml(beside, Llm)
         beside.replace(file)
     except OSError as error:
-        raise OutputError(f"cannot write {file}: {error.strerror}.") from None
+        raise OutputError("cannot write {path}: {reason}.", path=file, reason=error) from None
     finally:
         beside.unlink(missing_ok=True)

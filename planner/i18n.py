@@ -2,7 +2,9 @@
 
 Mark a message with a literal, `_("Cost per million output tokens")`, where `_` is a parameter or a local
 name bound to `translator(language)`; fill it afterwards, `_("{count} replicas").format(count=3)`, since an
-f-string cannot be looked up. `make messages` carries new messages into `planner/locale/`.
+f-string cannot be looked up. A failure carries its message until somebody shows it (`planner.errors`):
+`raise WorkloadError("{n} replicas: give 1 at least.", n=n)`; a part of it that is a text, too, is a `Message`.
+`make messages` carries what is marked into `planner/locale/`; its marks stand in the Makefile.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from planner.errors import CatalogError, OutputError
+from planner.errors import CatalogError, Message, OutputError, Told
 from planner.schema import Parameter
 from planner.tabular import read_csv
 
@@ -91,14 +91,21 @@ def read_overlay(path: Path, names: Names) -> tuple[Parameter, ...]:
     _refuse_large(path)
     rows = read_csv(path, Parameter)
     if not rows:
-        raise CatalogError(f"{path.name}: no rows.\n  Write it with planner calibrate RESULT.json --out {path.name}")
+        raise CatalogError(
+            "{file}: no rows.\n  Write it with planner calibrate RESULT.json --out {file}", file=path.name
+        )
     seen: set[tuple[str, str]] = set()
     for line, row in enumerate(rows, 2):
-        where = f"{path.name}, line {line}"
+        where = Message("{file}, line {line}", file=path.name, line=line)
         _check_value(row, where)
         _check_scope(row, names, where)
         if (row.name, row.scope) in seen:
-            raise CatalogError(f"{where}, column scope, value {row.scope!r}: {row.name} stands there twice.")
+            raise CatalogError(
+                "{where}, column scope, value {scope!r}: {row} stands there twice.",
+                where=where,
+                scope=row.scope,
+                row=row.name,
+            )
         seen.add((row.name, row.scope))
     return rows
 
@@ -107,21 +114,30 @@ def _refuse_large(path: Path) -> None:
     try:
         size = path.stat().st_size
     except (OSError, ValueError) as error:
-        raise CatalogError(f"cannot read {path}: {error}.") from None
+        raise CatalogError("cannot read {path}: {reason}.", path=path, reason=error) from None
     if size > MAX_BYTES:
-        raise CatalogError(f"{path.name} is larger than {MAX_BYTES:,} bytes.")
+        raise CatalogError("{file} is larger than {max_bytes:,} bytes.", file=path.name, max_bytes=MAX_BYTES)
 
 
-def _check_value(row: Parameter, where: str) -> None:
+def _check_value(row: Parameter, where: Told) -> None:
     if row.name not in (*SCALARS, MEASURED, KERNEL_RATIO):
         known = ", ".join((*SCALARS, MEASURED, KERNEL_RATIO))
-        raise CatalogError(f"{where}, column name, value {row.name!r}: own figures are {known}.")
+        raise CatalogError(
+            "{where}, column name, value {row!r}: own figures are {known}.", where=where, row=row.name, known=known
+        )
     low, high = (SCALARS | {KERNEL_RATIO: KERNEL_RANGE}).get(row.name, (1, 1e9))
     if not low <= row.value <= high:
-        raise CatalogError(f"{where}, column value, value {row.value!r}: {row.name} lies between {low:g} and {high:g}.")
+        raise CatalogError(
+            "{where}, column value, value {value!r}: {row} lies between {low:g} and {high:g}.",
+            where=where,
+            value=row.value,
+            row=row.name,
+            low=low,
+            high=high,
+        )
 
 
-def _check_scope(row: Parameter, names: Names, where: str) -> None:
+def _check_scope(row: Parameter, names: Names, where: Told) -> None:
     kinds: list[tuple[str, Collection[str]]] = [("accelerator", names.accelerators)]
     kinds += [("weights", names.weights)] if row.name == MEASURED else []
     if row.name == KERNEL_RATIO:
@@ -131,10 +147,19 @@ def _check_scope(row: Parameter, names: Names, where: str) -> None:
     parts = row.scope.split("|")
     wanted = "|".join(kind for kind, _ in kinds)
     if len(parts) != len(kinds):
-        raise CatalogError(f"{where}, column scope, value {row.scope!r}: give {wanted}.")
+        raise CatalogError(
+            "{where}, column scope, value {scope!r}: give {wanted}.", where=where, scope=row.scope, wanted=wanted
+        )
     for part, (kind, known) in zip(parts, kinds, strict=True):
         if part not in known:
-            raise CatalogError(f"{where}, column scope, value {row.scope!r}: unknown {kind} {part!r} in {wanted}.")
+            raise CatalogError(
+                "{where}, column scope, value {scope!r}: unknown {kind} {part!r} in {wanted}.",
+                where=where,
+                scope=row.scope,
+                kind=kind,
+                part=part,
+                wanted=wanted,
+            )
 
 
 def write_overlay(path: Path, rows: Iterable[Parameter], force: bool = False) -> None:
@@ -146,7 +171,7 @@ def write_overlay(path: Path, rows: Iterable[Parameter], force: bool = False) ->
         If the file is there already and `force` is not set, or cannot be written.
     """
     if path.exists() and not force:
-        raise OutputError(f"{path} exists.\n  Choose another --out, or replace it with --force.")
+        raise OutputError("{path} exists.\n  Choose another --out, or replace it with --force.", path=path)
     beside = path.with_name(f".{path.name}.new")
     try:
         with beside.open("w", encoding="utf-8", newline="") as stream:
@@ -155,8 +180,7 @@ def write_overlay(path: Path, rows: Iterable[Parameter], force: bool = False) ->
             writer.writerows({k: "" if v is None else v for k, v in row.model_dump().items()} for row in rows)
         beside.replace(path)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise OutputError(f"cannot write {path}: {reason}.") from None
+        raise OutputError("cannot write {path}: {reason}.", path=path, reason=error) from None
     finally:
         _remove(beside)
 

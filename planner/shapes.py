@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planner.errors import MissingFact
+from planner.errors import Message, MissingFact
 from planner.models import shape
 from planner.models.shape import LlmShape
 from planner.schema import Llm
@@ -19,9 +19,9 @@ def llm_shape(id: str, llm: Llm) -> LlmShape:
     if llm.attention == "compressed":
         raise MissingFact(
             id,
-            "attention geometry",
-            "the memory and step-time model",
-            "Its compressed sparse attention is not modelled yet; plan a relative such as deepseek-v3.2.",
+            Message("attention geometry"),
+            Message("the memory and step-time model"),
+            Message("Its compressed sparse attention is not modelled yet; plan a relative such as deepseek-v3.2."),
         )
     sharded, key_value, replicated = _attention_params(llm)
     moe = llm.moe

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from planner.errors import CatalogError
+from planner.complaints import complaint
+from planner.errors import CatalogError, Message
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -28,7 +29,7 @@ def read_toml(path: Path, record: type[Record]) -> dict[str, Record]:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise CatalogError(f"{path.name}: not valid TOML: {error}.") from None
+        raise CatalogError("{file}: not valid TOML: {error}.", file=path.name, error=error) from None
     return {id: _toml_record(path, text, id, table, record) for id, table in tables.items()}
 
 
@@ -43,13 +44,13 @@ def read_table(path: Path, record: type[Record]) -> Record:
     try:
         return record.model_validate(tomllib.loads(_text(path)))
     except tomllib.TOMLDecodeError as error:
-        raise CatalogError(f"{path.name}: not valid TOML: {error}.") from None
+        raise CatalogError("{file}: not valid TOML: {error}.", file=path.name, error=error) from None
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0]) if first["loc"] else ""
         lines = _text(path).splitlines()
         line = next((n for n, text in enumerate(lines, 1) if text.split("=")[0].strip() == key), 1)
-        raise _complaint(path, line, key or "-", first) from None
+        raise _wrong_cell(path, line, key or "-", first) from None
 
 
 def _toml_record(path: Path, text: str, id: str, table: object, record: type[Record]) -> Record:
@@ -59,7 +60,7 @@ def _toml_record(path: Path, text: str, id: str, table: object, record: type[Rec
         first = error.errors()[0]
         column = ".".join(str(part) for part in first["loc"]) or "-"
         line = _toml_line(text, id, str(first["loc"][0]) if first["loc"] else "")
-        raise _complaint(path, line, f"[{id}] {column}", first) from None
+        raise _wrong_cell(path, line, f"[{id}] {column}", first) from None
 
 
 def _toml_line(text: str, id: str, key: str) -> int:
@@ -97,8 +98,11 @@ def _refuse_missing(path: Path, header: list[str], record: type[BaseModel]) -> N
     lacking = [name for name, field in names.items() if field.is_required() and name not in header]
     if lacking:
         raise CatalogError(
-            f"{path.name}, line 1: no column {', '.join(lacking)}; the first line has: {', '.join(header)[:200]}.\n"
-            f"  Columns: {', '.join(names)}."
+            "{file}, line 1: no column {lacking}; the first line has: {header}.\n  Columns: {names}.",
+            file=path.name,
+            lacking=", ".join(lacking),
+            header=", ".join(header)[:200],
+            names=", ".join(names),
         )
 
 
@@ -116,7 +120,7 @@ def csv_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, Any]]
     try:
         header = next(reader, [])
     except csv.Error as error:
-        raise CatalogError(f"{path.name}, line 1: not valid CSV: {error}.") from None
+        raise CatalogError("{file}, line 1: not valid CSV: {error}.", file=path.name, error=error) from None
     return header, _csv_cells(path, reader, header)
 
 
@@ -125,12 +129,18 @@ def _csv_cells(path: Path, reader: Any, header: list[str]) -> Iterator[tuple[int
         for row in reader:
             if len(row) != len(header):
                 raise CatalogError(
-                    f"{path.name}, line {reader.line_num}: {len(row)} cells under {len(header)} columns.\n"
-                    "  Quote cells that contain commas."
+                    "{file}, line {line_num}: {cells} cells under {columns} columns.\n"
+                    "  Quote cells that contain commas.",
+                    file=path.name,
+                    line_num=reader.line_num,
+                    cells=len(row),
+                    columns=len(header),
                 )
             yield reader.line_num, {name: cell for name, cell in zip(header, row, strict=True) if cell != ""}
     except csv.Error as error:
-        raise CatalogError(f"{path.name}, line {reader.line_num}: not valid CSV: {error}.") from None
+        raise CatalogError(
+            "{file}, line {line_num}: not valid CSV: {error}.", file=path.name, line_num=reader.line_num, error=error
+        ) from None
 
 
 def _csv_record(path: Path, line: int, cells: dict[str, Any], record: type[Record]) -> Record:
@@ -139,22 +149,29 @@ def _csv_record(path: Path, line: int, cells: dict[str, Any], record: type[Recor
     try:
         return record.model_validate(cells)
     except ValidationError as error:
-        raise complaint(path, line, error) from None
+        raise wrong_row(path, line, error) from None
 
 
-def complaint(path: Path, line: int, error: ValidationError) -> CatalogError:
+def wrong_row(path: Path, line: int, error: ValidationError) -> CatalogError:
     """What is wrong with the row at `line`: the first cell that a record refused."""
     first = error.errors()[0]
-    return _complaint(path, line, ".".join(str(part) for part in first["loc"]) or "-", first)
+    return _wrong_cell(path, line, ".".join(str(part) for part in first["loc"]) or "-", first)
 
 
-def _complaint(path: Path, line: int, column: str, first: Any) -> CatalogError:
-    value = "" if first["type"] == "missing" else f", value {str(first['input'])[:80]!r}"
-    return CatalogError(f"{path.name}, line {line}, column {column}{value}: {first['msg']}.")
+def _wrong_cell(path: Path, line: int, column: str, first: Any) -> CatalogError:
+    value = Message(", value {value!r}", value=str(first["input"])[:80])
+    return CatalogError(
+        "{file}, line {line}, column {column}{value}: {msg}.",
+        file=path.name,
+        line=line,
+        column=column,
+        value="" if first["type"] == "missing" else value,
+        msg=complaint(first),
+    )
 
 
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise CatalogError(f"cannot read catalog file {path}: {error}.") from None
+        raise CatalogError("cannot read catalog file {path}: {error}.", path=path, error=error) from None

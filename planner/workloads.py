@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from planner.assets import catalogs_dir
-from planner.errors import UnknownName, WorkloadError
+from planner.complaints import complaint
+from planner.errors import Joined, Message, Told, UnknownName, WorkloadError
 from planner.schema import Workload
 
 MAX_FILE_BYTES = 1_000_000
@@ -44,10 +45,10 @@ def load_workload(name: str = DEFAULT, changes: Mapping[str, Any] | None = None)
     table = _read(path)
     for field, value in (changes or {}).items():
         set_field(table, field, value)
-    return parse_workload(table, f"{path.name} with your options" if changes else path.name)
+    return parse_workload(table, Message("{file} with your options", file=path.name) if changes else path.name)
 
 
-def parse_workload(table: Mapping[str, Any], where: str) -> Workload:
+def parse_workload(table: Mapping[str, Any], where: str | Told) -> Workload:
     """Check a parsed table against the schema.
 
     Raises
@@ -58,7 +59,7 @@ def parse_workload(table: Mapping[str, Any], where: str) -> Workload:
     try:
         return Workload.model_validate(table)
     except ValidationError as error:
-        raise WorkloadError("\n".join(_complaint(where, e) for e in error.errors()[:5])) from None
+        raise WorkloadError(Joined(*(_complaint(where, one) for one in error.errors()[:5]))) from None
 
 
 def set_field(table: dict[str, Any], field: str, value: Any) -> None:
@@ -74,7 +75,9 @@ def set_field(table: dict[str, Any], field: str, value: Any) -> None:
     for part in way:
         here = here.setdefault(part, {})
         if not isinstance(here, dict):
-            raise WorkloadError(f"{field}: {part} is a value and has no fields.\n  See: planner schema workload")
+            raise WorkloadError(
+                "{field}: {part} is a value and has no fields.\n  See: planner schema workload", field=field, part=part
+            )
     rivals = {"rate_per_s": "concurrency", "concurrency": "rate_per_s"}
     if way == ["traffic"] and last in rivals:
         here.pop(rivals[last], None)
@@ -128,31 +131,51 @@ def _find(name: str) -> Path:
     path = Path(name)
     if not path.is_file():
         if path.suffix == ".toml" or path.parent != Path():
-            raise WorkloadError(f"no workload file {name!r}.\n  Give a TOML file or a preset: {', '.join(known)}.")
-        raise UnknownName("workload", name, known, "planner plan --help (presets), or give a TOML file")
+            raise WorkloadError(
+                "no workload file {name!r}.\n  Give a TOML file or a preset: {known}.",
+                name=name,
+                known=", ".join(known),
+            )
+        raise UnknownName("workload", name, known, Message("planner plan --help (presets), or give a TOML file"))
     return path
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise WorkloadError(f"{path.name} is larger than {MAX_FILE_BYTES:,} bytes: not a workload file.")
+            raise WorkloadError(
+                "{file} is larger than {max_file_bytes:,} bytes: not a workload file.",
+                file=path.name,
+                max_file_bytes=MAX_FILE_BYTES,
+            )
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
-        raise WorkloadError(f"{path.name} is not valid TOML: {error}.\n  See the presets for the form.") from None
+        raise WorkloadError(
+            "{file} is not valid TOML: {error}.\n  See the presets for the form.", file=path.name, error=error
+        ) from None
     except (OSError, UnicodeDecodeError, RecursionError) as error:
-        raise WorkloadError(f"cannot read {path.name}: {error}.") from None
+        raise WorkloadError("cannot read {file}: {error}.", file=path.name, error=error) from None
 
 
-def _complaint(where: str, error: Any) -> str:
+def _complaint(where: str | Told, error: Mapping[str, Any]) -> Told:
     field = ".".join(str(part) for part in error["loc"]) or "workload"
     value = "" if error["type"] == "missing" or isinstance(error["input"], dict) else f" = {str(error['input'])[:60]!r}"
-    message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(field, _field_names(Workload), n=2, cutoff=0.6)
-        hint = f" Nearest: {', '.join(repr(name) for name in near)}." if near else ""
-        return f"{where}: {field}{value}: no such field.{hint}\n  Fields, units and ranges: planner schema workload"
-    return f"{where}: {field}{value}: {message}.\n  Fields, units and ranges: planner schema workload"
+        near = difflib.get_close_matches(field, _field_names(Workload), n=3, cutoff=0.6)
+        return Message(
+            "{where}: {field}{value}: no such field.{hint}\n  Fields, units and ranges: planner schema workload",
+            where=where,
+            field=field,
+            value=value,
+            hint=Message(" Nearest: {names}.", names=", ".join(repr(name) for name in near)) if near else "",
+        )
+    return Message(
+        "{where}: {field}{value}: {msg}.\n  Fields, units and ranges: planner schema workload",
+        where=where,
+        field=field,
+        value=value,
+        msg=complaint(error),
+    )
 
 
 def _field_names(model: type[BaseModel], prefix: str = "") -> list[str]:

@@ -19,7 +19,8 @@ MAX_LINES = 450
 # own, or from its own line as long as no circle arises.
 LAYERS = (
     ("errors", "units"),
-    ("assets", "i18n", "tabular"),
+    ("assets", "complaints", "i18n"),
+    ("tabular",),
     ("schema",),
     ("catalog", "huggingface", "models", "overlay", "traces", "workloads"),
     ("search", "shapes"),

@@ -6,7 +6,7 @@ from planner.audit.dimensions import dimension, same
 from planner.audit.expressions import evaluate
 from planner.audit.finding import Context, Finding, formula, together
 from planner.audit.quantity import UNITS, close, measures, to_si, written
-from planner.errors import WorkloadError
+from planner.errors import Message, WorkloadError
 from planner.schema import ArithmeticClaim, Check
 
 
@@ -49,8 +49,12 @@ def _refuse_other_unit(check: Check, claim: ArithmeticClaim) -> None:
     if not same(what, measures(check.unit)):
         fitting = ", ".join(name for name, (_factor, of) in UNITS.items() if name and same(of, what))
         raise WorkloadError(
-            f"{check.name} is stated in {check.unit or 'no unit'}, but {check.expression} measures {what}"
-            + (f": give one of {fitting}" if fitting else "")
+            "{name} is stated in {unit}, but {expression} measures {what}{instead}",
+            name=check.name,
+            unit=check.unit or Message("no unit"),
+            expression=check.expression,
+            what=what,
+            instead=Message(": give one of {units}", units=fitting) if fitting else "",
         )
 
 
@@ -58,7 +62,13 @@ def _pair(left: str, right: str, claim: ArithmeticClaim, context: Context) -> Fi
     a, b = (evaluate(side, _values(claim)) for side in (left, right))
     units = _measured(claim)
     if units and not same(one := dimension(left, units), other := dimension(right, units)):
-        raise WorkloadError(f"{left} measures {one}, {right} {other}: they cannot be the same")
+        raise WorkloadError(
+            "{left} measures {one}, {right} {other}: they cannot be the same",
+            left=left,
+            one=one,
+            right=right,
+            other=other,
+        )
     said = f"{left} = {right}"
     if close(a, b, claim.tolerance):
         return Finding("holds", "", said, f"{a:,.6g} = {b:,.6g}")

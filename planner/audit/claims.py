@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from planner.assets import catalogs_dir
-from planner.errors import WorkloadError
-from planner.schema import Claim, ClaimsFile, RefusedClaim
+from planner.complaints import complaint
+from planner.errors import Joined, Message, Told, WorkloadError
+from planner.schema import Claim, ClaimsFile
 
 MAX_BYTES = 1_000_000
 ARTICLE = "article"
@@ -25,7 +26,7 @@ class Claims:
     title: str
     source: str
     claims: tuple[Claim, ...]
-    refused: tuple[RefusedClaim, ...]
+    refused: tuple[tuple[str, Told], ...]  # id, and why
     folder: Path | None = None
     title_zh: str = ""
     source_zh: str = ""
@@ -54,8 +55,10 @@ def read_claims(name: str | Path) -> Claims:
         known = shipped()
         if str(name) not in known:
             raise WorkloadError(
-                f"no file {str(name)!r}, and no claims of that name ship ({', '.join(known)} does).\n"
-                "  Start one of your own: planner audit --template > quote.toml"
+                "no file {name!r}, and no claims of that name ship ({known} does).\n"
+                "  Start one of your own: planner audit --template > quote.toml",
+                name=str(name),
+                known=", ".join(known),
             )
         path = known[str(name)]
     return parse_claims(_table(path), path.name, path.parent)
@@ -64,10 +67,12 @@ def read_claims(name: str | Path) -> Claims:
 def _table(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise WorkloadError(f"{path.name} is larger than {MAX_BYTES:,} bytes.")
+            raise WorkloadError("{file} is larger than {max_bytes:,} bytes.", file=path.name, max_bytes=MAX_BYTES)
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise WorkloadError(f"cannot read {path.name}: {error}.\n  Start from: planner audit --template") from None
+        raise WorkloadError(
+            "cannot read {file}: {error}.\n  Start from: planner audit --template", file=path.name, error=error
+        ) from None
 
 
 def parse_claims(table: dict[str, Any], where: str, folder: Path | None = None) -> Claims:
@@ -83,9 +88,14 @@ def parse_claims(table: dict[str, Any], where: str, folder: Path | None = None) 
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise WorkloadError(f"{where}, {place}: {first['msg']}.\n  Start from: planner audit --template") from None
+        raise WorkloadError(
+            "{where}, {place}: {msg}.\n  Start from: planner audit --template",
+            where=where,
+            place=place,
+            msg=complaint(first),
+        ) from None
     claims: list[Claim] = []
-    refused: list[RefusedClaim] = []
+    refused: list[tuple[str, Told]] = []
     seen: set[str] = set()
     for position, row in enumerate(file.claims, 1):
         id = str(row.get("id", f"claim {position}"))[:40]
@@ -94,18 +104,17 @@ def parse_claims(table: dict[str, Any], where: str, folder: Path | None = None) 
                 raise WorkloadError("the id stands more than once; its first claim is the one that counts")
             claims.append(_CLAIM.validate_python(row))
         except ValidationError as error:
-            refused.append(RefusedClaim(id=id, reason=_missing(error)))
+            refused.append((id, _missing(error)))
         except WorkloadError as error:
-            refused.append(RefusedClaim(id=id, reason=str(error)))
+            refused.append((id, error))
         seen.add(id)
     return Claims(file.title, file.source, tuple(claims), tuple(refused), folder, file.title_zh, file.source_zh)
 
 
-def _missing(error: ValidationError) -> str:
+def _missing(error: ValidationError) -> Told:
     """What is missing or wrong, field by field."""
-    found = []
+    found: list[Told] = []
     for one in error.errors()[:4]:
         place = ".".join(str(part) for part in one["loc"][1:] or one["loc"])
-        message = one["msg"][:1].lower() + one["msg"][1:]
-        found.append(f"{place}: {message}" if place else one["msg"])
-    return "; ".join(found)
+        found.append(Message("{place}: {msg}", place=place, msg=complaint(one)) if place else complaint(one))
+    return Joined(*found, between="; ")

@@ -55,7 +55,12 @@ def _of(node: ast.expr, of: Mapping[str, str], whole: str) -> Counter[str]:
     if isinstance(node.op, ast.Div):
         return _reduced(left, right, -1)
     if left != right:
-        raise WorkloadError(f"expression {whole!r} adds or subtracts {_written(left)} and {_written(right)}")
+        raise WorkloadError(
+            "expression {whole!r} adds or subtracts {left} and {right}",
+            whole=whole,
+            left=_written(left),
+            right=_written(right),
+        )
     return left
 
 

@@ -65,13 +65,15 @@ def write(found: AuditResult, path: Path, day: date, _: Translate, force: bool =
     """
     makers = {".md": lambda: as_markdown(found, _).encode(), ".xlsx": lambda: as_workbook(found, day, _)}
     if path.suffix.lower() not in makers:
-        raise OutputError(f"--out {path.name}: give a name that ends in {' or '.join(makers)}.")
+        raise OutputError(
+            "--out {file}: give a name that ends in {endings}.", file=path.name, endings=" or ".join(makers)
+        )
     if path.exists() and not force:
-        raise OutputError(f"{path} exists.\n  Next: another --out, or --force to replace it.")
+        raise OutputError("{path} exists.\n  Next: another --out, or --force to replace it.", path=path)
     beside = path.with_name(f".{path.name}.part")
     try:
         beside.write_bytes(makers[path.suffix.lower()]())
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror}.") from None
+        raise OutputError("cannot write {path}: {reason}.", path=path, reason=error) from None

@@ -33,12 +33,15 @@ def evaluate(expression: str, figures: Mapping[str, float]) -> float:
     try:
         return float(_value(parsed(expression), figures))
     except ZeroDivisionError:
-        raise WorkloadError(f"expression {expression!r} divides by zero.") from None
+        raise WorkloadError("expression {expression!r} divides by zero.", expression=expression) from None
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         known = ", ".join(figures)
         raise WorkloadError(
-            f"expression {expression[:60]!r} cannot be computed ({error}).\n"
-            f"  Allowed: numbers, + - * / and brackets over {known}."
+            "expression {expression!r} cannot be computed ({error}).\n"
+            "  Allowed: numbers, + - * / and brackets over {known}.",
+            expression=expression[:60],
+            error=error,
+            known=known,
         ) from None
 
 

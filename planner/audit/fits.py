@@ -90,7 +90,7 @@ def _fits(claim: FitClaim, llm: str, weights: str, context: Context) -> tuple[bo
     try:
         memory = answer(question(claim, llm, weights), context).memory
     except PlannerError as error:
-        return False, f"{said}: {str(error).splitlines()[0]}"
+        return False, f"{said}: {error.told(_).splitlines()[0]}"
     cache = _(", and {cache} of cache for {tokens} tokens").format(
         cache=si(memory.kv_bytes_per_sequence, "B"), tokens=f"{claim.input_tokens + claim.output_tokens:,}"
     )

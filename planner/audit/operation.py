@@ -43,14 +43,16 @@ def manifest(claim: ManifestClaim, context: Context) -> Finding:
 def _content(claim: ManifestClaim, context: Context) -> bytes:
     name = Path(claim.file)
     if context.folder is None or name.name != claim.file:
-        raise WorkloadError(f"file {claim.file[:60]!r}: give the name of a YAML file that lies beside the claims")
+        raise WorkloadError(
+            "file {file!r}: give the name of a YAML file that lies beside the claims", file=claim.file[:60]
+        )
     path = context.folder / name.name
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise WorkloadError(f"file {claim.file}: larger than {MAX_BYTES:,} bytes")
+            raise WorkloadError("file {file}: larger than {max_bytes:,} bytes", file=claim.file, max_bytes=MAX_BYTES)
         return path.read_bytes()
     except OSError as error:
-        raise WorkloadError(f"file {claim.file}: {error.strerror}") from None
+        raise WorkloadError("file {file}: {reason}", file=claim.file, reason=error) from None
 
 
 def practice(claim: PracticeClaim, context: Context) -> Finding:

@@ -166,7 +166,9 @@ def _hour_usd(id: str, own: Offer, workload: Workload, context: Context) -> tupl
     catalog, site = context.catalog, context.catalog.site(workload.site)
     host, row = catalog.parameter("host_power_w_per_gpu").value, catalog.accelerators[id]
     if row.tdp_w is None or site.pue is None:
-        raise WorkloadError(f"{id} has no sourced board power, or {site.id} no PUE: an owned hour cannot be priced")
+        raise WorkloadError(
+            "{id} has no sourced board power, or {site} no PUE: an owned hour cannot be priced", id=id, site=site.id
+        )
     idle_w = row.tdp_w * catalog.parameter("idle_share").value
     busy_w = row.tdp_w * catalog.parameter("power_limit_share").value
     drawn = facility_power_w(np.array([idle_w, busy_w]) + host, site.pue)
@@ -183,7 +185,9 @@ def _more(claim: SavingClaim, supply: str, context: Context) -> float:
     repair = context.catalog.parameter("repair_hours", supply).value
     spares = spares_for(claim.replicas, float(replica_availability(claim.gpus, between, repair)), claim.availability)
     if spares is None:
-        raise WorkloadError(f"availability {claim.availability:g}: no number of spares up to 64 reaches it")
+        raise WorkloadError(
+            "availability {availability:g}: no number of spares up to 64 reaches it", availability=claim.availability
+        )
     return (claim.replicas + spares) / claim.replicas
 
 

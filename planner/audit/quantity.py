@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planner.errors import WorkloadError
+from planner.errors import Message, WorkloadError
 from planner.units import GBIT, GIB
 
 # Unit as texts write it: factor to SI, and what it measures.
@@ -43,7 +43,9 @@ def to_si(value: float, unit: str) -> float:
     (1500000000000.0, 50000000000.0, 0.44)
     """
     if unit not in UNITS:
-        raise WorkloadError(f"unit {unit[:20]!r} is not known. Known: {', '.join(filter(None, UNITS))}.")
+        raise WorkloadError(
+            "unit {unit!r} is not known. Known: {known}.", unit=unit[:20], known=", ".join(filter(None, UNITS))
+        )
     return value * UNITS[unit][0]
 
 
@@ -62,7 +64,11 @@ def stated_in(value: float, unit: str, what: str) -> float:
     """
     if measures(unit) != what:
         fitting = ", ".join(name for name, (_factor, of) in UNITS.items() if name and of == what)
-        raise WorkloadError(f"unit {unit or 'of a count'!r} does not measure this. Give one of: {fitting}.")
+        raise WorkloadError(
+            "unit {unit} does not measure this. Give one of: {fitting}.",
+            unit=repr(unit) if unit else Message("of a count"),
+            fitting=fitting,
+        )
     return to_si(value, unit)
 
 

@@ -62,7 +62,12 @@ def _start(claim: LoadTimeClaim, loader: Loader, context: Context) -> Started:
     llm, card = catalog.llm_id(claim.llm), catalog.accelerator_id(claim.accelerator)
     weights = claim.weights or catalog.llms[llm].weights
     if weights not in possible_weights(catalog.llms[llm]):
-        raise WorkloadError(f"{llm} has no {weights}: give one of {', '.join(possible_weights(catalog.llms[llm]))}")
+        raise WorkloadError(
+            "{llm} has no {weights}: give one of {allowed}",
+            llm=llm,
+            weights=weights,
+            allowed=", ".join(possible_weights(catalog.llms[llm])),
+        )
     inside = min(claim.gpus, catalog.accelerators[card].server_accelerators)
     size = weight_bytes(llm_shape(llm, catalog.llms[llm]), weights) * inside / claim.gpus
     storage = Storage(claim.storage, claim.drive, claim.drives, 0.0, loader, claim.host_cpu)

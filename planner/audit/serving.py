@@ -7,7 +7,7 @@ from dataclasses import replace
 from planner.audit.bounds import answer, at_the_roofline, first_that_fits, precisions
 from planner.audit.finding import Context, Finding, evidence, formula
 from planner.audit.quantity import close, measures, stated_in, to_si, written
-from planner.errors import MissingFact, WorkloadError
+from planner.errors import Message, MissingFact, WorkloadError
 from planner.schema import Estimate, LatencyClaim, PowerClaim, SetUp, ThroughputClaim, Verdict
 from planner.search.question import Question
 from planner.units import si
@@ -30,7 +30,11 @@ def latency(claim: LatencyClaim, context: Context) -> Finding:
     _ = context._
     low, high = (stated_in(value, claim.unit, "s") for value in (claim.stated_low, claim.stated_high))
     if low > high:
-        raise WorkloadError(f"stated_low {claim.stated_low:g} is above stated_high {claim.stated_high:g}")
+        raise WorkloadError(
+            "stated_low {stated_low:g} is above stated_high {stated_high:g}",
+            stated_low=claim.stated_low,
+            stated_high=claim.stated_high,
+        )
     found = alone(claim, context)
     least = {"ttft": found.serving.ttft_s, "tpot": found.serving.tpot_s, "e2e": found.serving.e2e_s}
     of = (claim.of,) if claim.of else TIMES
@@ -125,7 +129,9 @@ def power(claim: PowerClaim, context: Context) -> Finding:
     watts = {"accelerator": found.power.gpu_w, "server": found.power.node_w, "facility": found.power.facility_w}
     drawn, card = watts[claim.of], context.catalog.accelerator_id(claim.accelerator)
     if drawn is None or found.power.gpu_w is None or found.band.gpu_w is None:
-        raise MissingFact(card, "tdp_w", "power", "Add it with its source to catalogs/accelerators.toml.")
+        raise MissingFact(
+            card, "tdp_w", Message("power"), Message("Add it with its source to catalogs/accelerators.toml.")
+        )
     pieces = claim.gpus if claim.of == "accelerator" else 1
     rate = found.serving.output_tokens_per_s
     spread = [edge / found.power.gpu_w for edge in found.band.gpu_w]

@@ -8,7 +8,7 @@ from planner.audit.dimensions import dimension, same
 from planner.audit.expressions import evaluate
 from planner.audit.finding import Context, Finding, evidence, formula, together, worst
 from planner.audit.quantity import close, measures, of_field, to_si, written
-from planner.errors import MissingFact, WorkloadError
+from planner.errors import Message, MissingFact, WorkloadError
 from planner.schema import Figure, RatioClaim, RatioTerm, Sourced, SpecClaim, Verdict
 
 ONE_WAY = ("scaleup_bytes_per_s", "pcie_bytes_per_s", "port_bytes_per_s")
@@ -26,7 +26,7 @@ def spec(claim: SpecClaim, context: Context) -> Finding:
 
 def _figure(figure: Figure, tolerance: float, context: Context) -> Finding:
     if not figure.item:
-        raise WorkloadError(f"{figure.figure}: item missing, the catalog id that the figure belongs to")
+        raise WorkloadError("{figure}: item missing, the catalog id that the figure belongs to", figure=figure.figure)
     row = context.catalog.find(figure.item)[2]
     value = field_of(row, figure.item, figure.figure)
     if isinstance(value, str) or isinstance(figure.stated, str):
@@ -128,12 +128,14 @@ def field_of(row: Sourced, id: str, name: str) -> float | str:
     """
     top, _, key = name.partition(".")
     if top not in type(row).model_fields:
-        raise WorkloadError(f"figure {name!r}: {id} has {', '.join(_figures(row))}")
+        raise WorkloadError("figure {name!r}: {id} has {known}", name=name, id=id, known=", ".join(_figures(row)))
     value = getattr(row, top)
     if isinstance(value, dict):
         value = value.get(key)
     if value is None or value == "":
-        raise MissingFact(id, name, "the audit", "Add it with its source to the catalogs; until then it is unknown.")
+        raise MissingFact(
+            id, name, Message("the audit"), Message("Add it with its source to the catalogs; until then it is unknown.")
+        )
     return value if isinstance(value, str) else float(value)
 
 
@@ -152,8 +154,11 @@ def _number(row: Sourced, name: str) -> float | None:
 def _stated(figure: Figure) -> float:
     if figure.unit and measures(figure.unit) != of_field(figure.figure):
         raise WorkloadError(
-            f"{figure.figure} is not measured in {figure.unit}: its unit is {of_field(figure.figure)}, "
-            f"the stated one {measures(figure.unit)}"
+            "{figure} is not measured in {unit}: its unit is {own}, the stated one {other}",
+            figure=figure.figure,
+            unit=figure.unit,
+            own=of_field(figure.figure),
+            other=measures(figure.unit),
         )
     return to_si(float(figure.stated), figure.unit)
 
@@ -197,7 +202,13 @@ def _refuse_other_unit(claim: RatioClaim, context: Context) -> None:
     of = {name: _term_of(term, context) for name, term in (("a", claim.a), ("b", claim.b))}
     what = dimension(claim.expression, of)
     if not same(what, measures(claim.unit)):
-        raise WorkloadError(f"unit {claim.unit!r}: {claim.expression} measures {what}, not {measures(claim.unit)}")
+        raise WorkloadError(
+            "unit {unit!r}: {expression} measures {what}, not {other}",
+            unit=claim.unit,
+            expression=claim.expression,
+            what=what,
+            other=measures(claim.unit),
+        )
 
 
 def _term_of(term: RatioTerm, context: Context) -> str:
@@ -220,7 +231,12 @@ def _term(term: RatioTerm, tolerance: float, context: Context) -> tuple[float, l
     names = [name for name in _figures(row) if name in term.value]
     figures = {name: number for name in names if (number := _number(row, name)) is not None}
     if not figures:
-        raise WorkloadError(f"value {term.value!r} names no figure of {id}: it has {', '.join(_figures(row))}")
+        raise WorkloadError(
+            "value {value!r} names no figure of {id}: it has {known}",
+            value=term.value,
+            id=id,
+            known=", ".join(_figures(row)),
+        )
     value = evaluate(term.value, figures)
     seen = tuple(evidence(context, id, name, f"{number:,.6g}") for name, number in figures.items())
     found = [Finding("holds", "", evidence=seen)]

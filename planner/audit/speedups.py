@@ -28,7 +28,9 @@ def _factor(claim: SpeedUpClaim) -> float:
     if claim.unit != "%":
         return claim.stated
     if claim.stated >= 100:
-        raise WorkloadError(f"stated {claim.stated:g} %: in % it is the share of time saved, below 100; or give x")
+        raise WorkloadError(
+            "stated {stated:g} %: in % it is the share of time saved, below 100; or give x", stated=claim.stated
+        )
     return 1 / (1 - claim.stated / 100)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from planner.audit.finding import Context, Finding, evidence, formula, together
 from planner.audit.quantity import stated_in, written
-from planner.errors import MissingFact, WorkloadError
+from planner.errors import Message, MissingFact, WorkloadError
 from planner.models.host import striped_bytes_per_s
 from planner.schema import Cpu, Drive, StorageClaim
 from planner.units import si
@@ -44,7 +44,9 @@ def _parts(claim: StorageClaim, drive: Drive, cpu: Cpu | None, context: Context)
 def _known(drive: Drive, field: str) -> float:
     value = getattr(drive, field)
     if value is None:
-        raise MissingFact(drive.id, field, "the audit", "Add it with its source to catalogs/drives.csv.")
+        raise MissingFact(
+            drive.id, field, Message("the audit"), Message("Add it with its source to catalogs/drives.csv.")
+        )
     return float(value)
 
 
@@ -92,5 +94,5 @@ def _fastest_lane(gen: int, context: Context) -> float:
     rates = [d.read_bytes_per_s / d.pcie_lanes for d in context.catalog.drives.values()
              if d.pcie_gen == gen and d.read_bytes_per_s]  # fmt: skip
     if not rates:
-        raise MissingFact(f"PCIe {gen}.0", "drive", "the audit", "Add one to catalogs/drives.csv.")
+        raise MissingFact(f"PCIe {gen}.0", "drive", Message("the audit"), Message("Add one to catalogs/drives.csv."))
     return max(rates)

@@ -17,7 +17,7 @@ from planner.audit.specs import ratio, spec
 from planner.audit.speedups import speed_up
 from planner.audit.storage import storage
 from planner.catalog import Catalog
-from planner.errors import PlannerError, TooSmall
+from planner.errors import PlannerError, Told, TooSmall
 from planner.schema import Audited, AuditResult, Claim, RefusedClaim, SetUp
 
 CHECKERS: dict[str, Callable[[Any, Context], Finding]] = {
@@ -49,16 +49,16 @@ def audit(claims: Claims, catalog: Catalog, translate: Translate = str, language
     """
     context = Context(catalog, translate, claims.folder)
     found: list[Audited] = []
-    refused = list(claims.refused)
+    refused: list[tuple[str, Told]] = list(claims.refused)
     for claim in claims.claims:
         try:
             found.append(_audited(claim, _checked(claim, context), language))
         except PlannerError as error:
-            refused.append(RefusedClaim(id=claim.id, reason=str(error)))
+            refused.append((claim.id, error))
     return AuditResult(
         title=_in(language, claims.title, claims.title_zh), source=_in(language, claims.source, claims.source_zh),
         catalog_sha256=catalog.sha256, claims=tuple(found),
-        refused=tuple(refused),
+        refused=tuple(RefusedClaim(id=id, reason=why.told(translate)) for id, why in refused),
     )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def _checked(claim: Claim, context: Context) -> Finding:
     except TooSmall as error:
         if not isinstance(claim, SetUp):
             raise
-        reason = context._("It does not fit: {reason}").format(reason=" ".join(str(error).split()))
+        reason = context._("It does not fit: {reason}").format(reason=" ".join(error.told(context._).split()))
         card = context.catalog.accelerator_id(claim.accelerator)
         seen = (evidence(context, card, "memory_visible_bytes", ""), evidence(context, claim.llm, "layers", ""))
         stated = f"{claim.gpus} × {card}"

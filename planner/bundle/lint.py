@@ -67,17 +67,21 @@ def _asked(name: str, tool: Tool, bundle: Bundle, folder: Path) -> list[Finding]
 def _read(folder: Path) -> dict[str, bytes]:
     """Regular files by relative path; a link could lead anywhere and is not followed."""
     if not folder.is_dir():
-        raise PlannerError(f"no bundle to check: {folder} is not a folder.\n  Write one: planner export --out {folder}")
+        raise PlannerError(
+            "no bundle to check: {folder} is not a folder.\n  Write one: planner export --out {folder}", folder=folder
+        )
     try:
         paths = [path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir()]
         return {path.relative_to(folder).as_posix(): _content(path) for path in paths}
     except OSError as error:
-        raise PlannerError(f"cannot read {error.filename or folder}: {error.strerror}.") from None
+        raise PlannerError("cannot read {path}: {reason}.", path=error.filename or folder, reason=error) from None
 
 
 def _content(path: Path) -> bytes:
     if path.is_symlink() or not path.is_file():
-        raise PlannerError(f"{path} is no regular file: a bundle holds nothing else.\n  Export the plan again.")
+        raise PlannerError(
+            "{path} is no regular file: a bundle holds nothing else.\n  Export the plan again.", path=path
+        )
     return path.read_bytes()
 
 

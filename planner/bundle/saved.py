@@ -7,13 +7,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from planner.catalog import Catalog
-from planner.errors import UnknownName, WorkloadError
+from planner.complaints import complaint
+from planner.errors import Message, UnknownName, WorkloadError
 from planner.schema import Layout, Plan, PlanResult
 
 MOST_BYTES = 50_000_000
 LONGEST = 300
 MARKUP = frozenset("<>|`")  # these texts stand in the pages of a bundle
-NEXT = "  Write one: planner plan --json > plan.json"
+NEXT = Message("  Write one: planner plan --json > plan.json")
 
 
 def read_plans(path: Path, catalog: Catalog) -> PlanResult:
@@ -28,14 +29,27 @@ def read_plans(path: Path, catalog: Catalog) -> PlanResult:
     """
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise WorkloadError(f"{path} is larger than {MOST_BYTES:,} bytes: no answer of planner plan.\n{NEXT}")
+            raise WorkloadError(
+                "{path} is larger than {most_bytes:,} bytes: no answer of planner plan.\n{next_step}",
+                path=path,
+                most_bytes=MOST_BYTES,
+                next_step=NEXT,
+            )
         result = PlanResult.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise WorkloadError(f"cannot read {path}: {error.strerror or error}.\n{NEXT}") from None
+        raise WorkloadError(
+            "cannot read {path}: {reason}.\n{next_step}", path=path, reason=error, next_step=NEXT
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"]) or "the file"
-        raise WorkloadError(f"{path} holds no plans: {where}: {first['msg']}.\n{NEXT}") from None
+        where = ".".join(str(step) for step in first["loc"]) or Message("the file")
+        raise WorkloadError(
+            "{path} holds no plans: {where}: {msg}.\n{next_step}",
+            path=path,
+            where=where,
+            msg=complaint(first),
+            next_step=NEXT,
+        ) from None
     texts = {"catalog_sha256": result.catalog_sha256, "catalog_as_of": result.catalog_as_of}
     for plan in result.plans:
         _refuse(path, plan, catalog)
@@ -43,8 +57,15 @@ def read_plans(path: Path, catalog: Catalog) -> PlanResult:
     for name, text in texts.items():
         if len(text) > LONGEST or not text.isprintable() or MARKUP & set(text):
             raise WorkloadError(
-                f"{path}: {name} = {text[:40]!r} is no text of planner plan: one line of up to {LONGEST} characters "
-                f"without {' '.join(sorted(MARKUP))}.\n{NEXT}"
+                "{path}: {name} = {text!r} is no text of planner plan: one line of up to {longest} "
+                "characters without {markup}.\n"
+                "{next_step}",
+                path=path,
+                name=name,
+                text=text[:40],
+                longest=LONGEST,
+                markup=" ".join(sorted(MARKUP)),
+                next_step=NEXT,
             )
     return result
 
@@ -67,7 +88,13 @@ def _refuse(path: Path, plan: Plan, catalog: Catalog) -> None:
     if not plan.supply:
         wrong.append("no supply")
     if wrong:
-        raise WorkloadError(f"{path}: plan {plan.rank} cannot run: {', '.join(wrong)}.\n{NEXT}")
+        raise WorkloadError(
+            "{path}: plan {rank} cannot run: {wrong}.\n{next_step}",
+            path=path,
+            rank=plan.rank,
+            wrong=", ".join(wrong),
+            next_step=NEXT,
+        )
 
 
 def _texts(plan: Plan) -> dict[str, str]:

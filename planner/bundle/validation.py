@@ -47,7 +47,9 @@ def record(folder: Path, findings: Sequence[Finding]) -> None:
         _replace(folder / FILE, content)
         _replace(folder / MANIFEST, manifest.encode())
     except (OSError, UnicodeDecodeError) as error:
-        raise OutputError(f"cannot record the verdicts in {folder}: {error}.\n  Export the plan again.") from None
+        raise OutputError(
+            "cannot record the verdicts in {folder}: {error}.\n  Export the plan again.", folder=folder, error=error
+        ) from None
 
 
 def _row(finding: Finding) -> dict[str, Any]:

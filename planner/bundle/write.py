@@ -25,7 +25,7 @@ from planner.bundle.documents.subject import Subject, describe, dns_label
 from planner.bundle.finding import Finding
 from planner.bundle.lint import MANIFEST, check, manifest
 from planner.catalog import Catalog
-from planner.errors import OutputError, PlannerError
+from planner.errors import Joined, Message, OutputError, PlannerError
 from planner.schema import PlanResult
 
 EARLIEST_IN_ZIP = (1980, 1, 1, 0, 0, 0)
@@ -80,9 +80,12 @@ def write_bundle(files: Mapping[str, bytes], out: Path, force: bool = False) -> 
         _swap(beside / "new", out, beside / "old")
     except OSError as error:
         kept = beside is not None and _lost(beside / "old", out)
-        left = f"What was there is in {beside}/old." if kept else "Nothing was left there."
+        there = Message("What was there is in {folder}/old.", folder=beside)
         raise OutputError(
-            f"cannot write {out}: {error.strerror or error}. {left}\n  Choose another folder with --out, or make room."
+            "cannot write {out}: {reason}. {left}\n  Choose another folder with --out, or make room.",
+            out=out,
+            reason=error,
+            left=there if kept else Message("Nothing was left there."),
         ) from None
     finally:
         if beside is not None and not _lost(beside / "old", out):
@@ -117,8 +120,10 @@ def _written(begun: Draft) -> dict[str, bytes]:
         return written(begun)
     except OSError as error:
         raise OutputError(
-            f"cannot write temporary files in {tempfile.gettempdir()}: {error.strerror or error}. Nothing was left.\n"
-            "  Make room there, or set TMPDIR to another folder."
+            "cannot write temporary files in {folder}: {reason}. Nothing was left.\n"
+            "  Make room there, or set TMPDIR to another folder.",
+            folder=tempfile.gettempdir(),
+            reason=error,
         ) from None
 
 
@@ -157,7 +162,11 @@ def _checked(subject: Subject, files: Mapping[str, bytes]) -> list[Finding]:
     errors = [f"  {finding.file}: {finding.message}" for finding in findings if finding.severity == "error"]
     if errors:
         raise PlannerError(
-            "\n".join([f"{subject.plan.title} makes no valid bundle:", *errors, "  Choose another --plan."])
+            Joined(
+                Message("{title} makes no valid bundle:", title=subject.plan.title),
+                *errors,
+                Message("  Choose another --plan."),
+            )
         )
     return findings
 
@@ -179,17 +188,19 @@ def _lost(old: Path, out: Path) -> bool:
 
 def _refuse(out: Path, force: bool) -> None:
     if out.exists() and not out.is_dir():
-        raise OutputError(f"{out} is a file.\n  Choose another folder with --out.")
+        raise OutputError("{out} is a file.\n  Choose another folder with --out.", out=out)
     if not out.is_dir() or not any(out.iterdir()):
         return
     if not force:
         raise OutputError(
-            f"{out} exists and is not empty.\n  Choose another folder with --out, or replace it as a whole: --force."
+            "{out} exists and is not empty.\n  Choose another folder with --out, or replace it as a whole: --force.",
+            out=out,
         )
     if _holds_us(out):
         raise OutputError(
-            f"{out} holds the folder that you are in, or your home: --force would remove all of it.\n"
-            "  Choose another folder with --out."
+            "{out} holds the folder that you are in, or your home: --force would remove all of it.\n"
+            "  Choose another folder with --out.",
+            out=out,
         )
 
 
@@ -203,7 +214,7 @@ def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         parts = PurePosixPath(name).parts
         if ".." in parts or name.startswith("/"):
-            raise OutputError(f"{name} leads out of the bundle.")
+            raise OutputError("{name} leads out of the bundle.", name=name)
         path = folder.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

@@ -18,7 +18,7 @@ from scipy.optimize import least_squares
 from planner.calibration import single
 from planner.calibration.measured import DTYPE
 from planner.catalog import Catalog
-from planner.errors import MissingFact
+from planner.errors import Message, MissingFact
 from planner.schema import Accelerator, Measured
 
 Array = NDArray[np.float64]
@@ -97,7 +97,9 @@ def ceilings(measured: Measured, accelerator: Accelerator) -> tuple[Ceiling, ...
         ("peak_flops_per_s.bf16", accelerator.peak_flops_per_s.get("bf16")),
     ):
         if figure is None:
-            raise MissingFact(accelerator.name, field, "calibration", "Add it to accelerators.toml with its source.")
+            raise MissingFact(
+                accelerator.name, field, Message("calibration"), Message("Add it to accelerators.toml with its source.")
+            )
     return tuple(found for group in _groups(measured, accelerator) for found in _fit(group))
 
 

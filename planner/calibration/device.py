@@ -45,10 +45,12 @@ def learn_device(paths: Sequence[Path], catalog: Catalog, asked: str = "") -> tu
     files = [read_measured(path) for path in paths]
     ids = {accelerator_of(one, catalog) for one in files}
     if len(ids) > 1:
-        raise WorkloadError(f"the files are of {' and '.join(sorted(ids))}.\n  Give files of one accelerator.")
+        raise WorkloadError("the files are of {ids}.\n  Give files of one accelerator.", ids=" and ".join(sorted(ids)))
     (id,) = ids
     if asked and catalog.accelerator_id(asked, "--accelerator") != id:
-        raise WorkloadError(f"the files are of {id}; --accelerator says {asked}.\n  Leave the option out.")
+        raise WorkloadError(
+            "the files are of {id}; --accelerator says {asked}.\n  Leave the option out.", id=id, asked=asked
+        )
     reference = read_measured(catalog.folder / "measured" / "ceilings" / f"{REFERENCE}.json")
     against = _by_key(reference, REFERENCE, catalog)
     found = [_by_key(one, id, catalog) for one in files]

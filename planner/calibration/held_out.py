@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner.catalog import Catalog
-from planner.errors import CatalogError, MissingFact
+from planner.errors import CatalogError, Message, MissingFact
 
 COLUMNS = ("id", "predicted", "low", "high")
 
@@ -47,16 +47,24 @@ def read_held_out(catalog: Catalog) -> dict[str, HeldOut]:
     """
     file = held_out_file(catalog)
     if not file.is_file():
-        raise MissingFact(f"measured/{file.name}", "cross-validated prediction", "the accuracy report", _NEXT)
+        raise MissingFact(
+            f"measured/{file.name}", Message("cross-validated prediction"), Message("the accuracy report"), _NEXT
+        )
     try:
         with gzip.open(file, "rt", encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream))
         return {row["id"]: HeldOut(*(_number(row[name]) for name in COLUMNS[1:])) for row in rows}
     except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error, KeyError, TypeError, ValueError) as error:
-        raise CatalogError(f"{file.name}: not a table of {', '.join(COLUMNS)}: {error}.\n  {_NEXT}") from None
+        raise CatalogError(
+            "{file}: not a table of {columns}: {error}.\n  {next_step}",
+            file=file.name,
+            columns=", ".join(COLUMNS),
+            error=error,
+            next_step=_NEXT,
+        ) from None
 
 
-_NEXT = "Make it: make calibrate"
+_NEXT = Message("Make it: make calibrate")
 
 
 def write_held_out(file: Path, predictions: Mapping[str, HeldOut]) -> None:

@@ -24,7 +24,7 @@ from planner.calibration.points import METRICS, Point
 from planner.calibration.predict import predict
 from planner.calibration.setups import Array
 from planner.catalog import Catalog
-from planner.errors import UnknownName, WorkloadError
+from planner.errors import Joined, Message, Told, UnknownName, WorkloadError
 from planner.overlay import MEASURED, SCALARS, measured_scope, own_scope
 from planner.schema import BenchmarkSource, Calibrated, LearnedPoint, LearnedScalar, LearnedScore, Parameter
 from planner.search.question import Question, resolve
@@ -34,8 +34,8 @@ from planner.search.question import Question, resolve
 SIGMA = {"time_factor": 1.0, "prompt_overhead": 1.0, "ingest_s": 2.0}
 LEFT_OUT_FROM = 3  # runs
 NOT_LEARNT = {
-    "open": "a rate of arrivals mixes waiting with work; run with a fixed concurrency",
-    "burst": "all requests at once are no steady load; send several per user",
+    "open": Message("a rate of arrivals mixes waiting with work; run with a fixed concurrency"),
+    "burst": Message("all requests at once are no steady load; send several per user"),
 }
 
 
@@ -137,13 +137,24 @@ def _llm(files: list[BenchmarkFile], catalog: Catalog, asked: str) -> str:
             found = _known(catalog, run.model)
             if told and found and found != told:
                 raise WorkloadError(
-                    f"{file.name} measured {run.model}, which is {found}; {'--llm' if asked else 'another file'} "
-                    f"says {told}.\n  Give results of one LLM, and its name."
+                    "{file} measured {model}, which is {found}; {who} says {told}.\n"
+                    "  Give results of one LLM, and its name.",
+                    file=file.name,
+                    model=run.model,
+                    found=found,
+                    who="--llm" if asked else Message("another file"),
+                    told=told,
                 )
             told = told or found
     if not told:
-        written = files[0].runs[0].model or "no model"
-        raise WorkloadError(f"{files[0].name} names {written}, which the catalog does not know.\n  Give --llm.")
+        written = files[0].runs[0].model
+        if not written:
+            raise WorkloadError("{file} names no model.\n  Give --llm.", file=files[0].name)
+        raise WorkloadError(
+            "{file} names {written}, which the catalog does not know.\n  Give --llm.",
+            file=files[0].name,
+            written=written,
+        )
     return told
 
 
@@ -211,13 +222,14 @@ def _usable(samples: list[Sample], predicted: Array) -> list[Sample]:
     return kept
 
 
-def _nothing(samples: list[Sample]) -> str:
-    reasons = dict.fromkeys(f"  {sample.file}: {_reason(sample.run)}." for sample in samples)
-    return "\n".join(["nothing to learn from:", *reasons])
+def _nothing(samples: list[Sample]) -> Told:
+    kinds = {(sample.file, sample.run.kind): _reason(sample.run) for sample in samples}
+    reasons = [Message("  {file}: {reason}.", file=file, reason=reason) for (file, _kind), reason in kinds.items()]
+    return Joined(Message("nothing to learn from:"), *reasons)
 
 
-def _reason(run: Run) -> str:
-    return NOT_LEARNT.get(run.kind, "this layout does not fit into the memory of these accelerators")
+def _reason(run: Run) -> Told:
+    return NOT_LEARNT.get(run.kind, Message("this layout does not fit into the memory of these accelerators"))
 
 
 def _priors(catalog: Catalog, setup: Setup) -> list[Parameter]:
@@ -240,9 +252,15 @@ def _believed(values: Values, setup: Setup) -> Values:
     factor = values.get(("time_factor", setup.scope), 1.0)
     if not low <= factor <= high:
         raise WorkloadError(
-            f"the steps take {factor:.3g} times as long as predicted for {setup.llm} on {setup.gpus} x "
-            f"{setup.accelerator}; {low:g} to {high:g} is believed.\n"
-            "  Check --accelerator, --gpus, --tp and --weights."
+            "the steps take {factor:.3g} times as long as predicted for {llm} on {gpus} x "
+            "{accelerator}; {low:g} to {high:g} is believed.\n"
+            "  Check --accelerator, --gpus, --tp and --weights.",
+            factor=factor,
+            llm=setup.llm,
+            gpus=setup.gpus,
+            accelerator=setup.accelerator,
+            low=low,
+            high=high,
         )
     return {key: float(np.clip(value, *SCALARS[key[0]])) for key, value in values.items()}
 
@@ -253,7 +271,8 @@ def _told(samples: list[Sample], before: Array, after: Array) -> tuple[LearnedPo
         LearnedPoint(
             file=sample.file, kind=p.kind, load=p.load if math.isfinite(p.load) else None,
             input_tokens=p.input_tokens, output_tokens=p.output_tokens, metric=p.metric, statistic=p.statistic,
-            measured=p.value, before=_finite(old), after=_finite(new), reason="" if old > 0 else _reason(sample.run),
+            measured=p.value, before=_finite(old), after=_finite(new),
+            reason="" if old > 0 else str(_reason(sample.run)),
         )
         for sample, p, old, new in zip(owners, _all(samples), before, after, strict=True)
     )  # fmt: skip

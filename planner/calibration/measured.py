@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from planner.catalog import Catalog
+from planner.complaints import complaint
 from planner.errors import WorkloadError
 from planner.models.precision import BYTES_PER_WEIGHT
 from planner.schema import Accelerator, Dtype, Measured
@@ -45,15 +46,20 @@ def read_measured(path: Path) -> Measured:
     version = found.get("schema")
     if version != SCHEMA:
         raise WorkloadError(
-            f"{path.name} is not a file of `planner measure`: its schema is {str(version)[:40]!r}.\n"
-            f"  This planner reads {SCHEMA!r}; measure again with it: planner measure --out FILE."
+            "{file} is not a file of `planner measure`: its schema is {version!r}.\n"
+            "  This planner reads {schema!r}; measure again with it: planner measure --out FILE.",
+            file=path.name,
+            version=str(version)[:40],
+            schema=SCHEMA,
         )
     try:
         return Measured.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise WorkloadError(f"{path.name}, {key}: {first['msg']}.\n  Measure again, or mend the file.") from None
+        raise WorkloadError(
+            "{file}, {key}: {msg}.\n  Measure again, or mend the file.", file=path.name, key=key, msg=complaint(first)
+        ) from None
 
 
 def is_measured(path: Path) -> bool:
@@ -67,12 +73,12 @@ def is_measured(path: Path) -> bool:
 def _json(path: Path) -> dict[str, object]:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise WorkloadError(f"{path.name} is larger than {MAX_BYTES:,} bytes.")
+            raise WorkloadError("{file} is larger than {max_bytes:,} bytes.", file=path.name, max_bytes=MAX_BYTES)
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise WorkloadError(f"cannot read {path.name}: {error}.") from None
+        raise WorkloadError("cannot read {path}: {reason}.", path=path.name, reason=error) from None
     if not isinstance(found, dict):
-        raise WorkloadError(f"{path.name} is not a file of `planner measure`: a JSON object is expected.")
+        raise WorkloadError("{file} is not a file of `planner measure`: a JSON object is expected.", file=path.name)
     return found
 
 

@@ -110,7 +110,7 @@ def read_points(path: Path, catalog: Catalog) -> tuple[list[Point], list[Refusal
         id = row.get("id", "")
         try:
             if id and id in seen:
-                raise WorkloadError(f"id {id[:40]!r} stands more than once; its first row is the one that counts")
+                raise WorkloadError("id {id!r} stands more than once; its first row is the one that counts", id=id[:40])
             points.append(replace(resolve(row, catalog), row=line))
         except PlannerError as error:
             refused.append(Refusal(id, row.get("metric", ""), _number_or_none(row.get("value", "")), str(error), line))
@@ -121,20 +121,23 @@ def read_points(path: Path, catalog: Catalog) -> tuple[list[Point], list[Refusal
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise WorkloadError(f"{path.name} is larger than {MAX_BYTES:,} bytes.")
+            raise WorkloadError("{file} is larger than {max_bytes:,} bytes.", file=path.name, max_bytes=MAX_BYTES)
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             missing = [c for c in NEEDED if c not in (reader.fieldnames or ())]
             if missing:
                 raise WorkloadError(
-                    f"{path.name} lacks the columns {', '.join(missing)}.\n  Columns: {', '.join(COLUMNS)}."
+                    "{file} lacks the columns {missing}.\n  Columns: {columns}.",
+                    file=path.name,
+                    missing=", ".join(missing),
+                    columns=", ".join(COLUMNS),
                 )
             for row in reader:
                 cells = {k: (v or "").strip() for k, v in row.items() if k is not None and isinstance(v, str | None)}
                 yield reader.line_num, cells
     except (OSError, UnicodeDecodeError, csv.Error, EOFError, zlib.error) as error:
-        raise WorkloadError(f"cannot read {path.name}: {error}.") from None
+        raise WorkloadError("cannot read {path}: {reason}.", path=path.name, reason=error) from None
 
 
 def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
@@ -147,15 +150,21 @@ def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
     """
     missing = [c for c in NEEDED if not row.get(c)]
     if missing:
-        raise WorkloadError(f"{', '.join(missing)} missing")
+        raise WorkloadError("{missing} missing", missing=", ".join(missing))
     metric, scale, low, high = _metric(row["metric"])
     value = _number(row, "value") * scale
     if not low <= value <= high:
         raise WorkloadError(
-            f"{row['metric']} {row['value']} is outside {low / scale:g} to {high / scale:g}: check its unit"
+            "{metric} {value} is outside {low:g} to {high:g}: check its unit",
+            metric=row["metric"],
+            value=row["value"],
+            low=low / scale,
+            high=high / scale,
         )
     if re.search(r"_p99$", row["metric"]) and not row["concurrency_or_qps"].lower().startswith(("qps", "inf(")):
-        raise WorkloadError(f"{row['metric']}: tails of a closed loop are not predicted; give p50 or mean")
+        raise WorkloadError(
+            "{metric}: tails of a closed loop are not predicted; give p50 or mean", metric=row["metric"]
+        )
     llm, accelerator, engine = _names(row, catalog)
     weights = _weights(row, catalog, llm, accelerator)
     tp, pp = _size(row, "tp"), _size(row, "pp", 1)
@@ -182,9 +191,15 @@ def resolve(row: Mapping[str, str], catalog: Catalog) -> Point:
 def _check_lengths(catalog: Catalog, llm: str, metric: str, inputs: float, outputs: float) -> None:
     longest = catalog.llms[llm].max_context_tokens
     if longest and inputs + outputs > longest:
-        raise WorkloadError(f"isl {inputs:g} and osl {outputs:g} exceed the {longest}-token context of {llm}")
+        raise WorkloadError(
+            "isl {inputs:g} and osl {outputs:g} exceed the {longest}-token context of {llm}",
+            inputs=inputs,
+            outputs=outputs,
+            longest=longest,
+            llm=llm,
+        )
     if metric == "tpot" and outputs < 2:
-        raise WorkloadError(f"osl {outputs:g}: one token has no time per further token")
+        raise WorkloadError("osl {outputs:g}: one token has no time per further token", outputs=outputs)
 
 
 def _metric(name: str) -> tuple[str, float, float, float]:
@@ -192,7 +207,8 @@ def _metric(name: str) -> tuple[str, float, float, float]:
         if pattern.fullmatch(name):
             return metric, scale, low, high
     raise WorkloadError(
-        f"metric {name!r} is not predicted; known: ttft_ms_*, tpot_ms_*, itl_ms_*, output_tok_s_*, power_w_per_gpu"
+        "metric {name!r} is not predicted; known: ttft_ms_*, tpot_ms_*, itl_ms_*, output_tok_s_*, power_w_per_gpu",
+        name=name,
     )
 
 
@@ -205,20 +221,22 @@ def _names(row: Mapping[str, str], catalog: Catalog) -> tuple[str, str, str]:
             catalog.engine_id(row["framework"]),
         )
     except UnknownName as error:
-        raise WorkloadError(str(error).splitlines()[0]) from None
+        raise WorkloadError("{reason}", reason=str(error).splitlines()[0]) from None
 
 
 def _weights(row: Mapping[str, str], catalog: Catalog, llm: str, accelerator: str) -> str:
     written = row["precision_weights"].split("(")[0].strip().lower()
     weights = PRECISIONS.get(written)
     if weights is None:
-        raise WorkloadError(f"precision_weights {written!r} is not one of {', '.join(PRECISIONS)}")
+        raise WorkloadError(
+            "precision_weights {written!r} is not one of {allowed}", written=written, allowed=", ".join(PRECISIONS)
+        )
     if catalog.llms[llm].weights == "mxfp4" and weights in ("nvfp4", "fp8"):
         weights = "mxfp4"  # the only checkpoint that such an LLM has; fp8 then names its arithmetic
     if weights not in possible_weights(catalog.llms[llm]):
-        raise WorkloadError(f"{llm} cannot be served in {weights}")
+        raise WorkloadError("{llm} cannot be served in {weights}", llm=llm, weights=weights)
     if compute_dtype(weights, frozenset(catalog.accelerators[accelerator].peak_flops_per_s)) is None:
-        raise WorkloadError(f"{accelerator} cannot compute in {weights}")
+        raise WorkloadError("{accelerator} cannot compute in {weights}", accelerator=accelerator, weights=weights)
     return weights
 
 
@@ -259,7 +277,7 @@ def _kv(row: Mapping[str, str], catalog: Catalog, accelerator: str, harness: Har
     """KV cache precision; where neither the run nor its harness says, fp8 is the custom on Blackwell."""
     written = row.get("precision_kv", "") or harness.kv or ""
     if written and not written.lower().startswith(("fp8", "bf16", "fp16", "auto")):
-        raise WorkloadError(f"precision_kv {written[:20]!r} is none of bf16, fp16, fp8, auto")
+        raise WorkloadError("precision_kv {written!r} is none of bf16, fp16, fp8, auto", written=written[:20])
     unsaid = not written and catalog.accelerators[accelerator].architecture.startswith("Blackwell")
     return "fp8" if written.startswith("fp8") or unsaid else "bf16"
 
@@ -272,13 +290,15 @@ def _data_parallel(row: Mapping[str, str], gpus: int, tp: int, pp: int, sparse: 
     """
     dp = _size(row, "dp", 1)
     if tp * pp > gpus:
-        raise WorkloadError(f"tp x pp = {tp * pp} exceeds n_accelerators {gpus}")
+        raise WorkloadError("tp x pp = {product} exceeds n_accelerators {gpus}", product=tp * pp, gpus=gpus)
     if gpus % (tp * pp):
-        raise WorkloadError(f"n_accelerators {gpus} is not a multiple of tp x pp = {tp * pp}")
+        raise WorkloadError(
+            "n_accelerators {gpus} is not a multiple of tp x pp = {product}", gpus=gpus, product=tp * pp
+        )
     copies = max(gpus // (tp * pp), 1)
     if dp > 1 and tp * pp * dp > gpus:
         if tp % dp:
-            raise WorkloadError(f"dp {dp} does not divide tp {tp}")
+            raise WorkloadError("dp {dp} does not divide tp {tp}", dp=dp, tp=tp)
         return dp, copies
     if copies > 1 and not sparse:
         return 1, copies
@@ -293,11 +313,15 @@ def _load(row: Mapping[str, str]) -> tuple[str, float]:
     rate = re.fullmatch(r"qps=(.*)", text)
     load = _number_or_none((burst or rate or [text, text])[1])
     if load is None:
-        raise WorkloadError(f"concurrency_or_qps {text[:40]!r} is none of: users (64), qps=RATE, inf, inf(REQUESTS)")
+        raise WorkloadError(
+            "concurrency_or_qps {text!r} is none of: users (64), qps=RATE, inf, inf(REQUESTS)", text=text[:40]
+        )
     if not 0 < load <= 1e6:
-        raise WorkloadError(f"concurrency_or_qps {text[:40]} must be above 0 and at most 1e6")
+        raise WorkloadError("concurrency_or_qps {text} must be above 0 and at most 1e6", text=text[:40])
     if not rate and load < 1:
-        raise WorkloadError(f"concurrency_or_qps {text[:40]}: at least one user or request; a rate is qps=RATE")
+        raise WorkloadError(
+            "concurrency_or_qps {text}: at least one user or request; a rate is qps=RATE", text=text[:40]
+        )
     return ("burst" if burst else "open" if rate else "closed"), load
 
 
@@ -312,7 +336,9 @@ def _lengths(row: Mapping[str, str]) -> tuple[float, float, float]:
         raise WorkloadError("osl missing")
     outputs = _number(row, "osl")
     if not (1 <= inputs <= 1e7 and 1 <= outputs <= 1e7):
-        raise WorkloadError(f"isl {inputs:g} or osl {outputs:g} is not between 1 and 1e7")
+        raise WorkloadError(
+            "isl {inputs:g} or osl {outputs:g} is not between 1 and 1e7", inputs=inputs, outputs=outputs
+        )
     ratio = re.search(r"range ratio (0?\.\d+)", notes)
     shortest = float(ratio[1]) if ratio else 0.0 if "ShareGPT" in notes else 1.0
     mean = (1 + shortest) / 2 if ratio else 1.0
@@ -324,14 +350,14 @@ def _size(row: Mapping[str, str], column: str, default: int | None = None) -> in
         return default
     size = _number(row, column)
     if size != int(size) or not 1 <= size <= 4096:
-        raise WorkloadError(f"{column} {row[column]} is not a whole number from 1 to 4096")
+        raise WorkloadError("{column} {row} is not a whole number from 1 to 4096", column=column, row=row[column])
     return int(size)
 
 
 def _number(row: Mapping[str, str], column: str) -> float:
     number = _number_or_none(row[column])
     if number is None:
-        raise WorkloadError(f"{column} {row[column][:40]!r} is not a number")
+        raise WorkloadError("{column} {row!r} is not a number", column=column, row=row[column][:40])
     return number
 
 

@@ -35,9 +35,8 @@ def main() -> None:
         sys.exit(done.exit_code)
     except PlannerError as error:
         from planner.i18n import language_from_environment, translator
-        from planner.search.misses import told
 
-        _stop(told(error, translator(language_from_environment())), 1)
+        _stop(error.told(translator(language_from_environment())), 1)
     except (click.exceptions.Abort, KeyboardInterrupt):
         _stop("stopped", 130)
     except click.ClickException as error:

@@ -77,7 +77,9 @@ def changes_of(options: dict[str, Any], assignments: tuple[str, ...]) -> dict[st
     for assignment in assignments:
         field, equals, text = assignment.partition("=")
         if not equals or not field:
-            raise WorkloadError(f"--set {assignment}: give FIELD=VALUE, such as traffic.rate_per_s=20.")
+            raise WorkloadError(
+                "--set {assignment}: give FIELD=VALUE, such as traffic.rate_per_s=20.", assignment=assignment
+            )
         changes[field] = field_value(text)
     return changes
 
@@ -254,7 +256,10 @@ def export(
         result = _saved(saved, workload, changes_of(options, assignments), catalog)
     if rank > len(result.plans):
         raise WorkloadError(
-            f"--plan {rank}: there are {len(result.plans)} plans.\n  List them: planner plan {workload}"
+            "--plan {rank}: there are {count} plans.\n  List them: planner plan {workload}",
+            rank=rank,
+            count=len(result.plans),
+            workload=workload,
         )
     if pools is not None:
         result, rank = _apart(result, rank, pools, catalog), 1
@@ -272,7 +277,9 @@ def _apart(result: PlanResult, rank: int, pools: str, catalog: Catalog) -> PlanR
 
     found = re.fullmatch(r"(\d{1,4}):(\d{1,4})", pools)
     if found is None:
-        raise WorkloadError(f"--pools {pools}: give engines that compute prompts and that answer, such as 1:1 or 1:2.")
+        raise WorkloadError(
+            "--pools {pools}: give engines that compute prompts and that answer, such as 1:1 or 1:2.", pools=pools
+        )
     return two_pools(result, rank, catalog, (int(found[1]), int(found[2])))
 
 
@@ -282,7 +289,11 @@ def _saved(path: Path, workload: str, changes: dict[str, Any], catalog: Catalog)
 
     if workload != "default" or changes:
         asked = ", ".join(([workload] if workload != "default" else []) + sorted(changes))
-        raise WorkloadError(f"--from {path} and {asked}: a saved plan answers its own workload.\n  Give one of them.")
+        raise WorkloadError(
+            "--from {path} and {asked}: a saved plan answers its own workload.\n  Give one of them.",
+            path=path,
+            asked=asked,
+        )
     return read_plans(path, catalog)
 
 

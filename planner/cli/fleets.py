@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from planner.cli.output import print_table, wrapped
-from planner.errors import WorkloadError
+from planner.complaints import complaint
+from planner.errors import Joined, Message, Told, WorkloadError
 from planner.i18n import language_from_environment, translator
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def asked_of(
     try:
         return FleetOptions.model_validate(table)
     except ValidationError as error:
-        raise WorkloadError("\n".join(_complaint(one) for one in error.errors()[:5])) from None
+        raise WorkloadError(Joined(*(_complaint(one) for one in error.errors()[:5]))) from None
 
 
 def _field(assignment: str) -> tuple[str, str, Any]:
@@ -79,18 +80,24 @@ def _field(assignment: str) -> tuple[str, str, Any]:
     section, dot, field = name.partition(".")
     if not (equals and dot and field) or section not in SECTIONS:
         raise WorkloadError(
-            f"--fleet {assignment}: give SECTION.FIELD=VALUE, such as autoscale.storage=object.\n"
-            f"  Sections: {', '.join(SECTIONS)}; fields: planner schema fleet"
+            "--fleet {assignment}: give SECTION.FIELD=VALUE, such as autoscale.storage=object.\n"
+            "  Sections: {sections}; fields: planner schema fleet",
+            assignment=assignment,
+            sections=", ".join(SECTIONS),
         )
     return section, field, field_value(text)
 
 
-def _complaint(error: Any) -> str:
+def _complaint(error: Mapping[str, Any]) -> Told:
     name = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"--fleet {name}: no such field.\n  Fields, units and ranges: planner schema fleet"
-    given = str(error["input"])[:60]
-    return f"--fleet {name} = {given!r}: {error['msg']}.\n  Fields, units and ranges: planner schema fleet"
+        return Message("--fleet {name}: no such field.\n  Fields, units and ranges: planner schema fleet", name=name)
+    return Message(
+        "--fleet {name} = {given!r}: {msg}.\n  Fields, units and ranges: planner schema fleet",
+        name=name,
+        given=str(error["input"])[:60],
+        msg=complaint(error),
+    )
 
 
 def print_sections(found: Simulated) -> None:

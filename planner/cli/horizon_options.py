@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.output import print_table, wrapped
+from planner.complaints import complaint
 from planner.errors import WorkloadError
 from planner.i18n import language_from_environment, translator
 
@@ -62,7 +63,10 @@ def outlook_of(given: dict[str, Any], default_years: float) -> Outlook | None:
     except ValidationError as error:
         first = error.errors()[0]
         raise WorkloadError(
-            f"outlook: {'.'.join(map(str, first['loc']))} = {first['input']}: {first['msg']}."
+            "outlook: {field} = {input}: {msg}.",
+            field=".".join(map(str, first["loc"])),
+            input=first["input"],
+            msg=complaint(first),
         ) from None
     _refuse_too_late(outlook)
     return outlook
@@ -73,8 +77,11 @@ def _refuse_too_late(outlook: Outlook) -> None:
     for name, years in outlook.later.items():
         if years >= outlook.years:
             raise WorkloadError(
-                f"--next {name}={years:g}: it comes after the {outlook.years:g} years that are looked at.\n"
-                "  Look further with --years, or leave it out."
+                "--next {name}={years:g}: it comes after the {most:g} years that are looked at.\n"
+                "  Look further with --years, or leave it out.",
+                name=name,
+                years=years,
+                most=outlook.years,
             )
 
 
@@ -88,7 +95,9 @@ def _share(name: str, text: str | None) -> float:
             raise ValueError
         return float(body) / 100 if percent else float(body)
     except ValueError:
-        raise WorkloadError(f"--{name} {text}: give a share a year, such as 20% or -10%.") from None
+        raise WorkloadError(
+            "--{name} {text}: give a share a year, such as 20% or -10%.", name=name, text=text
+        ) from None
 
 
 def _later(text: str) -> tuple[str, float]:
@@ -98,7 +107,7 @@ def _later(text: str) -> tuple[str, float]:
     except ValueError:
         value = -1.0
     if not name or not 0 < value <= 10:
-        raise WorkloadError(f"--next {text}: give ACCELERATOR=YEARS until it can be ordered, such as b300=1.")
+        raise WorkloadError("--next {text}: give ACCELERATOR=YEARS until it can be ordered, such as b300=1.", text=text)
     return name, value
 
 

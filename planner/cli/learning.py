@@ -60,7 +60,7 @@ def calibrate(results: tuple[Path, ...], out: Path | None, force: bool, as_json:
     from planner.overlay import write_overlay
 
     if out is not None and any(out.resolve() == result.resolve() for result in results):
-        raise WorkloadError(f"--out {out}: is one of the results.\n  Give another file.")
+        raise WorkloadError("--out {out}: is one of the results.\n  Give another file.", out=out)
     answer, rows = _learn(results, setup)
     if out is not None:
         write_overlay(out, rows, force)
@@ -81,7 +81,9 @@ def _learn(results: tuple[Path, ...], setup: dict[str, Any]) -> tuple[Calibrated
 
     kernels = [path for path in results if is_measured(path)]
     if kernels and len(kernels) < len(results):
-        raise WorkloadError(f"{kernels[0].name} is of planner measure, others are not.\n  Give one kind at a time.")
+        raise WorkloadError(
+            "{kernels} is of planner measure, others are not.\n  Give one kind at a time.", kernels=kernels[0].name
+        )
     if kernels:
         return learn_device(results, load_catalog(), setup["accelerator"])
     if not setup["accelerator"]:

@@ -78,5 +78,5 @@ def _quotas(texts: tuple[str, ...]) -> dict[str, float]:
         try:
             found[name] = float(number)
         except ValueError:
-            raise WorkloadError(f"--quota {text}: give WAY=NUMBER, such as on_demand=64.") from None
+            raise WorkloadError("--quota {text}: give WAY=NUMBER, such as on_demand=64.", text=text) from None
     return found

@@ -97,9 +97,9 @@ def _fields(sweeps: tuple[str, ...]) -> dict[str, list[str]]:
         field, _, values = text.partition("=")
         parts = [part.strip() for part in values.split(",") if part.strip()]
         if not field or not parts:
-            raise WorkloadError(f"--sweep {text}: give FIELD=A,B,C, such as traffic.rate_per_s=5,10,20.")
+            raise WorkloadError("--sweep {text}: give FIELD=A,B,C, such as traffic.rate_per_s=5,10,20.", text=text)
         if field in found:
-            raise WorkloadError(f"--sweep {field}: is given twice.\n  Give all its values in one.")
+            raise WorkloadError("--sweep {field}: is given twice.\n  Give all its values in one.", field=field)
         found[field] = parts
     return found
 
@@ -114,7 +114,11 @@ def _compared(question: Question, changes: list[Change], files: tuple[Path, ...]
     for file in files:
         name, start, own = read_scenario(file, question)
         if name in cases:
-            raise WorkloadError(f"{file.name}: a scenario named {name!r} is there already.\n  Give it another name.")
+            raise WorkloadError(
+                "{file}: a scenario named {name!r} is there already.\n  Give it another name.",
+                file=file.name,
+                name=name,
+            )
         cases[name] = apply(start, [*changes, *own])
     return compare(cases)
 
@@ -144,4 +148,4 @@ def _tell_cases(answer: Comparison, as_json: bool) -> None:
     print_table(report.comparison_table(answer, _))
     for case in answer.cases:
         if case.refusal:
-            click.echo(wrapped(f"{case.name}: {report.reason(case.refusal)}"))
+            click.echo(wrapped(f"{case.name}: {report.reason(case, _)}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from planner.errors import Message
 from planner.huggingface.values import Config, first, names, refuse, section
 from planner.schema.facts import WeightPrecision
 
@@ -47,16 +48,22 @@ def weight_precision(config: Config, name: str) -> WeightPrecision:
 def _unquantised(config: Config, name: str) -> WeightPrecision:
     stored = config.get("dtype") or config.get("torch_dtype") or "bfloat16"
     if stored not in _UNQUANTISED:
-        refuse("dtype", stored, f"{', '.join(_UNQUANTISED)} without quantization_config")
+        refuse(
+            "dtype", stored, Message("{unquantised} without quantization_config", unquantised=", ".join(_UNQUANTISED))
+        )
     if hint := _QUANTISED_NAME.search(name.lower()):  # NVIDIA keeps it in hf_quant_config.json
-        refuse("quantization_config", None, f"absent only if the weights are in 16 bit; the name says {hint[1]}")
+        refuse(
+            "quantization_config",
+            None,
+            Message("absent only if the weights are in 16 bit; the name says {hint}", hint=hint[1]),
+        )
     return "bf16"
 
 
 def _by_bits(quantised: Config) -> WeightPrecision:
     bits = first(quantised, ("bits", "w_bit"))
     if bits is None or bits not in _BITS:
-        refuse("quantization_config.bits", bits, "4 or 8")
+        refuse("quantization_config.bits", bits, Message("4 or 8"))
     return _BITS[bits]
 
 
@@ -72,7 +79,7 @@ def _by_groups(quantised: Config) -> WeightPrecision:
     groups = section(quantised, "config_groups") or {}
     found = {_group_precision(section(groups, name), name) for name in groups}
     if len(found) != 1:
-        refuse("quantization_config.config_groups", sorted(found) or None, "groups of one weight precision")
+        refuse("quantization_config.config_groups", sorted(found) or None, Message("groups of one weight precision"))
     return found.pop()
 
 
@@ -83,7 +90,7 @@ def _group_precision(group: Config | None, name: str) -> WeightPrecision:
         return "mxfp4"
     if kind not in _KINDS:
         key = f"quantization_config.config_groups.{ascii(name)[1:-1]}.weights"
-        refuse(key, weights or None, "type int or float with num_bits 4 or 8")
+        refuse(key, weights or None, Message("type int or float with num_bits 4 or 8"))
     return _KINDS[kind]
 
 

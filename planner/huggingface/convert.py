@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from planner.errors import CatalogError
+from planner.complaints import complaint
+from planner.errors import CatalogError, Message
 from planner.huggingface.checkpoint import attention_in_16_bit, vision_params, weight_precision
 from planner.huggingface.families import Family, check_keys, family_of
 from planner.huggingface.values import (
@@ -60,15 +61,20 @@ def llm_from_config(config: dict[str, object], name: str, today: date | None = N
     .. [1] Hugging Face transformers 5.23, models/*/configuration_*.py and modeling_*.py.
     """
     if not name.strip() or not name.isprintable():
-        raise CatalogError(f"{name!a} does not name a model; give its Hugging Face repository.")
+        raise CatalogError("{name!a} does not name a model; give its Hugging Face repository.", name=name)
     try:
         return _llm(config, name.strip(), today or date.today())
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])
-        raise CatalogError(f"config.json of {name}: {place or 'dimensions'}: {problem['msg']}.") from error
+        raise CatalogError(
+            "config.json of {name}: {place}: {msg}.",
+            name=name,
+            place=place or Message("dimensions"),
+            msg=complaint(problem),
+        ) from error
     except CatalogError as error:
-        raise CatalogError(f"config.json of {name}: {error}.") from error
+        raise CatalogError("config.json of {name}: {error}.", name=name, error=error) from error
 
 
 def _llm(config: Config, name: str, today: date) -> Llm:
@@ -132,17 +138,23 @@ def _mla(text: Config) -> MlaShape | None:
 def _kv_heads(text: Config, family: Family, heads: int) -> int:
     kv_heads = whole(text, "num_key_value_heads", heads if family.mha else None)
     if heads % kv_heads:
-        refuse("num_key_value_heads", kv_heads, f"a divisor of num_attention_heads {heads}")
+        refuse("num_key_value_heads", kv_heads, Message("a divisor of num_attention_heads {heads}", heads=heads))
     return kv_heads
 
 
 def _head_dim(text: Config, heads: int) -> int:
     hidden = whole(text, "hidden_size")
     if "head_dim" not in text and hidden % heads:
-        refuse("head_dim", None, f"absent only if num_attention_heads {heads} divides hidden_size {hidden}")
+        refuse(
+            "head_dim",
+            None,
+            Message(
+                "absent only if num_attention_heads {heads} divides hidden_size {hidden}", heads=heads, hidden=hidden
+            ),
+        )
     width = whole(text, "head_dim", hidden // heads)
     if maybe(text, "v_head_dim") not in (None, width):
-        refuse("v_head_dim", text["v_head_dim"], f"head_dim {width} where attention is not latent")
+        refuse("v_head_dim", text["v_head_dim"], Message("head_dim {width} where attention is not latent", width=width))
     return width
 
 
@@ -158,7 +170,7 @@ def _moe(text: Config, family: Family, layers: int) -> MoeShape | None:
         return None
     visits = first(text, ("num_experts_per_tok", "experts_per_token"))
     if not visits or visits > experts:
-        refuse("num_experts_per_tok", visits, f"1 to the number of experts, {experts}")
+        refuse("num_experts_per_tok", visits, Message("1 to the number of experts, {experts}", experts=experts))
     width = whole(text, family.expert_width)
     shared = first(text, ("n_shared_experts",)) or 0
     total = first(text, ("shared_expert_intermediate_size", "shared_intermediate_size")) or 0
@@ -195,7 +207,7 @@ def _layer_kinds(text: Config, family: Family, layers: int) -> list[Kind]:
     if every:
         return _all_but_every(every, "linear", layers)
     if "linear_num_value_heads" in text:
-        refuse("layer_types", None, "a list with every layer's attention, next to linear_num_value_heads")
+        refuse("layer_types", None, Message("a list with every layer's attention, next to linear_num_value_heads"))
     if "attention_chunk_size" in text:
         return _chunked_kinds(text, layers)
     return _window_kinds(text, family, layers) if "sliding_window" in text else ["full"] * layers
@@ -218,7 +230,7 @@ def _window_kinds(text: Config, family: Family, layers: int) -> list[Kind]:
     if every is not None:
         return _all_but_every(every, "sliding", layers) if every else ["sliding"] * layers
     if "use_sliding_window" not in text:
-        refuse("sliding_window", text["sliding_window"], "null, or next to use_sliding_window or layer_types")
+        refuse("sliding_window", text["sliding_window"], Message("null, or next to use_sliding_window or layer_types"))
     full = whole(text, "max_window_layers", least=0)
     return ["full" if i < full else "sliding" for i in range(layers)]
 

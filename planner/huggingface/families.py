@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from planner.errors import CatalogError
+from planner.errors import CatalogError, Message
 from planner.huggingface.values import Config, refuse
 
 
@@ -198,7 +198,7 @@ def family_of(config: Config) -> Family:
     found = FAMILIES.get(kind.removesuffix("_text")) if isinstance(kind, str) else None
     if found is None:
         known = ", ".join(sorted(FAMILIES))
-        refuse("model_type", kind, f"{known}; enter others by hand in catalogs/llms.toml")
+        refuse("model_type", kind, Message("{known}; enter others by hand in catalogs/llms.toml", known=known))
     return found
 
 
@@ -207,10 +207,10 @@ def check_keys(config: Config) -> None:
     odd = sorted(key for key, value in config.items() if value and _is_structure(key))
     if odd:
         listed = ", ".join(ascii(key)[1:-1][:40] for key in odd[:6]) + (" and more" if odd[6:] else "")
-        raise CatalogError(f"{listed}: not modelled; allowed: absent, null, false or 0")
+        raise CatalogError("{listed}: not modelled; allowed: absent, null, false or 0", listed=listed)
     kinds = config.get("attn_type_list")
     if isinstance(kinds, list) and any(kind != 1 for kind in kinds):
-        refuse("attn_type_list", kinds, "1, softmax attention, on every layer")
+        refuse("attn_type_list", kinds, Message("1, softmax attention, on every layer"))
 
 
 def _is_structure(key: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from planner.errors import CatalogError
+from planner.errors import CatalogError, Message
 from planner.schema.base import Id, Sourced
 from planner.schema.facts import Llm
 
@@ -28,15 +28,19 @@ def read_config(path: str | Path) -> dict[str, object]:
         with where.open("rb") as file:
             raw = file.read(MAX_CONFIG_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise CatalogError(f"cannot read {where}: {error}.\n  Give a model's config.json.") from error
+        raise CatalogError(
+            "cannot read {where}: {error}.\n  Give a model's config.json.", where=where, error=error
+        ) from error
     if len(raw) > MAX_CONFIG_BYTES:
-        raise CatalogError(f"{where} is larger than 5 MB; a model's config.json has a few kB.")
+        raise CatalogError("{where} is larger than 5 MB; a model's config.json has a few kB.", where=where)
     try:
         found: object = json.loads(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise CatalogError(f"{where} is not JSON: {error}.\n  Give a model's config.json.") from error
+        raise CatalogError(
+            "{where} is not JSON: {error}.\n  Give a model's config.json.", where=where, error=error
+        ) from error
     if not isinstance(found, dict):
-        raise CatalogError(f"{where} holds a JSON {type(found).__name__}; allowed: an object.")
+        raise CatalogError("{where} holds a JSON {kind}; allowed: an object.", where=where, kind=type(found).__name__)
     return found
 
 
@@ -51,8 +55,8 @@ def llm_to_toml(id: str, llm: Llm) -> str:
     try:
         TypeAdapter(Id).validate_python(id)
     except ValidationError as error:
-        allowed = "lower-case letters, digits, '.', '+' and '-', at most 64, a letter or digit first"
-        raise CatalogError(f"{id!r} is not an id; allowed: {allowed}.") from error
+        allowed = Message("lower-case letters, digits, '.', '+' and '-', at most 64, a letter or digit first")
+        raise CatalogError("{id!r} is not an id; allowed: {allowed}.", id=id, allowed=allowed) from error
     provenance = list(Sourced.model_fields)
     columns = [name for name in Llm.model_fields if name not in provenance] + provenance
     values = llm.model_dump(exclude_defaults=True)

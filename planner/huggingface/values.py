@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from planner.errors import CatalogError
+from planner.errors import CatalogError, Message, Told
 
 Config = Mapping[str, object]
 
@@ -13,10 +13,10 @@ MOST = 1_000_000_000  # above any dimension of any model
 MOST_LAYERS = 10_000
 
 
-def refuse(key: str, value: object, allowed: str) -> NoReturn:
+def refuse(key: str, value: object, allowed: str | Told) -> NoReturn:
     """Raise with the key, what stands there and what is allowed."""
-    stands = "is missing" if value is None else f"is {ascii(value)[:60]}"
-    raise CatalogError(f"{key} {stands}; allowed: {allowed}")
+    stands = Message("is missing") if value is None else Message("is {value}", value=ascii(value)[:60])
+    raise CatalogError("{key} {stands}; allowed: {allowed}", key=key, stands=stands, allowed=allowed)
 
 
 def whole(config: Config, key: str, silent: int | None = None, *, least: int = 1, most: int = MOST) -> int:
@@ -25,7 +25,7 @@ def whole(config: Config, key: str, silent: int | None = None, *, least: int = 1
     if value is None and silent is not None:
         return silent
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        refuse(key, value, f"a whole number from {least} to {most}")
+        refuse(key, value, Message("a whole number from {least} to {most}", least=least, most=most))
     return value
 
 
@@ -45,7 +45,7 @@ def flag(config: Config, key: str, silent: bool) -> bool:
     if value is None:
         return silent
     if not isinstance(value, bool):
-        refuse(key, value, "true or false")
+        refuse(key, value, Message("true or false"))
     return value
 
 
@@ -53,7 +53,7 @@ def section(config: Config, key: str) -> Config | None:
     """A nested object, None where the key is absent or null."""
     value = config.get(key)
     if value is not None and not isinstance(value, dict):
-        refuse(key, value, "an object")
+        refuse(key, value, Message("an object"))
     return value
 
 
@@ -63,7 +63,7 @@ def names(config: Config, key: str) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        refuse(key, value, "a list of strings")
+        refuse(key, value, Message("a list of strings"))
     return value
 
 
@@ -71,10 +71,10 @@ def per_layer(config: Config, key: str, layers: int, allowed: Sequence[object]) 
     """A list with one of the allowed values for every layer."""
     value = config.get(key)
     if not isinstance(value, list) or len(value) != layers:
-        refuse(key, value, f"a list of num_hidden_layers {layers} values")
+        refuse(key, value, Message("a list of num_hidden_layers {layers} values", layers=layers))
     for item in value:
         if isinstance(item, bool) or not isinstance(item, int | str) or item not in allowed:
-            refuse(key, item, f"{', '.join(str(one) for one in allowed)} for every layer")
+            refuse(key, item, Message("{allowed} for every layer", allowed=", ".join(str(one) for one in allowed)))
     return value
 
 
@@ -84,8 +84,8 @@ def layer_numbers(config: Config, key: str, layers: int) -> set[int]:
     if value is None:
         return set()
     if not isinstance(value, list):
-        refuse(key, value, "a list of layer numbers")
+        refuse(key, value, Message("a list of layer numbers"))
     for item in value:
         if not isinstance(item, int) or isinstance(item, bool) or not 0 <= item < layers:
-            refuse(key, item, f"layer numbers from 0 to {layers - 1}")
+            refuse(key, item, Message("layer numbers from 0 to {last}", last=layers - 1))
     return set(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import math
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.catalog import Catalog
-from planner.errors import PlannerError, UnknownName
+from planner.errors import Message, PlannerError, Told, UnknownName
 from planner.schema.base import Confidence, earliest_day
 from planner.schema.market import Quote
 from planner.tabular import read_csv
@@ -24,7 +25,7 @@ from planner.tabular import read_csv
 PROVIDERS = {"aws": "aws", "azure": "azure", "gcp": "gcp", "lambdalabs": "lambda", "nebius": "nebius", "oci": "oci"}
 RECORDED = "GPUHUNT_CATALOG_DIR"  # gpuhunt reads provider files from here instead of the network
 TIMEOUT_S = 30.0
-UNCHANGED = "Nothing was changed."
+UNCHANGED = Message("Nothing was changed.")
 NO_PRICE = "no price, or zero"
 
 
@@ -98,7 +99,11 @@ def from_gpuhunt(providers: Sequence[str], today: str) -> Fetched:
         unusable += len(items) - len(good)
         offers += good
     if not offers:
-        raise PlannerError(f"no prices could be read of {', '.join(failed)}.\n  {UNCHANGED} Try again with a network.")
+        raise PlannerError(
+            "no prices could be read of {failed}.\n  {unchanged} Try again with a network.",
+            failed=", ".join(failed),
+            unchanged=UNCHANGED,
+        )
     left = {NO_PRICE: unusable} if unusable else {}
     return Fetched(tuple(offers), tuple(sources), tuple(failed), left)
 
@@ -118,7 +123,8 @@ def _open() -> tuple[Any, str]:
     except ImportError:
         raise PlannerError(
             "planner catalog refresh reads current prices through gpuhunt, which is not installed.\n"
-            f"  {UNCHANGED} Install it: pip install 'llm-capacity-planner[prices]'"
+            "  {unchanged} Install it: pip install 'llm-capacity-planner[prices]'",
+            unchanged=UNCHANGED,
         ) from None
     hunter = gpuhunt.Catalog(balance_resources=False, auto_reload=False)
     if not os.environ.get(RECORDED):
@@ -128,8 +134,10 @@ def _open() -> tuple[Any, str]:
             except (gpuhunt.GPUHuntError, OSError) as error:
                 reason = str(error.__cause__ or error)
                 raise PlannerError(
-                    f"prices cannot be fetched: {reason}. Is there a network?\n"
-                    f"  {UNCHANGED} Import your own quotes instead: planner catalog refresh --quotes FILE.csv"
+                    "prices cannot be fetched: {reason}. Is there a network?\n"
+                    "  {unchanged} Import your own quotes instead: planner catalog refresh --quotes FILE.csv",
+                    reason=reason,
+                    unchanged=UNCHANGED,
                 ) from None
     return hunter, str(version)
 
@@ -195,8 +203,13 @@ def refuse_future(fetched: Fetched, today: date) -> None:
     for offer in fetched.offers:
         if earliest_day(offer.source_date) > today:
             raise PlannerError(
-                f"the price of {offer.provider} {offer.item} is dated {offer.source_date}, in the future; "
-                f"today is {today}.\n  {UNCHANGED}"
+                "the price of {provider} {item} is dated {source_date}, in the future; today is {today}.\n"
+                "  {unchanged}",
+                provider=offer.provider,
+                item=offer.item,
+                source_date=offer.source_date,
+                today=today,
+                unchanged=UNCHANGED,
             )
 
 
@@ -210,12 +223,18 @@ def from_quotes(path: Path, catalog: Catalog) -> Fetched:
     """
     rows = read_csv(path, Quote)
     if not rows:
-        raise PlannerError(f"{path.name}: no quotes.\n  Columns: {', '.join(Quote.model_fields)}. {UNCHANGED}")
-    offers = [_quoted(row, catalog, f"{path.name}, line {line}") for line, row in enumerate(rows, 2)]
+        raise PlannerError(
+            "{file}: no quotes.\n  Columns: {columns}. {unchanged}",
+            file=path.name,
+            columns=", ".join(Quote.model_fields),
+            unchanged=UNCHANGED,
+        )
+    places = (Message("{file}, line {line}", file=path.name, line=line) for line in itertools.count(2))
+    offers = [_quoted(row, catalog, where) for row, where in zip(rows, places, strict=False)]
     return Fetched(tuple(offers), (f"quotes in {path.name}",), ())
 
 
-def _quoted(row: Quote, catalog: Catalog, where: str) -> Offered:
+def _quoted(row: Quote, catalog: Catalog, where: Told) -> Offered:
     id = catalog.accelerator_id(row.accelerator, where)
     item = id if row.term == "purchase" else f"quote-{row.accelerators}x-{id}"
     told = f"{row.price:,.6g} {row.currency} at {row.usd_per_unit:g} USD" if row.currency != "USD" else ""

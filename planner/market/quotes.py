@@ -24,7 +24,7 @@ def read_quotes(content: bytes, catalog: Catalog) -> Fetched:
         Naming line, column, value and what is allowed.
     """
     if len(content) > MAX_BYTES:
-        raise WorkloadError(f"{NAME} is larger than {MAX_BYTES:,} bytes.")
+        raise WorkloadError("{file} is larger than {max_bytes:,} bytes.", file=NAME, max_bytes=MAX_BYTES)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / NAME
         file.write_bytes(content)

@@ -18,7 +18,7 @@ from planner.errors import CatalogError, PlannerError, UnknownName
 from planner.market.offered import NO_PRICE, UNCHANGED, Fetched, Offered
 from planner.schema.base import DATE_FORMS, earliest_day
 from planner.schema.market import SkyPilotRow
-from planner.tabular import complaint, csv_rows
+from planner.tabular import csv_rows, wrong_row
 
 MAX_BYTES = 64_000_000  # the largest, that of AWS, has 5 MB
 NEEDED = ("InstanceType", "AcceleratorName", "AcceleratorCount", "Price", "SpotPrice", "Region")
@@ -44,7 +44,9 @@ def from_skypilot(path: Path, provider: str, dated: str, catalog: Catalog) -> Fe
     _check_date(dated)
     rows = list(_rows(path))
     if not rows:
-        raise PlannerError(f"{path.name}: no instances with accelerators.\n  {UNCHANGED}")
+        raise PlannerError(
+            "{file}: no instances with accelerators.\n  {unchanged}", file=path.name, unchanged=UNCHANGED
+        )
     left: Counter[str] = Counter()
     counts = {i.instance_type: i.accelerators for i in catalog.instances if i.provider == cloud}
     source = f"skypilot-catalog, {'/'.join(path.parts[-3:])}"
@@ -62,14 +64,20 @@ def _cloud(path: Path, provider: str, catalog: Catalog) -> str:
     name = provider.lower() or path.resolve().parent.name
     if name == APART:
         raise PlannerError(
-            "SkyPilot's file for Google prices host and accelerators apart, so that no row is an instance's price.\n"
-            f"  {UNCHANGED} Use: planner catalog refresh --provider gcp"
+            "SkyPilot's file for Google prices host and accelerators apart, so that no row is an "
+            "instance's price.\n"
+            "  {unchanged} Use: planner catalog refresh --provider gcp",
+            unchanged=UNCHANGED,
         )
     if name not in known:
         if not provider:
             raise PlannerError(
-                f"{path.name}: whose prices are these? Its folder is called {name!r}.\n"
-                f"  Name the cloud with --provider: {', '.join(known)}. {UNCHANGED}"
+                "{file}: whose prices are these? Its folder is called {name!r}.\n"
+                "  Name the cloud with --provider: {known}. {unchanged}",
+                file=path.name,
+                name=name,
+                known=", ".join(known),
+                unchanged=UNCHANGED,
             )
         raise UnknownName("provider", provider, known, "planner catalog ls instances")
     return name
@@ -80,8 +88,11 @@ def _check_date(dated: str) -> None:
         earliest_day(dated)
     except ValueError:
         raise PlannerError(
-            f"--dated {dated!r}: SkyPilot's files carry no date, so say when this one was copied.\n"
-            f"  {DATE_FORMS}. {UNCHANGED}"
+            "--dated {dated!r}: SkyPilot's files carry no date, so say when this one was copied.\n"
+            "  {date_forms}. {unchanged}",
+            dated=dated,
+            date_forms=DATE_FORMS,
+            unchanged=UNCHANGED,
         ) from None
 
 
@@ -90,20 +101,31 @@ def _rows(path: Path) -> Iterable[SkyPilotRow]:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise CatalogError(f"cannot read {path}: {error.strerror}.\n  {UNCHANGED}") from None
+        raise CatalogError(
+            "cannot read {path}: {reason}.\n  {unchanged}", path=path, reason=error, unchanged=UNCHANGED
+        ) from None
     if size > MAX_BYTES:
-        raise CatalogError(f"{path.name} has {size:,} bytes; at most {MAX_BYTES:,} are read.\n  {UNCHANGED}")
+        raise CatalogError(
+            "{file} has {size:,} bytes; at most {max_bytes:,} are read.\n  {unchanged}",
+            file=path.name,
+            size=size,
+            max_bytes=MAX_BYTES,
+            unchanged=UNCHANGED,
+        )
     header, rows = csv_rows(path)
     if missing := [name for name in NEEDED if name not in header]:
         raise CatalogError(
-            f"{path.name}: not a vms.csv of SkyPilot's catalog: no column {', '.join(missing)}.\n  {UNCHANGED}"
+            "{file}: not a vms.csv of SkyPilot's catalog: no column {missing}.\n  {unchanged}",
+            file=path.name,
+            missing=", ".join(missing),
+            unchanged=UNCHANGED,
         )
     for line, cells in rows:
         if cells.get("InstanceType") and cells.get("AcceleratorName"):
             try:
                 yield SkyPilotRow.model_validate(cells)
             except ValidationError as error:
-                raise complaint(path, line, error) from None
+                raise wrong_row(path, line, error) from None
 
 
 def _offers(row: SkyPilotRow, cloud: str, source: str, dated: str, left: Counter[str]) -> Iterable[Offered]:

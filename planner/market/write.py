@@ -182,7 +182,12 @@ def _replace(folder: Path, files: dict[str, str], kept: dict[str, Rows], today: 
         for target, new in beside.items():
             new.replace(target)
     except OSError as error:
-        raise OutputError(f"cannot write catalogs in {folder}: {error.strerror}.\n  {UNCHANGED}") from None
+        raise OutputError(
+            "cannot write catalogs in {folder}: {reason}.\n  {unchanged}",
+            folder=folder,
+            reason=error,
+            unchanged=UNCHANGED,
+        ) from None
     finally:
         for new in beside.values():
             new.unlink(missing_ok=True)

@@ -40,11 +40,11 @@ def check(out: Path, replace: bool) -> None:
     OutputError
     """
     if out.is_dir():
-        raise OutputError(f"{out} is a folder.\n  Name a file with --out.")
+        raise OutputError("{out} is a folder.\n  Name a file with --out.", out=out)
     if out.exists() and not replace:
-        raise OutputError(f"{out} exists.\n  Name another file with --out, or give --force.")
+        raise OutputError("{out} exists.\n  Name another file with --out, or give --force.", out=out)
     if not out.absolute().parent.is_dir():
-        raise OutputError(f"cannot write {out}: {out.parent} is not a folder.")
+        raise OutputError("cannot write {out}: {parent} is not a folder.", out=out, parent=out.parent)
 
 
 def write(document: dict[str, Any], out: Path) -> None:
@@ -59,6 +59,6 @@ def write(document: dict[str, Any], out: Path) -> None:
         beside.write_text(text(document), encoding="utf-8")
         beside.replace(out)
     except OSError as error:
-        raise OutputError(f"cannot write {out}: {error.strerror}.") from None
+        raise OutputError("cannot write {path}: {reason}.", path=out, reason=error) from None
     finally:
         beside.unlink(missing_ok=True)

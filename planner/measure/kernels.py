@@ -46,8 +46,10 @@ def open_device() -> TorchDevice:
         ) from None
     if not torch.cuda.is_available():
         raise PlannerError(
-            f"planner measure needs a GPU; torch {torch.__version__} sees none here.\n"
-            "  Run it on the GPU host: check `nvidia-smi`, CUDA_VISIBLE_DEVICES and that torch is a CUDA build."
+            "planner measure needs a GPU; torch {version} sees none here.\n"
+            "  Run it on the GPU host: check `nvidia-smi`, CUDA_VISIBLE_DEVICES and that torch is a "
+            "CUDA build.",
+            version=torch.__version__,
         )
     return TorchDevice(torch)
 

@@ -102,8 +102,12 @@ def fit_modulation(trace: Trace) -> Modulation:
     longest_s = trace.duration_s * LONGEST_SHARE
     if len(trace) < 100 or longest_s <= 2 * SHORTEST_WINDOW_S:
         raise WorkloadError(
-            f"trace {trace.name}: {len(trace):,} requests in {trace.duration_s:.3g} s are too few to learn bursts from."
-            '\n  Replay it (traffic.arrivals = "trace"), or give a longer one.'
+            "trace {trace}: {count:,} requests in {duration_s:.3g} s are too few to learn bursts "
+            "from.\n"
+            '  Replay it (traffic.arrivals = "trace"), or give a longer one.',
+            trace=trace.name,
+            count=len(trace),
+            duration_s=trace.duration_s,
         )
     windows_s = np.geomspace(SHORTEST_WINDOW_S, longest_s, WINDOWS)
     found = np.array([dispersion(trace.arrivals_s, trace.duration_s, w) for w in windows_s])

@@ -286,7 +286,9 @@ def _lasting(wish: int, window_s: float, seen: Seen, memory: Memory) -> int:
 def check(rule: Autoscaler) -> None:
     """Refuse settings that divide by zero or never decide; raises WorkloadError."""
     if not rule.period_s > 0:
-        raise WorkloadError(f"autoscaler: a period of {rule.period_s:g} s. Give one above 0.")
+        raise WorkloadError("autoscaler: a period of {period_s:g} s. Give one above 0.", period_s=rule.period_s)
     for name in ("target", "threshold", "concurrency", "utilisation", "replica_rate_per_s", "window_s"):
         if not getattr(rule, name, 1.0) > 0:
-            raise WorkloadError(f"autoscaler: {name} {getattr(rule, name):g}. Give a number above 0.")
+            raise WorkloadError(
+                "autoscaler: {name} {value:g}. Give a number above 0.", name=name, value=getattr(rule, name)
+            )

@@ -97,8 +97,11 @@ def memory_modules(needed_bytes: float, channels: int) -> tuple[int, int]:
                 return per_channel * channels, size
     most = 2 * channels * MODULE_BYTES[-1]
     raise WorkloadError(
-        f"a server needs {needed_bytes / 1e9:,.0f} GB of memory, and {channels} channels hold {most / 1e9:,.0f} GB.\n"
-        "  Choose ownership.host with more channels, or narrower limits.weights."
+        "a server needs {needed:,.0f} GB of memory, and {channels} channels hold {most:,.0f} GB.\n"
+        "  Choose ownership.host with more channels, or narrower limits.weights.",
+        needed=needed_bytes / 1000000000.0,
+        channels=channels,
+        most=most / 1000000000.0,
     )
 
 
@@ -150,7 +153,9 @@ def racks_needed(servers: int, server_w: float, rack_w: float) -> int:
     each = math.floor(rack_w / server_w)
     if each < 1:
         raise WorkloadError(
-            f"one server draws {server_w / 1e3:,.1f} kW, and a rack may draw {rack_w / 1e3:,.1f} kW.\n"
-            "  Raise ownership.rack_kw, or set ownership.cooling = liquid."
+            "one server draws {server:,.1f} kW, and a rack may draw {rack:,.1f} kW.\n"
+            "  Raise ownership.rack_kw, or set ownership.cooling = liquid.",
+            server=server_w / 1000.0,
+            rack=rack_w / 1000.0,
         )
     return math.ceil(servers / each)

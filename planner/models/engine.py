@@ -135,9 +135,13 @@ class Limits:
     def __post_init__(self) -> None:
         if self.max_sequences < 1 or self.budget_tokens < 1:
             limits = f"max_sequences {self.max_sequences}, budget_tokens {self.budget_tokens}"
-            raise WorkloadError(f"{limits}: an engine needs 1 of each at least.")
+            raise WorkloadError("{limits}: an engine needs 1 of each at least.", limits=limits)
         if self.queries < 1 or (self.policy == "mixed" and self.queries > self.budget_tokens):
-            raise WorkloadError(f"{self.queries} tokens per sequence and step, of a budget of {self.budget_tokens}.")
+            raise WorkloadError(
+                "{queries} tokens per sequence and step, of a budget of {budget_tokens}.",
+                queries=self.queries,
+                budget_tokens=self.budget_tokens,
+            )
         for name, allowed in (("policy", Policy), ("admission", Admission)):
             if getattr(self, name) not in get_args(allowed):
                 raise ValueError(f"{name} {getattr(self, name)!r} is none of {get_args(allowed)}")

@@ -80,8 +80,13 @@ def birth_death(installed: int, failures_per_hour: float, repairs_per_hour: floa
     """
     if installed < 0 or failures_per_hour < 0 or repairs_per_hour <= 0 or crews < 1:
         raise WorkloadError(
-            f"failures: {installed} replicas, {failures_per_hour:g} failures and {repairs_per_hour:g} repairs an hour, "
-            f"{crews} repairs at once. Give 0 or more replicas and failures, and more than 0 of the others."
+            "failures: {installed} replicas, {failures_per_hour:g} failures and {repairs_per_hour:g} "
+            "repairs an hour, {crews} repairs at once. Give 0 or more replicas and failures, and "
+            "more than 0 of the others.",
+            installed=installed,
+            failures_per_hour=failures_per_hour,
+            repairs_per_hour=repairs_per_hour,
+            crews=crews,
         )
     down = np.arange(installed)  # from so many down to one more
     with np.errstate(divide="ignore"):
@@ -195,7 +200,11 @@ def weighted(chances: ArrayLike, rate_per_s: ArrayLike, replica_rate_per_s: floa
     """
     chances, rate = np.asarray(chances, float), np.asarray(rate_per_s, float)
     if replica_rate_per_s <= 0 or not len(rate) or (rate < 0).any():
-        raise WorkloadError(f"availability: a replica holding {replica_rate_per_s:g}/s, {len(rate)} steps of rates.")
+        raise WorkloadError(
+            "availability: a replica holding {replica_rate_per_s:g}/s, {count} steps of rates.",
+            replica_rate_per_s=replica_rate_per_s,
+            count=len(rate),
+        )
     held = chance_of_at_least(chances, np.ceil(rate / replica_rate_per_s - 1e-9))
     total = rate.sum()
     carried = np.minimum(np.arange(len(chances)) * replica_rate_per_s, rate[:, None]) @ chances

@@ -87,7 +87,9 @@ class Scaling:
         check(self.rule)
         if not 0 <= self.least <= self.most or self.most < 1:
             raise WorkloadError(
-                f"a fleet of {self.least} to {self.most} replicas: give a least of 0 or more and a most of at least it."
+                "a fleet of {least} to {most} replicas: give a most of 1 or more, and a least of 0 up to it.",
+                least=self.least,
+                most=self.most,
             )
         if min(self.start_s, self.metric_delay_s, self.drain_s) < 0:
             raise WorkloadError("a fleet cannot start, see or drain in less than 0 s.")
@@ -195,7 +197,9 @@ def run(plant: Plant, rate_per_s: Array, step_s: float, scaling: Scaling, failur
     """
     steps = len(rate_per_s)
     if not steps or not step_s > 0:
-        raise WorkloadError(f"a fleet needs steps of time: {steps} of {step_s:g} s were given.")
+        raise WorkloadError(
+            "a fleet needs steps of time: {steps} of {step_s:g} s were given.", steps=steps, step_s=step_s
+        )
     ready, starting, wanted, failed, retired, spot, lost = (np.zeros(steps, np.int64) for _ in range(7))
     concurrency, waiting, served = (np.zeros(steps) for _ in range(3))
     chance = -np.expm1(-step_s / 3600 / failures.mtbf_hours) if failures else 0.0

@@ -47,7 +47,7 @@ class Path:
             self.pcie_bytes_per_s,
         )
         if not slowest > 0:
-            raise WorkloadError(f"loading weights at {slowest:g} B/s: give rates above 0.")
+            raise WorkloadError("loading weights at {slowest:g} B/s: give rates above 0.", slowest=slowest)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,11 @@ def load_time(node_bytes: float, accelerators: int, path: Path) -> Loading:
     (160.0, 'loader')
     """
     if node_bytes < 0 or accelerators < 1:
-        raise WorkloadError(f"loading {node_bytes:g} B over {accelerators} accelerators: give 1 accelerator at least.")
+        raise WorkloadError(
+            "loading {node_bytes:g} B over {accelerators} accelerators: give 1 accelerator at least.",
+            node_bytes=node_bytes,
+            accelerators=accelerators,
+        )
     rates: dict[Stage, float] = {
         "storage": path.storage_bytes_per_s,
         "loader": min(accelerators * path.loader_bytes_per_s, path.loader_node_bytes_per_s),

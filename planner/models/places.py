@@ -34,7 +34,11 @@ class SpotZones:
         if self.up.ndim != 2 or not self.up.size or not self.sample_s > 0:
             raise WorkloadError("spot zones: give one zone and one sample at least, a positive time apart.")
         if self.base < 0 or not 0 <= self.caught <= 1:
-            raise WorkloadError(f"spot zones: base {self.base}, caught {self.caught:g}: give 0 or more, and a share.")
+            raise WorkloadError(
+                "spot zones: base {base}, caught {caught:g}: give 0 or more, and a share.",
+                base=self.base,
+                caught=self.caught,
+            )
 
     def open(self, at_s: float) -> list[bool]:
         """Which zones have capacity at a time; after the last sample as in it."""

@@ -35,7 +35,7 @@ class Pool:
 
     def __post_init__(self) -> None:
         if self.replicas < 1:
-            raise WorkloadError(f"a pool of {self.replicas} replicas: give 1 at least.")
+            raise WorkloadError("a pool of {replicas} replicas: give 1 at least.", replicas=self.replicas)
         if self.limits.admission != "reserve" or self.limits.queries != 1:
             raise WorkloadError("a pool admits by reserving, without drafts: use planner.models.replica for others.")
 

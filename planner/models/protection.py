@@ -37,8 +37,9 @@ class Pool:
         rising = len(self.inside) == len(self.each_s) > 0 and (np.diff(self.inside) > 0).all()
         if not rising or min(self.each_s) <= 0 or self.places < 1 or not 0 <= self.first_share <= 1:
             raise WorkloadError(
-                f"a pool of {self.places} places: give 1 at least, times above 0 for increasing numbers inside, "
-                "and a share of 0 to 1 before the first token."
+                "a pool of {places} places: give 1 at least, times above 0 for increasing numbers "
+                "inside, and a share of 0 to 1 before the first token.",
+                places=self.places,
             )
 
     @classmethod

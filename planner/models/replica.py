@@ -417,17 +417,27 @@ class Replica:
     def _check(self, request: Request) -> None:
         need = request.input_tokens + request.output_tokens
         if request.arrival_s < self._last_s:
-            raise WorkloadError(f"a request at {request.arrival_s:g} s after one at {self._last_s:g} s. Sort by time.")
+            raise WorkloadError(
+                "a request at {arrival_s:g} s after one at {last_s:g} s. Sort by time.",
+                arrival_s=request.arrival_s,
+                last_s=self._last_s,
+            )
         if min(request.input_tokens, request.output_tokens) < 1:
             raise WorkloadError("a request needs one token of prompt and one of answer at least.")
         if not 0 <= request.cached_tokens < request.input_tokens:
             raise WorkloadError("cached tokens: at least one token of every prompt must be computed.")
         if not min(request.output_tokens - 1, 1) <= request.steps < request.output_tokens:
-            raise WorkloadError(f"{request.output_tokens} tokens of answer cannot take {request.steps} steps.")
+            raise WorkloadError(
+                "{output_tokens} tokens of answer cannot take {steps} steps.",
+                output_tokens=request.output_tokens,
+                steps=request.steps,
+            )
         if need > self.limits.kv_tokens:
             raise WorkloadError(
-                f"a request needs {need} tokens of KV cache; the replica has {self.limits.kv_tokens:g}. Give it more"
-                " memory, a smaller KV format, or shorter requests."
+                "a request needs {need} tokens of KV cache; the replica has {kv_tokens:g}. Give it more "
+                "memory, a smaller KV format, or shorter requests.",
+                need=need,
+                kv_tokens=self.limits.kv_tokens,
             )
         if len(set(request.blocks)) < len(request.blocks):
             raise WorkloadError("a request names the same prefix block twice.")

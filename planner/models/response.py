@@ -101,7 +101,7 @@ def crossing(values: Callable[[Index], Array], columns: int, limit: Array) -> Ar
         low, high = np.where(within, middle + 1, low), np.where(within, high, np.minimum(middle, high))
     at = np.clip(low - 1, 0, columns - 2)
     below, above = values(at), values(at + 1)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):  # clipped next
         share = np.clip((limit - below) / np.where(above > below, above - below, np.inf), 0.0, 1.0)
     return np.where(low == 0, -1.0, np.where(low >= columns, columns - 1.0, at + share))
 

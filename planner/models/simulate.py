@@ -85,7 +85,9 @@ def simulate_closed(
     ([0.012, 0.012], [0.032, 0.064])
     """
     if concurrency < 1:
-        raise WorkloadError(f"concurrency {concurrency}: a closed loop needs one user at least.")
+        raise WorkloadError(
+            "concurrency {concurrency}: a closed loop needs one user at least.", concurrency=concurrency
+        )
     requests = np.size(inputs)
     arrivals_s = np.where(np.arange(requests) < concurrency, 0.0, inf)  # inf: sent when an earlier one ends
     limits = Limits(min(max_sequences, concurrency), budget_tokens, kv_tokens, policy)
@@ -125,7 +127,11 @@ def simulate_open(
         raise WorkloadError("arrivals: one finite time per request is needed.")
     late = np.flatnonzero(np.diff(arrivals) < 0)
     if late.size:
-        raise WorkloadError(f"arrivals: request {late[0] + 1} comes before request {late[0]}. Sort the trace by time.")
+        raise WorkloadError(
+            "arrivals: request {second} comes before request {first}. Sort the trace by time.",
+            second=late[0] + 1,
+            first=late[0],
+        )
     limits = Limits(max_sequences, budget_tokens, kv_tokens, policy)
     return _simulate(times, limits, arrivals, inputs, outputs, cached, arrivals.size)
 
@@ -155,21 +161,33 @@ def _tokens(values: ArrayLike, kind: str, least: int) -> Tokens:
     bad = np.flatnonzero(~((given >= least) & (given < NEVER) & (np.floor(given) == given)))
     if bad.size:
         raise WorkloadError(
-            f"{kind} tokens of request {bad[0]}: {given[bad[0]]:g}. Allowed: whole numbers from {least}."
+            "{kind} tokens of request {number}: {given:g}. Allowed: whole numbers from {least}.",
+            kind=kind,
+            number=bad[0],
+            given=given[bad[0]],
+            least=least,
         )
     return given.astype(np.int64)
 
 
 def _check_requests(prompts: Tokens, answers: Tokens, known: Tokens, kv_tokens: float) -> None:
     if prompts.shape != answers.shape or prompts.ndim != 1 or known.size not in (1, prompts.size):
-        raise WorkloadError(f"requests: {prompts.size} inputs, {answers.size} outputs, {known.size} cached.")
+        raise WorkloadError(
+            "requests: {inputs} inputs, {outputs} outputs, {cached} cached.",
+            inputs=prompts.size,
+            outputs=answers.size,
+            cached=known.size,
+        )
     if (known >= prompts).any():
         raise WorkloadError("cached tokens: at least one token of every prompt must be computed.")
     if prompts.size and (prompts + answers).max() > kv_tokens:
         worst = int((prompts + answers).argmax())
         raise WorkloadError(
-            f"request {worst} needs {prompts[worst] + answers[worst]} tokens of KV cache; the replica has"
-            f" {kv_tokens:g}. Give it more memory, a smaller KV format, or shorter requests."
+            "request {number} needs {tokens} tokens of KV cache; the replica has {kv_tokens:g}. Give "
+            "it more memory, a smaller KV format, or shorter requests.",
+            number=worst,
+            tokens=prompts[worst] + answers[worst],
+            kv_tokens=kv_tokens,
         )
 
 

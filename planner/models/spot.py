@@ -43,8 +43,10 @@ def beta_parameters(available_fraction: float, correlation: float) -> tuple[floa
     """
     if not (0 < available_fraction < 1 and correlation < 1):
         raise WorkloadError(
-            f"spot: capacity {available_fraction:g} of the time with correlation {correlation:g}. "
-            "Give a share between 0 and 1 and a correlation below 1."
+            "spot: capacity {available_fraction:g} of the time with correlation {correlation:g}. "
+            "Give a share between 0 and 1 and a correlation below 1.",
+            available_fraction=available_fraction,
+            correlation=correlation,
         )
     scale = 1 / max(correlation, INDEPENDENT) - 1
     return available_fraction * scale, (1 - available_fraction) * scale
@@ -62,7 +64,10 @@ def zones_up(zones: int, alpha: float, beta: float) -> Array:
     """
     if zones < 1 or alpha <= 0 or beta <= 0:
         raise WorkloadError(
-            f"spot: {zones} zones with α {alpha:g}, β {beta:g}. Give 1 zone at least, and both above 0."
+            "spot: {zones} zones with α {alpha:g}, β {beta:g}. Give 1 zone at least, and both above 0.",
+            zones=zones,
+            alpha=alpha,
+            beta=beta,
         )
     chances = np.array([math.comb(zones, up) * math.exp(_log_rising(alpha, up) + _log_rising(beta, zones - up))
                         for up in range(zones + 1)])  # fmt: skip
@@ -183,7 +188,10 @@ def firm_base(
     """
     if not 0 < target < 1 or replicas_needed < 0:
         raise WorkloadError(
-            f"availability target {target:g} for {replicas_needed} replicas: give a share between 0 and 1."
+            "availability target {target:g} for {replicas_needed} replicas: give a share between 0 and 1, and 0 "
+            "replicas or more.",
+            target=target,
+            replicas_needed=replicas_needed,
         )
 
     def reaches(firm: int) -> bool:
@@ -251,7 +259,12 @@ def recomputed(service_s: ArrayLike, drain_s: float) -> Recomputed:
     """
     service = np.asarray(service_s, float)
     if not service.size or not (service > 0).all() or drain_s < 0:
-        raise WorkloadError(f"drain of {drain_s:g} s with {service.size} service times: give positive times.")
+        raise WorkloadError(
+            "drain of {drain_s:g} s with {count} service times: give service times above 0, and a drain of 0 s "
+            "or more.",
+            drain_s=drain_s,
+            count=service.size,
+        )
     mean = service.mean()
     late = np.maximum(service - drain_s, 0)
     done = np.where(late > 0, (service**2 - drain_s**2) / 2, 0)

@@ -132,8 +132,11 @@ class Mix:
     def __post_init__(self) -> None:
         if not 0 <= self.base <= self.needed or self.extra < 0 or self.start_s < 0:
             raise WorkloadError(
-                f"a mix of {self.base} on demand of {self.needed} with {self.extra} extra: "
-                "give a base from 0 to what is needed, and no less than 0 extra."
+                "a mix of {base} on demand of {needed} with {extra} extra: give a base from 0 to what is "
+                "needed, and no less than 0 extra.",
+                base=self.base,
+                needed=self.needed,
+                extra=self.extra,
             )
 
     @property

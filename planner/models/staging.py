@@ -106,8 +106,12 @@ def _check(kinds: Sequence[Kind], demand: Array, market: Market) -> None:
         raise WorkloadError("horizon: give at least a month, a kind of hardware, and demands of 0 or more.")
     if not 0 <= market.discount_rate < 1 or market.purchase_drift <= -1 or market.rent_drift <= -1:
         raise WorkloadError(
-            f"horizon: discount rate {market.discount_rate:g}, prices {market.purchase_drift:+g} and rents "
-            f"{market.rent_drift:+g} a year.\n  Give a rate from 0 to below 1, and changes above -100 %."
+            "horizon: discount rate {discount_rate:g}, prices {purchase_drift:+g} and rents "
+            "{rent_drift:+g} a year.\n"
+            "  Give a rate from 0 to below 1, and changes above -100 %.",
+            discount_rate=market.discount_rate,
+            purchase_drift=market.purchase_drift,
+            rent_drift=market.rent_drift,
         )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from planner.errors import WorkloadError
+from planner.errors import Message, WorkloadError
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -167,14 +167,18 @@ def _refuse_too_small(options: Options, load: Levels) -> None:
     if not len(options):
         raise WorkloadError("supply: no option has a price.\n  Give one under [prices], or allow more supply.options.")
     for what, which, need in (
-        ("load", np.ones(len(options), bool), load.demand.max()),
-        ("firm load", options.firm, load.firm.max()),
+        (Message("load"), np.ones(len(options), bool), load.demand.max()),
+        (Message("firm load"), options.firm, load.firm.max()),
     ):
         room = float((options.quota * options.size * options.availability)[which].sum())
         if room < need - 1e-9:
             raise WorkloadError(
-                f"supply: a {what} of {need:,.6g} replicas is above all quotas together, {room:,.6g} replicas.\n"
-                "  Raise a quota, allow another supply option or region, or plan for less."
+                "supply: a {what} of {need:,.6g} replicas is above all quotas together, {room:,.6g} "
+                "replicas.\n"
+                "  Raise a quota, allow another supply option or region, or plan for less.",
+                what=what,
+                need=need,
+                room=room,
             )
 
 

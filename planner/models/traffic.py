@@ -79,11 +79,11 @@ class Trace:
 
     def __post_init__(self) -> None:
         if not len(self.arrivals_s) == len(self.input_tokens) == len(self.output_tokens):
-            raise WorkloadError(f"trace {self.name}: columns of different lengths.")
+            raise WorkloadError("trace {trace}: columns of different lengths.", trace=self.name)
         if len(self) and not (self.arrivals_s[0] >= 0 and (np.diff(self.arrivals_s) >= 0).all()):
-            raise WorkloadError(f"trace {self.name}: requests out of order. Sort them by time.")
+            raise WorkloadError("trace {trace}: requests out of order. Sort them by time.", trace=self.name)
         if len(self) and min(self.input_tokens.min(), self.output_tokens.min()) < 1:
-            raise WorkloadError(f"trace {self.name}: a prompt or an answer of less than one token.")
+            raise WorkloadError("trace {trace}: a prompt or an answer of less than one token.", trace=self.name)
 
     def __len__(self) -> int:
         return len(self.arrivals_s)
@@ -107,11 +107,16 @@ class Trace:
             If the trace has no rate, or the asked one is not a positive number.
         """
         if not 0 < rate_per_s < np.inf:
-            raise WorkloadError(f"rate {rate_per_s:g}: a trace can be replayed at a positive rate only.")
+            raise WorkloadError(
+                "rate {rate_per_s:g}: a trace can be replayed at a positive rate only.", rate_per_s=rate_per_s
+            )
         if not self.rate_per_s:
             raise WorkloadError(
-                f"trace {self.name}: {len(self)} requests at one moment have no rate to scale.\n"
-                "  Give a longer trace, or draw times for its lengths: --arrivals mmpp with --profile, or poisson."
+                "trace {trace}: {count} requests at one moment have no rate to scale.\n"
+                "  Give a longer trace, or draw times for its lengths: --arrivals mmpp with --profile, "
+                "or poisson.",
+                trace=self.name,
+                count=len(self),
             )
         factor = self.rate_per_s / rate_per_s
         way = "compressing" if factor < 1 else "stretching"

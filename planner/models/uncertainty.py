@@ -51,15 +51,26 @@ def check(one: Uncertain) -> None:
     """
     numbers = (one.low, one.mid, one.high)
     if one.shape not in SHAPES:
-        raise WorkloadError(f"{one.name}: no distribution {one.shape!r}.\n  Give one of {', '.join(SHAPES)}.")
+        raise WorkloadError(
+            "{name}: no distribution {shape!r}.\n  Give one of {allowed}.",
+            name=one.name,
+            shape=one.shape,
+            allowed=", ".join(SHAPES),
+        )
     if not np.isfinite(numbers).all() or not one.low <= one.mid <= one.high:
         raise WorkloadError(
-            f"{one.name}: low {one.low:g}, mid {one.mid:g}, high {one.high:g} are not in order.\n"
-            "  Give LOW,MID,HIGH with LOW <= MID <= HIGH."
+            "{name}: low {low:g}, mid {mid:g}, high {high:g} are not in order.\n"
+            "  Give LOW,MID,HIGH with LOW <= MID <= HIGH.",
+            name=one.name,
+            low=one.low,
+            mid=one.mid,
+            high=one.high,
         )
     if one.shape == "lognormal" and one.low <= 0:
         raise WorkloadError(
-            f"{one.name}: a lognormal is above 0, but low is {one.low:g}.\n  Choose another distribution."
+            "{name}: a lognormal is above 0, but low is {low:g}.\n  Choose another distribution.",
+            name=one.name,
+            low=one.low,
         )
 
 
@@ -119,7 +130,7 @@ def draws(inputs: Sequence[Uncertain], count: int, seed: int) -> dict[str, Array
     from scipy.stats import qmc
 
     if count < 2 or count & (count - 1) or count > 2**20:
-        raise WorkloadError(f"--draws {count}: give a power of two up to 1,048,576, such as 8192.")
+        raise WorkloadError("--draws {count}: give a power of two up to 1,048,576, such as 8192.", count=count)
     for one in inputs:
         check(one)
     columns = list(dict.fromkeys(one.column for one in inputs))

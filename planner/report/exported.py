@@ -45,7 +45,9 @@ def section(catalog: Catalog) -> str:
     """
     points, refused = read_points(runs_file(catalog), catalog)
     if refused:
-        raise CatalogError(f"{runs_file(catalog).name}, {refused[0].id}: {refused[0].reason}")
+        raise CatalogError(
+            "{file}, {id}: {reason}", file=runs_file(catalog).name, id=refused[0].id, reason=refused[0].reason
+        )
     return "\n".join([_WORDS, "", *_table(points, catalog)])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from planner.report.tables import TextTable, Translate
 from planner.schema.whatif import Case, Comparison, Driver, Outcome, WhatIf
+from planner.search import misses
 from planner.units import floored, si, usd
 
 UNITS = {"ttft_p99_s": "s", "tpot_p99_s": "s", "facility_w": "W", "output_tokens_per_s": "token/s"}
@@ -227,10 +228,9 @@ def _case_row(fields: tuple[str, ...], case: Case, _: Translate) -> tuple[str, .
     )
 
 
-def reason(refusal: str) -> str:
+def reason(refused: WhatIf | Case, _: Translate) -> str:
     """Why there is no plan: what the nearest candidate lacks."""
-    lines = refusal.splitlines()
-    return lines[1].strip() if len(lines) > 1 else refusal
+    return misses.spelled(refused.rejections[0], _) if refused.rejections else refused.refusal
 
 
 def _value(value: object) -> str:

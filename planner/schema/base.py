@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, field_validator, model_validator
 
+from planner.errors import Invalid
+
 Confidence = Literal["high", "medium", "low"]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]*$", max_length=64)]
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -36,7 +38,7 @@ def earliest_day(source_date: str) -> date:
     """
     found = _DATE.match(source_date)
     if found is None:
-        raise ValueError(f"not a date of a source: {source_date!r}")
+        raise Invalid("not a date of a source: {source_date!r}", source_date=source_date)
     year, month, day, half, quarter = found.groups()
     first = int(month or 1) if not half and not quarter else 0
     month_number = first or (6 * int(half) - 5 if half else 3 * int(quarter) - 2)
@@ -95,7 +97,7 @@ class Sourced(Strict):
     def _unverified_are_columns(self) -> Sourced:
         unknown = set(self.unverified) - set(type(self).model_fields)
         if unknown:
-            raise ValueError(f"unverified names no column: {', '.join(sorted(unknown))}")
+            raise Invalid("unverified names no column: {unknown}", unknown=", ".join(sorted(unknown)))
         return self
 
     def provenance(self, row: str, field: str) -> Provenance:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from planner.errors import Invalid
 from planner.schema.base import Count, Positive, Strict, Text
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -93,7 +94,7 @@ class ArithmeticClaim(ClaimBase):
     @model_validator(mode="after")
     def _asks_something(self) -> ArithmeticClaim:
         if not self.checks and not self.equal:
-            raise ValueError("give checks or equal: without either there is nothing to compute")
+            raise Invalid("give checks or equal: without either there is nothing to compute")
         return self
 
 

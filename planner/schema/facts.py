@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from planner.errors import Invalid
 from planner.schema.base import Count, Fraction, Id, NonNegative, Positive, Sourced, Strict, Text
 
 Dtype = Literal["fp32", "tf32", "bf16", "fp8", "int8", "fp4"]
@@ -50,8 +51,10 @@ class Accelerator(Sourced):
     def _label_and_driver_agree(self) -> Accelerator:
         visible, label = self.memory_visible_bytes, self.memory_marketed_bytes
         if visible is not None and not 0.85 * label <= visible <= 1.1 * label:
-            raise ValueError(
-                f"memory_visible_bytes {visible:.4g} is not within 0.85 to 1.1 of memory_marketed_bytes {label:.4g}"
+            raise Invalid(
+                "memory_visible_bytes {visible:.4g} is not within 0.85 to 1.1 of memory_marketed_bytes {label:.4g}",
+                visible=visible,
+                label=label,
             )
         return self
 
@@ -259,7 +262,7 @@ class MoeShape(Strict):
     @model_validator(mode="after")
     def _visits_exist(self) -> MoeShape:
         if self.experts_per_token > self.experts:
-            raise ValueError("experts_per_token exceeds experts")
+            raise Invalid("experts_per_token exceeds experts")
         return self
 
 
@@ -327,16 +330,20 @@ class Llm(Sourced):
     @model_validator(mode="after")
     def _parts_agree(self) -> Llm:
         if self.attention == "mla" and self.mla is None:
-            raise ValueError("attention is mla but the table mla is missing")
+            raise Invalid("attention is mla but the table mla is missing")
         if self.attention == "gqa" and self.head_dim is None:
-            raise ValueError("attention is gqa but head_dim is blank")
+            raise Invalid("attention is gqa but head_dim is blank")
         if self.attention == "gqa" and self.heads % self.kv_heads:
-            raise ValueError(f"heads {self.heads} is not a multiple of kv_heads {self.kv_heads}")
+            raise Invalid(
+                "heads {heads} is not a multiple of kv_heads {kv_heads}", heads=self.heads, kv_heads=self.kv_heads
+            )
         special = (self.sliding.layers if self.sliding else 0) + (self.linear.layers if self.linear else 0)
         if special > self.layers:
-            raise ValueError(f"sliding and linear layers ({special}) exceed layers ({self.layers})")
+            raise Invalid(
+                "sliding and linear layers ({special}) exceed layers ({layers})", special=special, layers=self.layers
+            )
         if self.moe and self.moe.dense_layers > self.layers:
-            raise ValueError("dense_layers exceeds layers")
+            raise Invalid("dense_layers exceeds layers")
         if self.ffn_size is None and (self.moe is None or self.moe.dense_layers):
-            raise ValueError("ffn_size is blank but some layers are dense")
+            raise Invalid("ffn_size is blank but some layers are dense")
         return self

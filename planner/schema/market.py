@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from planner.errors import Invalid
 from planner.schema.base import Id, NonNegative, Positive, Strict, Text, earliest_day
 
 QuoteTerm = Literal["on_demand", "spot", "reserved_1y", "rental_3y", "purchase"]
@@ -35,9 +36,11 @@ class Quote(Strict):
     @model_validator(mode="after")
     def _has_a_rate(self) -> Quote:
         if self.currency != "USD" and self.usd_per_unit is None:
-            raise ValueError(f"a price in {self.currency} needs usd_per_unit, US dollars for one {self.currency}")
+            raise Invalid(
+                "a price in {currency} needs usd_per_unit, US dollars for one {currency}", currency=self.currency
+            )
         if self.term == "purchase" and self.accelerators != 1:
-            raise ValueError("a purchase is quoted per accelerator: leave accelerators out")
+            raise Invalid("a purchase is quoted per accelerator: leave accelerators out")
         return self
 
     @property

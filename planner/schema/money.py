@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from planner.errors import Invalid
 from planner.schema.base import Count, Fraction, Id, NonNegative, Positive, Sourced, Text
 
 DayHour = Annotated[float, Field(ge=0, le=24)]
@@ -59,7 +60,7 @@ class Purchase(Sourced):
     @model_validator(mode="after")
     def _ordered(self) -> Purchase:
         if self.price_usd_low > self.price_usd_high:
-            raise ValueError("price_usd_low exceeds price_usd_high")
+            raise Invalid("price_usd_low exceeds price_usd_high")
         return self
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from planner.errors import Invalid
 from planner.schema.base import Strict
 
 Raid = Literal["raid0", "raid1", "raid5", "raid10"]
@@ -77,8 +78,9 @@ class Ownership(Strict):
     @model_validator(mode="after")
     def _currency_has_a_rate(self) -> Ownership:
         if self.currency != "USD" and self.usd_per_currency_unit is None:
-            raise ValueError(
-                f"currency {self.currency} has no exchange rate: give ownership.usd_per_currency_unit, "
-                "such as 1.08 for EUR, or leave currency out"
+            raise Invalid(
+                "currency {currency} has no exchange rate: give ownership.usd_per_currency_unit, such as "
+                "1.08 for EUR, or leave currency out",
+                currency=self.currency,
             )
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from planner.schema.base import Strict
-from planner.schema.results import Basis
+from planner.schema.results import Basis, Rejection
 from planner.schema.workload import SupplyOption
 
 
@@ -66,6 +66,7 @@ class WhatIf(Strict):
     before: Outcome
     after: Outcome | None = Field(description="null where nothing keeps the promise any more")
     refusal: str = Field("", description="why there is no plan after the changes")
+    rejections: tuple[Rejection, ...] = Field((), description="what came closest to one")
     differences: tuple[Difference, ...]
     drivers: tuple[Driver, ...] = Field(description="by factor: load x accelerators per load x spares x price")
     by_change: tuple[Driver, ...] = Field(description="by changed field, averaged over the orders of applying them")
@@ -80,6 +81,7 @@ class Case(Strict):
     values: dict[str, float | str | bool | None] = Field(description="by changed field, after the change")
     outcome: Outcome | None
     refusal: str = ""
+    rejections: tuple[Rejection, ...] = ()
 
 
 class Comparison(Strict):

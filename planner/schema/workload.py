@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from planner.errors import Invalid
 from planner.schema.base import Strict
 from planner.schema.facts import KvPrecision, WeightPrecision
 from planner.schema.ownership import Ownership
@@ -84,11 +85,11 @@ class Traffic(Strict):
     @model_validator(mode="after")
     def _one_kind_of_load(self) -> Traffic:
         if (self.rate_per_s is None) == (self.concurrency is None):
-            raise ValueError("give either rate_per_s or concurrency, and not both")
+            raise Invalid("give either rate_per_s or concurrency, and not both")
         if self.profile is not None and self.arrivals == "trace":
-            raise ValueError("times of a trace cannot follow a profile; give arrivals mmpp or poisson, or no profile")
+            raise Invalid("times of a trace cannot follow a profile; give arrivals mmpp or poisson, or no profile")
         if self.router != "round-robin" and self.rate_per_s is None:
-            raise ValueError("users who wait for their answers are spread evenly; give rate_per_s to choose a router")
+            raise Invalid("users who wait for their answers are spread evenly; give rate_per_s to choose a router")
         return self
 
 
@@ -155,8 +156,10 @@ class Workload(Strict):
     def _promise_is_consistent(self) -> Workload:
         slo = self.slo
         if slo.e2e_p99_s is not None and slo.e2e_p99_s <= slo.ttft_p99_s:
-            raise ValueError(
-                f"slo.e2e_p99_s {slo.e2e_p99_s:g} s is not above slo.ttft_p99_s {slo.ttft_p99_s:g} s: "
-                "an answer cannot end before it begins"
+            raise Invalid(
+                "slo.e2e_p99_s {e2e_p99_s:g} s is not above slo.ttft_p99_s {ttft_p99_s:g} s: an answer "
+                "cannot end before it begins",
+                e2e_p99_s=slo.e2e_p99_s,
+                ttft_p99_s=slo.ttft_p99_s,
             )
         return self

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import WorkloadError
+from planner.errors import Message, WorkloadError
 from planner.models import cash
 from planner.models.engine import Limits
 from planner.models.pools import Pool as Replicas
@@ -117,12 +117,18 @@ def _refuse(plan: Plan, workload: Workload, engines: Roles) -> None:
     if workload.traffic.rate_per_s is None:
         raise WorkloadError("two pools are sized for a rate, not for users who wait.\n  Give --rate.")
     if min(engines) < 1:
-        raise WorkloadError(f"--pools {engines[0]}:{engines[1]}: each pool needs an engine at least, such as 1:1.")
-    if plan.layout.pp > 1 or plan.engine == "tensorrt-llm":
-        why = "a pipeline" if plan.layout.pp > 1 else "TensorRT-LLM"
         raise WorkloadError(
-            f"{plan.title}: two pools are not modelled with {why}.\n"
-            "  Choose another --plan, or --engine vllm, --engine sglang or a smaller --max-gpus."
+            "--pools {prefill}:{decode}: each pool needs an engine at least, such as 1:1.",
+            prefill=engines[0],
+            decode=engines[1],
+        )
+    if plan.layout.pp > 1 or plan.engine == "tensorrt-llm":
+        why = Message("a pipeline") if plan.layout.pp > 1 else "TensorRT-LLM"
+        raise WorkloadError(
+            "{title}: two pools are not modelled with {why}.\n"
+            "  Choose another --plan, or --engine vllm, --engine sglang or a smaller --max-gpus.",
+            title=plan.title,
+            why=why,
         )
 
 
@@ -171,8 +177,15 @@ def _groups(group: Group, plan: Plan, workload: Workload, screened: int, headroo
         if tail.ratio <= 1:
             return groups
     raise WorkloadError(
-        f"{plan.title}: {MOST_GROUPS * screened} groups of {group.engines[0]} prefill and {group.engines[1]} decode "
-        f"engines break the promise: {tail.metric} {tail.p99_s:.3g} s.\n  Choose other --pools, or relax [slo]."
+        "{title}: {groups} groups of {prefill} prefill and {decode} decode engines break the "
+        "promise: {metric} {p99_s:.3g} s.\n"
+        "  Choose other --pools, or relax [slo].",
+        title=plan.title,
+        groups=MOST_GROUPS * screened,
+        prefill=group.engines[0],
+        decode=group.engines[1],
+        metric=tail.metric,
+        p99_s=tail.p99_s,
     )
 
 
@@ -226,7 +239,9 @@ def _priced(study: Study, plan: Plan, found: Estimate, groups: int, engines: int
     offered = study.offers.get(plan.accelerator, [])
     same = [o for o in offered if all(getattr(o, fact) == getattr(unit, fact) for fact in facts)]
     if not len(row) or not same:
-        raise WorkloadError(f"{plan.title}: the catalogs no longer hold this plan at its price.\n  Next: plan again.")
+        raise WorkloadError(
+            "{title}: the catalogs no longer hold this plan at its price.\n  Next: plan again.", title=plan.title
+        )
     one = c.take(row)
     whole = replace(study, candidates=replace(one, dp=one.dp * engines))
     count = np.array([groups])
@@ -238,9 +253,14 @@ def _priced(study: Study, plan: Plan, found: Estimate, groups: int, engines: int
     priced = price(whole, only, sized, offer, load)
     if priced is None or not priced.reached[0]:
         raise WorkloadError(
-            f"{plan.title} in two pools: {unit.provider} {unit.instance_type} reaches no availability of "
-            f"{study.workload.slo.availability:g} with groups of {whole.candidates.gpus[0]} accelerators.\n"
-            "  Allow another --supply, or lower --availability."
+            "{title} in two pools: {provider} {instance_type} reaches no availability of "
+            "{availability:g} with groups of {gpus} accelerators.\n"
+            "  Allow another --supply, or lower --availability.",
+            title=plan.title,
+            provider=unit.provider,
+            instance_type=unit.instance_type,
+            availability=study.workload.slo.availability,
+            gpus=whole.candidates.gpus[0],
         )
     return priced, same[0]
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from planner.catalog import Catalog
-from planner.errors import MissingFact, UnknownName
+from planner.errors import Message, MissingFact, UnknownName
 from planner.models import bill as counts
 from planner.models.host import Stage
 from planner.models.memory import weight_bytes
@@ -129,7 +129,9 @@ def provisioned_w(catalog: Catalog, accelerator: str, fleet: Fleet) -> float:
     """
     tdp = catalog.accelerators[accelerator].tdp_w
     if tdp is None:
-        raise MissingFact(accelerator, "tdp_w", "a bill of materials", "Add it to catalogs/accelerators.toml.")
+        raise MissingFact(
+            accelerator, "tdp_w", Message("a bill of materials"), Message("Add it to catalogs/accelerators.toml.")
+        )
     each = tdp + catalog.parameter("host_power_w_per_gpu").value
     return each * fleet.servers * fleet.accelerators
 
@@ -264,7 +266,9 @@ def _named_drive(catalog: Catalog, id: str) -> Drive:
         raise UnknownName("drive", id, catalog.drives, "planner catalog ls drives", "ownership.drive")
     for field in ("capacity_bytes", "read_bytes_per_s"):
         if getattr(catalog.drives[id], field) is None:
-            raise MissingFact(id, field, "the array of drives", "Add it with its source to catalogs/drives.csv.")
+            raise MissingFact(
+                id, field, Message("the array of drives"), Message("Add it with its source to catalogs/drives.csv.")
+            )
     return catalog.drives[id]
 
 

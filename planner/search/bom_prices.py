@@ -77,8 +77,12 @@ class Pricing:
         server, quote, why = server_item(accelerator), self.quotes.get(item), {"per_server": each, **why}
         if quote is not None and server not in self.quotes:
             raise WorkloadError(
-                f"{QUOTE} prices {item}, which is inside the server's sourced price: it would be paid twice.\n"
-                f"  Quote the server without it as well, under {QUOTE}.{server}."
+                "{quote} prices {item}, which is inside the server's sourced price: it would be paid "
+                "twice.\n"
+                "  Quote the server without it as well, under {quote}.{server}.",
+                quote=QUOTE,
+                item=item,
+                server=server,
             )
         if quote is not None:
             return self._item(
@@ -132,7 +136,12 @@ class Pricing:
         for name in self.quotes:
             if name not in known:
                 allowed = ", ".join(dict.fromkeys(i for i in in_bill if i != "installation"))
-                raise WorkloadError(f"{QUOTE}.{name}: no such item.\n  This bill has: {allowed}.")
+                raise WorkloadError(
+                    "{quote}.{name}: no such item.\n  This bill has: {allowed}.",
+                    quote=QUOTE,
+                    name=name,
+                    allowed=allowed,
+                )
 
     def totals(self, items: Iterable[BillItem]) -> tuple[float | None, float | None, float | None]:
         """Low, middle and high sum of what is priced; None where the servers are not. [USD]"""

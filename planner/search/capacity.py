@@ -94,7 +94,11 @@ def capacity(
     named = traces or (workload.traffic.trace or DEFAULT_TRACE,)
     count = len(plans) * len(named) * (seeds + 1)
     if count > MOST_CASES:
-        raise WorkloadError(f"{count:,} searches; at most {MOST_CASES:,}.\n  Give fewer --seeds, --trace or --top.")
+        raise WorkloadError(
+            "{count:,} searches; at most {most_cases:,}.\n  Give fewer --seeds, --trace or --top.",
+            count=count,
+            most_cases=MOST_CASES,
+        )
     pairs = [(one, name) for one in plans for name in named]
     cases = [case for one, name in pairs for case in _cases(workload, catalog, one, name, seeds, requests)]
     found = spread(held, cases, workers, progress)

@@ -21,7 +21,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from planner.catalog import Catalog
-from planner.errors import UnknownName, WorkloadError
+from planner.complaints import complaint
+from planner.errors import Message, UnknownName, WorkloadError
 from planner.schema import Price, Purchase, Workload
 from planner.schema.whatif import Applied
 from planner.search.offers import OPTION_TERMS
@@ -34,7 +35,7 @@ LAYOUT = {"weights": "weights", "kv": "kv", "engine": "engines", "tp": "tp", "dp
 ROWS = ("accelerators", "llms", "engines", "cpus", "drives", "sites")
 SHARE_NAMES = ("_share", "_efficiency", "_fraction", "_correlation", "headroom")
 ALL = "all"
-LIKE = "such as traffic.rate_per_s=20, prices.h200=2.1 or purchases.h200=+20%"
+LIKE = Message("such as traffic.rate_per_s=20, prices.h200=2.1 or purchases.h200=+20%")
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,10 @@ class Change:
             return field_value(self.asked)
         if isinstance(now, bool) or not isinstance(now, int | float):
             raise WorkloadError(
-                f"{self.field}={self.asked}: {self.field} has no number to change"
-                + (f", it is {now!r}" if now not in (None, "", ()) else "")
-                + ".\n  Give a value instead of a share."
+                "{field}={asked}: {field} has no number to change{instead}.\n  Give a value instead of a share.",
+                field=self.field,
+                asked=self.asked,
+                instead=Message(", it is {now!r}", now=now) if now not in (None, "", ()) else "",
             )
         return round(now * self.factor) if isinstance(now, int) else now * self.factor
 
@@ -95,7 +97,7 @@ def parse_change(text: str) -> Change:
     """
     field, equals, asked = text.partition("=")
     if not equals or not field.strip() or not asked.strip():
-        raise WorkloadError(f"--set {text}: give FIELD=VALUE, {LIKE}.")
+        raise WorkloadError("--set {text}: give FIELD=VALUE, {like}.", text=text, like=LIKE)
     return Change(field.strip(), asked.strip())
 
 
@@ -152,7 +154,9 @@ def _layout(question: Question, change: Change, name: str) -> tuple[Question, Ap
     if name not in LAYOUT:
         raise UnknownName("field of a layout", name, LAYOUT, "planner schema workload (limits)", change.field)
     if change.factor is not None:
-        raise WorkloadError(f"{change.field}={change.asked}: give a size or a precision, not a share.")
+        raise WorkloadError(
+            "{field}={asked}: give a size or a precision, not a share.", field=change.field, asked=change.asked
+        )
     field = f"limits.{LAYOUT[name]}"
     now = _at(question.workload.model_dump(mode="json"), field)
     table = question.workload.model_dump(mode="json")
@@ -169,7 +173,9 @@ def _row(question: Question, change: Change, kind: str, rest: str) -> tuple[Ques
     table = rows[id].model_dump()
     now = _at(table, field)
     if field.split(".")[0] not in table:
-        raise UnknownName(f"field of {kind}", field, table, f"planner catalog show {id}", change.field)
+        raise UnknownName(
+            Message("field of {kind}", kind=kind), field, table, f"planner catalog show {id}", change.field
+        )
     new = change.of(now)
     set_field(table, field, new)
     row = _checked(type(rows[id]), {**table, **_provenance(table, now)}, change)
@@ -187,7 +193,9 @@ def _row_and_field(catalog: Catalog, kind: str, rest: str, rows: Mapping[str, An
     }
     parts = rest.split(".")
     if len(parts) < 2 or not all(parts):
-        raise WorkloadError(f"{kind}.{rest}: give {kind}.ID.FIELD.\n  List the rows: planner catalog ls {kind}")
+        raise WorkloadError(
+            "{kind}.{rest}: give {kind}.ID.FIELD.\n  List the rows: planner catalog ls {kind}", kind=kind, rest=rest
+        )
     for cut in range(len(parts) - 1, 0, -1):
         name = ".".join(parts[:cut])
         try:
@@ -196,7 +204,9 @@ def _row_and_field(catalog: Catalog, kind: str, rest: str, rows: Mapping[str, An
             continue
         if id in rows:
             return id, ".".join(parts[cut:])
-    raise UnknownName(f"row of {kind}", parts[0], rows, f"planner catalog ls {kind}", f"{kind}.{rest}")
+    raise UnknownName(
+        Message("row of {kind}", kind=kind), parts[0], rows, f"planner catalog ls {kind}", f"{kind}.{rest}"
+    )
 
 
 def _calibration(question: Question, change: Change, rest: str) -> tuple[Question, Applied]:
@@ -222,7 +232,12 @@ def _check_parameter(change: Change, name: str, now: float, new: Any) -> None:
     number = isinstance(new, int | float) and not isinstance(new, bool)
     if not number or not (new > 0 or now <= 0) or not abs(new) <= most:
         raise WorkloadError(
-            f"--set {change.field}={change.asked}: {name} is {now:g}; give a number above 0 and up to {most:g}."
+            "--set {field}={asked}: {name} is {now:g}; give a number above 0 and up to {most:g}.",
+            field=change.field,
+            asked=change.asked,
+            name=name,
+            now=now,
+            most=most,
         )
 
 
@@ -234,12 +249,18 @@ def _purchase(question: Question, change: Change, item: str) -> tuple[Question, 
     chosen = [p for p in catalog.purchases if item == ALL or p.item == id]
     if not chosen:
         raise WorkloadError(
-            f"{change.field}={change.asked}: {id} has no sourced purchase price to change.\n"
-            f"  Give a rent, prices.{id}=USD per hour; sourced ones: planner catalog ls purchases"
+            "{field}={asked}: {id} has no sourced purchase price to change.\n"
+            "  Give a rent, prices.{id}=USD per hour; sourced ones: planner catalog ls purchases",
+            field=change.field,
+            asked=change.asked,
+            id=id,
         )
     if change.factor is None and len(chosen) > 1:
         raise WorkloadError(
-            f"{change.field}={change.asked}: names {len(chosen)} prices.\n  Give a share, such as +20%."
+            "{field}={asked}: names {count} prices.\n  Give a share, such as +20%.",
+            field=change.field,
+            asked=change.asked,
+            count=len(chosen),
         )
 
     def moved(row: Purchase) -> Purchase:
@@ -258,8 +279,11 @@ def _cloud(question: Question, change: Change, name: str) -> tuple[Question, App
     """Cloud prices of an option, accelerator, provider, region, or all, by a share."""
     if change.factor is None:
         raise WorkloadError(
-            f"{change.field}={change.asked}: cloud prices change by a share, such as +20%.\n"
-            f"  Your own price of an accelerator and hour: --set prices.{name}={change.asked}"
+            "{field}={asked}: cloud prices change by a share, such as +20%.\n"
+            "  Your own price of an accelerator and hour: --set prices.{name}={asked}",
+            field=change.field,
+            asked=change.asked,
+            name=name,
         )
     return Question(question.workload, _repriced(question.catalog, change, name)), _told(change, 1.0, change.factor)
 
@@ -309,8 +333,10 @@ def _checked(model: type[Row], table: dict[str, Any], change: Change) -> Row:
     except ValidationError as error:
         first = error.errors()[0]
         raise WorkloadError(
-            f"--set {change.field}={change.asked}: {first['msg'].removeprefix('Value error, ')}.\n"
-            "  Columns, units and ranges: catalogs/README.md"
+            "--set {field}={asked}: {msg}.\n  Columns, units and ranges: catalogs/README.md",
+            field=change.field,
+            asked=change.asked,
+            msg=complaint(first),
         ) from None
 
 

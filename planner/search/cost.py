@@ -33,8 +33,10 @@ def cost(result: PlanResult, rank: int, catalog: Catalog) -> CostAnswer:
     at = _planned(plan, ways)
     if not ways:
         raise WorkloadError(
-            f"{plan.title}: no price of any kind is sourced.\n"
-            f"  Quote the server: ownership.unit_prices.server-{plan.accelerator}."
+            "{title}: no price of any kind is sourced.\n"
+            "  Quote the server: ownership.unit_prices.server-{accelerator}.",
+            title=plan.title,
+            accelerator=plan.accelerator,
         )
     way = ways[max(at, 0)]
     tokens, most = tokens_of(one), one.held_per_s
@@ -89,7 +91,9 @@ def ranked(result: PlanResult, rank: int) -> Plan:
     for plan in result.plans:
         if plan.rank == rank:
             return plan
-    raise WorkloadError(f"--plan {rank}: there are {len(result.plans)} plans.\n  List them: planner plan")
+    raise WorkloadError(
+        "--plan {rank}: there are {count} plans.\n  List them: planner plan", rank=rank, count=len(result.plans)
+    )
 
 
 def _clouds(one: Single) -> tuple[list[WayCost], tuple[str, ...]]:

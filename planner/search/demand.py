@@ -65,10 +65,13 @@ def demand(workload: Workload, catalog: Catalog, most_tokens: float | None) -> D
     fits = trace.input_tokens + trace.output_tokens <= (most_tokens or np.inf)
     if not fits.any():
         raise WorkloadError(
-            f"trace {trace.name}: every request exceeds the {most_tokens:,.0f}-token context of "
-            f"{catalog.llm_id(workload.llm, 'workload.llm')}; the shortest has "
-            f"{(trace.input_tokens + trace.output_tokens).min():,} tokens.\n"
-            "  Set traffic.lengths to scaled, or choose another trace or llm."
+            "trace {trace}: every request exceeds the {most_tokens:,.0f}-token context of {llm}; the "
+            "shortest has {shortest:,} tokens.\n"
+            "  Set traffic.lengths to scaled, or choose another trace or llm.",
+            trace=trace.name,
+            most_tokens=most_tokens,
+            llm=catalog.llm_id(workload.llm, "workload.llm"),
+            shortest=(trace.input_tokens + trace.output_tokens).min(),
         )
     kept = trace if fits.all() else trace.keep(fits)
     if traffic.rate_per_s is not None and kept.rate_per_s:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import WorkloadError
+from planner.errors import Message, WorkloadError
 from planner.models import disaggregation, memory, power
 from planner.models.disaggregation import Pool, State
 from planner.models.roofline import token_flops_per_gpu
@@ -61,15 +61,15 @@ def estimate(catalog: Catalog, q: Question) -> Estimate:
 def _pools(q: Question) -> tuple[Question, Question, tuple[int, int]]:
     """One prefill replica, one decode replica, and how many of each."""
     if q.mode != "disaggregated":
-        raise WorkloadError(f"--mode {q.mode}: give aggregated or disaggregated.")
+        raise WorkloadError("--mode {mode}: give aggregated or disaggregated.", mode=q.mode)
     if q.sparsity is not None or q.offload is not None:
         raise WorkloadError("--mode disaggregated is not modelled with --sparsity or --offload; leave one of them out.")
     for name, size in (("prefill", q.prefill_gpus), ("decode", q.decode_gpus)):
         if size is None or not 1 <= size <= 1_000_000:
-            given = "needs" if size is None else f"with --{name}-gpus {size} needs"
             raise WorkloadError(
-                f"--mode disaggregated {given} both pools.\n"
-                "  Give --prefill-gpus and --decode-gpus, each a whole number from 1 to 1,000,000."
+                "--mode disaggregated{given} needs both pools.\n"
+                "  Give --prefill-gpus and --decode-gpus, each a whole number from 1 to 1,000,000.",
+                given="" if size is None else Message(" with --{name}-gpus {size}", name=name, size=size),
             )
     assert q.prefill_gpus is not None and q.decode_gpus is not None
     prefill, p = _replica(q, "prefill", q.prefill_gpus, q.prefill_tp, q.prefill_dp, 1, q.prefill_ep)
@@ -83,8 +83,11 @@ def _replica(q: Question, pool: str, gpus: int, tp: int | None, dp: int, pp: int
     size = gpus if tp is None else tp * dp * pp
     if size < 1 or gpus % size:
         raise WorkloadError(
-            f"{flag}tp {tp} x {flag}dp {dp}{f' x --pp {pp}' if pp > 1 else ''} does not divide --{pool}-gpus {gpus}.\n"
-            f"  Choose sizes whose product divides {gpus}: each such group is one {pool} replica."
+            "{sizes} does not divide --{pool}-gpus {gpus}.\n"
+            "  Choose sizes whose product divides {gpus}: each such group is one {pool} replica.",
+            sizes=f"{flag}tp {tp} x {flag}dp {dp}" + (f" x --pp {pp}" if pp > 1 else ""),
+            pool=pool,
+            gpus=gpus,
         )
     alone = replace(q, mode="aggregated", prefill_gpus=None, decode_gpus=None, prefill_tp=None)
     alone = replace(alone, prefill_dp=1, prefill_ep=1)

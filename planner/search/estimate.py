@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import TooSmall
+from planner.errors import Message, Told, TooSmall
 from planner.models.loop import closed_loop
 from planner.models.operators import Efficiency, Placement
 from planner.models.serving import Lengths
@@ -221,20 +221,32 @@ def _gain(answer: Estimate, other: Estimate) -> float:
     return answer.serving.output_tokens_per_s / other.serving.output_tokens_per_s
 
 
-def _too_small(catalog: Catalog, q: Question, candidates: Candidates, usable: float, memory: Memory) -> str:
+def _too_small(catalog: Catalog, q: Question, candidates: Candidates, usable: float, memory: Memory) -> Told:
     row = catalog.accelerators[candidates.accelerator_ids[0]]
     weights = memory.weights_bytes_per_gpu
     other = memory.activation_bytes_per_gpu + memory.reserve_bytes_per_gpu
     if usable <= other:
-        return (
-            f"{usable / 1e9:.1f} GB usable of each {candidates.accelerator_ids[0]} are less than {other / 1e9:.1f} GB "
-            "of activations and reserve; no number of accelerators helps.\n  Raise --utilisation."
+        return Message(
+            "{usable:.1f} GB usable of each {accelerator} are less than {other:.1f} GB of activations and reserve; "
+            "no number of accelerators helps.\n  Raise --utilisation.",
+            usable=usable / 1e9,
+            accelerator=candidates.accelerator_ids[0],
+            other=other / 1e9,
         )
     more = math.ceil((weights * q.gpus) / (usable - other))
-    return (
-        f"{q.llm} in {WEIGHTS[candidates.weights[0]]} needs {weights / 1e9:.1f} GB of weights per accelerator, "
-        f"{other / 1e9:.1f} GB of reserve and {memory.kv_bytes_per_sequence / 1e9:.2f} GB for one sequence; "
-        f"{q.gpus} x {candidates.accelerator_ids[0]} leaves {usable / 1e9:.1f} GB usable each.\n"
-        f"  Use at least {max(more, q.gpus + 1)} of them (a {row.form_factor} server holds {row.server_accelerators}), "
-        "or narrower --weights."
+    return Message(
+        "{llm} in {precision} needs {weights:.1f} GB of weights per accelerator, {other:.1f} GB of activations and "
+        "reserve and {sequence:.2f} GB for one sequence; {gpus} x {accelerator} leaves {usable:.1f} GB usable each.\n"
+        "  Use at least {least} of them (a {form_factor} server holds {held}), or narrower --weights.",
+        llm=q.llm,
+        precision=WEIGHTS[candidates.weights[0]],
+        weights=weights / 1e9,
+        other=other / 1e9,
+        sequence=memory.kv_bytes_per_sequence / 1e9,
+        gpus=q.gpus,
+        accelerator=candidates.accelerator_ids[0],
+        usable=usable / 1e9,
+        least=max(more, q.gpus + 1),
+        form_factor=row.form_factor,
+        held=row.server_accelerators,
     )

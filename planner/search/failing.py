@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.catalog import Catalog
-from planner.errors import MissingFact
+from planner.errors import Message, MissingFact
 from planner.models import failures
 from planner.schema import Assumption, FailedFleet, FailureOptions, SiteMetric
 from planner.search.fleet import Subject, rates_of
@@ -46,7 +46,9 @@ def parts_of(catalog: Catalog, node: int) -> Parts:
     counts = {row.scope: row for row in catalog.site_metrics if row.metric == "llama3_interruptions"}
     missing = {ALL_CAUSES, *ACCELERATOR_CAUSES} - counts.keys()
     if missing:
-        raise MissingFact("site_metrics.csv", ", ".join(sorted(missing)), "failures", "Add counts by cause.")
+        raise MissingFact(
+            "site_metrics.csv", ", ".join(sorted(missing)), Message("failures"), Message("Add counts by cause.")
+        )
     everything = catalog.parameter("interruption_gpu_hours").value
     total = counts[ALL_CAUSES].value
     inside = sum(counts[cause].value for cause in ACCELERATOR_CAUSES)

@@ -80,7 +80,11 @@ def autoscale(subject: Subject, catalog: Catalog, options: AutoscaleOptions, see
     peak = peak_replicas(subject, float(rate.max()))
     most = options.most or math.ceil(MORE_THAN_PEAK * peak)
     if most < options.least:
-        raise WorkloadError(f"at most {most} replicas, but at least {options.least}: give most above least.")
+        raise WorkloadError(
+            "at most {most} replicas, but at least {least}: give a most that is no less.",
+            most=most,
+            least=options.least,
+        )
     length_s = len(rate) * step_s
     spot = spot_under(catalog, subject, options, length_s, seed) if options.spot_base is not None else None
     lived = {}
@@ -114,7 +118,7 @@ def autoscale(subject: Subject, catalog: Catalog, options: AutoscaleOptions, see
 def rates_of(profile: RateProfile, mean_per_s: float) -> tuple[Array, float]:
     """Rates in steps of seconds, straight between the middles of the profile's; their mean as asked."""
     if not profile.rate_per_s.sum() > 0:
-        raise WorkloadError(f"profile {profile.name}: no requests at all.")
+        raise WorkloadError("profile {file}: no requests at all.", file=profile.name)
     length_s = len(profile.rate_per_s) * profile.step_s
     step_s = min(SHORT_STEP_S if length_s <= SHORT_DAYS * DAY_S else LONG_STEP_S, profile.step_s)
     at = (np.arange(round(length_s / step_s)) + 0.5) * step_s

@@ -75,7 +75,7 @@ def _hardware(question: Question, outlook: Outlook) -> list[Hardware]:
     today = plan(workload, catalog, 1).plans[0].accelerator
     if today in later:
         raise WorkloadError(
-            f"--next {today}: is what is planned today.\n  Limit today's with --set limits.accelerators."
+            "--next {today}: is what is planned today.\n  Limit today's with --set limits.accelerators.", today=today
         )
     found = [_one(workload, catalog, id, years, outlook) for id, years in {today: 0.0, **later}.items()]
     if all(h.capital_usd is None and h.kind.rent_usd_per_month is None for h in found):
@@ -111,7 +111,7 @@ def _plan_on(workload: Workload, catalog: Catalog, id: str) -> Plan:
     try:
         return plan(workload.model_copy(update={"limits": limits}), catalog, 1).plans[0]
     except NoPlan as none:
-        raise WorkloadError(f"horizon: {id} does not serve this load: {none}") from None
+        raise WorkloadError("horizon: {id} does not serve this load: {none}", id=id, none=none) from None
 
 
 def _owning(workload: Workload, catalog: Catalog, best: Plan, own: Offer | None) -> tuple[float | None, float]:

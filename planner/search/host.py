@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from planner.catalog import Catalog
-from planner.errors import MissingFact, WorkloadError
+from planner.errors import Message, MissingFact, WorkloadError
 from planner.models.offload import By, Offload, Part, host_weight_bytes
 from planner.models.shape import LlmShape
 from planner.schema import Cpu, OffloadAnswer
@@ -31,7 +31,9 @@ def place_in_host(
     """
     part, by, share = _words(q, shape)
     if q.pp > 1:
-        raise WorkloadError(f"--offload with --pp {q.pp}: not modelled, as stages would share one host. Use --pp 1.")
+        raise WorkloadError(
+            "--offload with --pp {pp}: not modelled, as stages would share one host. Use --pp 1.", pp=q.pp
+        )
     cpu = catalog.cpus[_host(catalog, q)]
     assert cpu.memory_bytes_per_s is not None
     links = catalog.accelerators[found.accelerator].pcie_bytes_per_s * q.gpus
@@ -55,13 +57,20 @@ def _host(catalog: Catalog, q: Question) -> str:
             "list them: planner catalog ls cpus"
         )
     if not 1 <= q.sockets <= MOST_SOCKETS:
-        raise WorkloadError(f"--sockets {q.sockets}: give a whole number from 1 to {MOST_SOCKETS}.")
+        raise WorkloadError(
+            "--sockets {sockets}: give a whole number from 1 to {most_sockets}.",
+            sockets=q.sockets,
+            most_sockets=MOST_SOCKETS,
+        )
     if q.host_memory_gb is not None and not 0 < q.host_memory_gb <= 1e6:
-        raise WorkloadError(f"--host-memory-gb {q.host_memory_gb:g}: give a size above 0 and up to 1,000,000.")
+        raise WorkloadError(
+            "--host-memory-gb {host_memory_gb:g}: give a size above 0 and up to 1,000,000.",
+            host_memory_gb=q.host_memory_gb,
+        )
     id = catalog.cpu_id(q.host, "--host")
     for field in ("memory_bytes_per_s", "memory_channels"):
         if getattr(catalog.cpus[id], field) is None:
-            raise MissingFact(id, field, "offload", "Add it with its source to catalogs/cpus.csv.")
+            raise MissingFact(id, field, Message("offload"), Message("Add it with its source to catalogs/cpus.csv."))
     return id
 
 
@@ -74,9 +83,15 @@ def _host_memory(catalog: Catalog, q: Question, cpu: Cpu, away: Offload, stored:
     room = channels * catalog.parameter("host_bytes_per_channel").value if given is None else given
     if stored * copies > room:
         raise WorkloadError(
-            f"--offload {q.offload}: {stored / GB:,.0f} GB of weights x {copies:g} copies exceed the "
-            f"{room / GB:,.0f} GB of {q.sockets} x {cpu.id}.\n"
-            "  Raise --host-memory-gb, choose narrower --weights, or offload a smaller share."
+            "--offload {offload}: {stored:,.0f} GB of weights x {copies:g} copies exceed the "
+            "{room:,.0f} GB of {sockets} x {cpu}.\n"
+            "  Raise --host-memory-gb, choose narrower --weights, or offload a smaller share.",
+            offload=q.offload,
+            stored=stored / GB,
+            copies=copies,
+            room=room / GB,
+            sockets=q.sockets,
+            cpu=cpu.id,
         )
     slowest = away.host_bytes_per_s if away.by == "cpu" else min(away.host_bytes_per_s, away.pcie_bytes_per_s)
     return OffloadAnswer(
@@ -101,11 +116,16 @@ def _words(q: Question, shape: LlmShape) -> tuple[Part, By, float]:
     share = _number(words[2]) if len(words) == 3 else 1.0
     if len(words) not in (2, 3) or ":".join(words[:2]) not in allowed or share is None or not 0 < share <= 1:
         raise WorkloadError(
-            f"--offload {q.offload}: give {', '.join(allowed[:-1])} or {allowed[-1]}, "
-            "with a share above 0 and up to 1 behind a colon where it is not all, such as experts:cpu:0.5."
+            "--offload {offload}: give {allowed} or {last}, with a share above 0 and up to 1 behind "
+            "a colon where it is not all, such as experts:cpu:0.5.",
+            offload=q.offload,
+            allowed=", ".join(allowed[:-1]),
+            last=allowed[-1],
         )
     if words[0] == "experts" and not shape.experts:
-        raise WorkloadError(f"--offload {q.offload}: {q.llm} has no routed experts. Use layers:pcie:SHARE.")
+        raise WorkloadError(
+            "--offload {offload}: {llm} has no routed experts. Use layers:pcie:SHARE.", offload=q.offload, llm=q.llm
+        )
     part: Part = "experts" if words[0] == "experts" else "layers"
     return part, "cpu" if words[1] == "cpu" else "pcie", share
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from planner.catalog import Catalog
-from planner.errors import NoPlan, WorkloadError
+from planner.errors import Message, NoPlan, Told, WorkloadError
 from planner.models.power import facility_power_w, node_power_w
 from planner.schema import Plan, Workload
 from planner.schema.inverse import Inverse, Limit, Turned
@@ -76,7 +76,7 @@ def most_load(workload: Workload, catalog: Catalog, usd_per_month: float) -> Inv
     ------
     NoPlan, WorkloadError
     """
-    _positive("budget", usd_per_month, "US dollars a month")
+    _positive(Message("budget"), usd_per_month, Message("US dollars a month"))
     fits: Fits = lambda usd_, _accelerator, _gpus: usd_ <= usd_per_month  # noqa: E731
     return _found("load", workload, catalog, _load(workload, fits), usd_per_month)
 
@@ -88,7 +88,7 @@ def most_in_power(workload: Workload, catalog: Catalog, watts: float) -> Inverse
     ------
     NoPlan, WorkloadError
     """
-    _positive("power limit", watts, "watts")
+    _positive(Message("power limit"), watts, Message("watts"))
 
     def fits(_usd: float, accelerator: str, gpus: int) -> bool:
         needs = provisioned_w(catalog, workload, accelerator, gpus)
@@ -104,7 +104,7 @@ def fastest(workload: Workload, catalog: Catalog, usd_per_month: float) -> Inver
     ------
     NoPlan, WorkloadError
     """
-    _positive("budget", usd_per_month, "US dollars a month")
+    _positive(Message("budget"), usd_per_month, Message("US dollars a month"))
     now = 1 / workload.slo.tpot_p99_s
     fits: Fits = lambda usd_, _accelerator, _gpus: usd_ <= usd_per_month  # noqa: E731
     search = Search("slo.tpot_p99_s", now, 1 / 60, now * MOST_TIMES, fits, lambda speed: 1 / speed)
@@ -120,9 +120,9 @@ def provisioned_w(catalog: Catalog, workload: Workload, accelerator: str, gpus: 
     return float(facility_power_w(it_w, site.pue))
 
 
-def _positive(what: str, value: float, unit: str) -> None:
+def _positive(what: Told, value: float, unit: Told) -> None:
     if not 0 < value < 1e15:
-        raise WorkloadError(f"{what} {value:g}: give {unit}, above 0.")
+        raise WorkloadError("{what} {value:g}: give {unit}, above 0.", what=what, value=value, unit=unit)
 
 
 def _load(workload: Workload, fits: Fits) -> Search:
@@ -297,8 +297,14 @@ def _layout_of(workload: Workload, study: Study, entry: Entry) -> Workload:
     return workload.model_copy(update={"limits": workload.limits.model_copy(update=limits), "supply": supply})
 
 
-def _nothing(asked: Turned, study: Study, within: float | None) -> str:
+def _nothing(asked: Turned, study: Study, within: float | None) -> Told:
     if asked == "context":
-        return f"{study.llm_id} does not keep the promise on these accelerators.\n  Choose a plan that does."
-    told = si(within or 0.0, "W") if asked == "power" else f"{usd(within or 0.0)} a month"
-    return f"nothing serves {study.llm_id} within {told}, however little is asked.\n  Raise the limit, or relax [slo]."
+        return Message(
+            "{llm} does not keep the promise on these accelerators.\n  Choose a plan that does.", llm=study.llm_id
+        )
+    limit = si(within or 0.0, "W") if asked == "power" else Message("{usd} a month", usd=usd(within or 0.0))
+    return Message(
+        "nothing serves {llm} within {limit}, however little is asked.\n  Raise the limit, or relax [slo].",
+        llm=study.llm_id,
+        limit=limit,
+    )

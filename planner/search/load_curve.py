@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import UnknownName, WorkloadError
+from planner.errors import Message, UnknownName, WorkloadError
 from planner.search.columns import Array
 from planner.search.mix import Curve
 from planner.traces import load_profile
@@ -34,7 +34,9 @@ def load_curve(name: str, catalog: Catalog) -> Curve:
         return _shaped(name, _read(Path(name)))
     known = [id for id, row in catalog.traces.items() if row.kind == "rates"]
     if name not in known:
-        raise UnknownName("load curve", name, [*known, "constant"], "planner catalog ls traces, or give a CSV file")
+        raise UnknownName(
+            "load curve", name, [*known, "constant"], Message("planner catalog ls traces, or give a CSV file")
+        )
     profile = load_profile(name, catalog)
     return _shaped(name, hourly(profile.rate_per_s, profile.step_s))
 
@@ -54,23 +56,32 @@ def hourly(rate_per_s: Array, step_s: float) -> Array:
 
 def _shaped(name: str, rates: Array) -> Curve:
     if not len(rates) or not rates.mean() > 0:
-        raise WorkloadError(f"--load {name}: has no hour with requests.\n  Give rates above zero.")
+        raise WorkloadError("--load {name}: has no hour with requests.\n  Give rates above zero.", name=name)
     return Curve(Path(name).name, rates / rates.mean())
 
 
 def _read(path: Path) -> Array:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise WorkloadError(f"{path.name} is larger than {MAX_BYTES:,} bytes: not an hourly load curve.")
+            raise WorkloadError(
+                "{file} is larger than {max_bytes:,} bytes: not an hourly load curve.",
+                file=path.name,
+                max_bytes=MAX_BYTES,
+            )
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
     except (OSError, ValueError, csv.Error) as error:
-        raise WorkloadError(f"cannot read load curve {path}: {error}.") from None
+        raise WorkloadError("cannot read load curve {path}: {error}.", path=path, error=error) from None
     if not rows or "rate_per_s" not in rows[0]:
         raise WorkloadError(
-            f"{path.name}: no column rate_per_s.\n  Give a CSV with a header and one row for each hour."
+            "{file}: no column rate_per_s.\n  Give a CSV with a header and one row for each hour.", file=path.name
         )
     if len(rows) > MOST_HOURS:
-        raise WorkloadError(f"{path.name}: {len(rows)} rows; at most {MOST_HOURS}, an hour each.")
+        raise WorkloadError(
+            "{file}: {count} rows; at most {most_hours}, an hour each.",
+            file=path.name,
+            count=len(rows),
+            most_hours=MOST_HOURS,
+        )
     return np.array([_rate(path, line, row["rate_per_s"]) for line, row in enumerate(rows, 2)])
 
 
@@ -80,5 +91,10 @@ def _rate(path: Path, line: int, text: str | None) -> float:
     except ValueError:
         value = np.nan
     if not 0 <= value < 1e9:
-        raise WorkloadError(f"{path.name}, line {line}, column rate_per_s, value {text!r}: give a rate of 0 or more.")
+        raise WorkloadError(
+            "{file}, line {line}, column rate_per_s, value {text!r}: give a rate of 0 or more.",
+            file=path.name,
+            line=line,
+            text=text,
+        )
     return value

@@ -7,7 +7,7 @@ from math import inf
 from typing import Literal, get_args
 
 from planner.catalog import Catalog
-from planner.errors import MissingFact, WorkloadError
+from planner.errors import Message, MissingFact, WorkloadError
 from planner.models import host
 from planner.models.host import ColdStart, Loading, Source
 from planner.schema import Assumption
@@ -92,7 +92,9 @@ def _storage_rate(
 ) -> float:
     if storage.source not in get_args(Source) or storage.drives < 1:
         raise WorkloadError(
-            f"storage {storage.source}, {storage.drives} drives: give nvme, network or object, and 1 drive at least."
+            "storage {source}, {drives} drives: give nvme, network or object, and 1 drive at least.",
+            source=storage.source,
+            drives=storage.drives,
         )
     if storage.source == "object":
         return _told(catalog, told, "object_read_bytes_per_s", "", "B/s")
@@ -110,7 +112,9 @@ def _drives_rate(catalog: Catalog, storage: Storage, accelerator: str, told: lis
     id = catalog.drive_id(storage.drive, "--drive")
     row = catalog.drives[id]
     if row.read_bytes_per_s is None:
-        raise MissingFact(id, "read_bytes_per_s", "load time", "Add it with its source to catalogs/drives.csv.")
+        raise MissingFact(
+            id, "read_bytes_per_s", Message("load time"), Message("Add it with its source to catalogs/drives.csv.")
+        )
     source = f"{row.source} ({row.source_date}, {row.confidence} confidence)"
     told.append(Assumption(name=f"read_bytes_per_s of {id}", value=row.read_bytes_per_s, unit="B/s", source=source))
     card = catalog.accelerators[catalog.accelerator_id(accelerator, "accelerator")]
@@ -124,7 +128,9 @@ def _memory_rate(catalog: Catalog, storage: Storage, told: list[Assumption]) -> 
     id = catalog.cpu_id(storage.cpu, "--host")
     row = catalog.cpus[id]
     if row.memory_bytes_per_s is None:
-        raise MissingFact(id, "memory_bytes_per_s", "load time", "Add it with its source to catalogs/cpus.csv.")
+        raise MissingFact(
+            id, "memory_bytes_per_s", Message("load time"), Message("Add it with its source to catalogs/cpus.csv.")
+        )
     source = f"{row.source} ({row.source_date}, {row.confidence} confidence)"
     told.append(Assumption(name=f"memory_bytes_per_s of {id}", value=row.memory_bytes_per_s, unit="B/s", source=source))
     return row.memory_bytes_per_s

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from planner.errors import NoPlan, PlannerError
+from planner.errors import Joined, Message, NoPlan, Translate
 from planner.schema import Rejection
-
-Translate = Callable[[str], str]
 
 
 def texts(_: Translate) -> dict[str, str]:
@@ -85,18 +84,22 @@ def spelled(found: Rejection, _: Translate) -> str:
     return known[found.kind].format(candidate=found.candidate, **values)
 
 
-def unserved(llm: str, nearest: Iterable[Rejection], _: Translate) -> str:
+@dataclass(frozen=True)
+class Miss:
+    """A candidate that failed, as a line below what failed."""
+
+    rejection: Rejection
+
+    def told(self, _: Translate) -> str:
+        """The line, in the language of `_`."""
+        return f"  {spelled(self.rejection, _)}"
+
+
+def unserved(llm: str, nearest: Sequence[Rejection]) -> NoPlan:
     """That no candidate serves an LLM, which came closest, and what to do."""
-    first = _("no candidate serves {llm} within the promise. Nearest:").format(llm=llm)
-    step = _("Relax the promise [slo], or allow more of [limits], such as narrower weights, or of [supply].")
-    return "\n  ".join((first, *(spelled(one, _) for one in nearest), step))
-
-
-def told(error: PlannerError, _: Translate) -> str:
-    """The message of an expected failure, in the reader's language where it is that nothing serves."""
-    if isinstance(error, NoPlan) and error.nearest:
-        return unserved(error.llm, error.nearest, _)
-    return str(error)
+    first = Message("no candidate serves {llm} within the promise. Nearest:", llm=llm)
+    step = Message("  Relax the promise [slo], or allow more of [limits], such as narrower weights, or of [supply].")
+    return NoPlan(Joined(first, *map(Miss, nearest), step), nearest=nearest)
 
 
 def _in(value: str | int, known: dict[str, str], comma: str) -> str | int:

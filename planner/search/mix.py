@@ -67,7 +67,9 @@ def mix(
     start = time.perf_counter()
     plans = plan(workload, catalog, max(rank, 12)).plans
     if rank > len(plans):
-        raise WorkloadError(f"--plan {rank}: there are {len(plans)} plans.\n  List them: planner plan")
+        raise WorkloadError(
+            "--plan {rank}: there are {count} plans.\n  List them: planner plan", rank=rank, count=len(plans)
+        )
     best = plans[rank - 1]
     costs = FleetCosts(workload, catalog, best)
     costs.refuse_unknown_quotes()
@@ -124,7 +126,7 @@ def _firm_share(
 ) -> tuple[float, str]:
     if stated is not None:
         if not 0 <= stated <= 1:
-            raise WorkloadError(f"--firm-share {stated:g}: give a share from 0 to 1.")
+            raise WorkloadError("--firm-share {stated:g}: give a share from 0 to 1.", stated=stated)
         return stated, "stated"
     if all(way.firm for way in found):
         return 1.0, "no spot"

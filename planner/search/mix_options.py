@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import MissingFact, UnknownName, WorkloadError
+from planner.errors import Message, MissingFact, UnknownName, WorkloadError
 from planner.models import finance, power
 from planner.models.spot import served_hour_usd
 from planner.schema import Plan, Supply, Workload
@@ -96,9 +96,11 @@ def ways(
     missing = tuple(o for o in workload.supply.options if o not in {w.offer.option for w in found})
     if missing and set(workload.supply.options) != set(Supply().options):
         raise WorkloadError(
-            f"supply.options: {best.accelerator} has no sourced price for {', '.join(missing)}"
-            + (f" in {', '.join(regions)}" if regions else "")
-            + ".\n  Leave it out, give a quote under [prices], or see: planner catalog ls prices"
+            "supply.options: {accelerator} has no sourced price for {missing}{place}.\n"
+            "  Leave it out, give a quote under [prices], or see: planner catalog ls prices",
+            accelerator=best.accelerator,
+            missing=", ".join(missing),
+            place=Message(" in {where}", where=", ".join(regions)) if regions else "",
         )
     return found, missing
 
@@ -114,7 +116,9 @@ def _refuse_untold_site(catalog: Catalog, name: str) -> None:
     site = catalog.site(name, "--own-site")
     for field in ("pue", "electricity_usd_per_kwh", "colocation_usd_per_kw_month"):
         if getattr(site, field) is None:
-            raise MissingFact(name, field, "owning there", "Add it with its source to catalogs/sites.csv.")
+            raise MissingFact(
+                name, field, Message("owning there"), Message("Add it with its source to catalogs/sites.csv.")
+            )
 
 
 def _in_region(workload: Workload, region: str) -> Workload:
@@ -145,7 +149,9 @@ def _check_quotas(quotas: Mapping[str, float], regions: tuple[str, ...], sites: 
                 "quota", name, known, "planner mix --help (options, regions, sites, option@region, own@site)"
             )
         if not value >= 0:
-            raise WorkloadError(f"--quota {name}={value:g}: give a number of accelerators, 0 or more.")
+            raise WorkloadError(
+                "--quota {name}={value:g}: give a number of accelerators, 0 or more.", name=name, value=value
+            )
 
 
 def _cheapest(sold: list[Offer], best: Plan) -> list[Offer]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import WorkloadError
+from planner.errors import Message, Told, WorkloadError
 from planner.models.arrivals import STEADY, Modulation, busiest, draw, draw_pairs, fit_modulation
 from planner.models.burstiness import gaps
 from planner.models.traffic import RateProfile, Trace
@@ -20,7 +20,7 @@ from planner.units import SECONDS_PER_HOUR
 
 DEFAULT_TRACE = "azure-conv"
 FEWEST, ENOUGH, MOST = 5_000, 200_000, 2_000_000  # requests that are drawn; enough of a larger fleet's
-NO_PROFILE = "--busiest cuts a rate profile.\n  Name one with --profile, or leave it out."
+NO_PROFILE = Message("--busiest cuts a rate profile.\n  Name one with --profile, or leave it out.")
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,10 @@ def refuse_closed(traffic: Traffic) -> None:
     """Raise WorkloadError for users who wait for their answers."""
     if traffic.rate_per_s is None:
         raise WorkloadError(
-            f"traffic.concurrency {traffic.concurrency}: users who wait for their answers leave no times to replay.\n"
-            "  Give a rate instead: --rate, or traffic.rate_per_s."
+            "traffic.concurrency {concurrency}: users who wait for their answers leave no times to "
+            "replay.\n"
+            "  Give a rate instead: --rate, or traffic.rate_per_s.",
+            concurrency=traffic.concurrency,
         )
 
 
@@ -112,8 +114,11 @@ def _replayed(recorded: Trace, lengths: Lengths, traffic: Traffic, busiest_h: fl
         raise WorkloadError(NO_PROFILE)
     if len(recorded) > most:
         raise WorkloadError(
-            f"trace {recorded.name}: {len(recorded):,} requests. Allowed here: {most:,}.\n"
-            "  Keep its busiest hours, or run it with planner simulate --trace FILE."
+            "trace {recorded}: {count:,} requests. Allowed here: {most:,}.\n"
+            "  Keep its busiest hours, or run it with planner simulate --trace FILE.",
+            recorded=recorded.name,
+            count=len(recorded),
+            most=most,
         )
     rate_per_s, before = traffic.rate_per_s or 0.0, recorded.rate_per_s
     same = lengths[0] is recorded.input_tokens and lengths[1] is recorded.output_tokens
@@ -187,8 +192,14 @@ def _kept(rate_per_s: float, duration_s: float, most: int, servers: int) -> int:
     if each > most:
         hours, most_hours = (seconds / SECONDS_PER_HOUR for seconds in (duration_s, most / rate_per_s))
         raise WorkloadError(
-            f"{hours:,.3g} h at {rate_per_s:,.4g} requests/s are {whole:,.0f} requests. "
-            f"Allowed: {most:,} for a rank.\n  Simulate its busiest hours, up to --busiest {most_hours:.2g}, or less."
+            "{hours:,.3g} h at {rate_per_s:,.4g} requests/s are {whole:,.0f} requests. Allowed: "
+            "{most:,} for a rank.\n"
+            "  Simulate its busiest hours, up to --busiest {most_hours:.2g}, or less.",
+            hours=hours,
+            rate_per_s=rate_per_s,
+            whole=whole,
+            most=most,
+            most_hours=most_hours,
         )
     return max(int(min(ENOUGH, most) / each), 1)
 
@@ -253,12 +264,12 @@ def _within_context(offered: Offered, workload: Workload, catalog: Catalog, drop
     longest = int((offered.trace.input_tokens + offered.trace.output_tokens).max())
     known = ((row.max_context_tokens or 0, id) for id, row in catalog.llms.items())
     others = sorted((tokens, id) for tokens, id in known if tokens >= longest)
-    also = f"; {others[0][1]} takes {others[0][0]:,}" if others else ""
-    advice = f"choose another llm{also}"
-    return without_longer(offered, limit, f"the {limit:,}-token context of {llm_id}", advice, drop)
+    also = Message("; {llm} takes {tokens:,}", llm=others[0][1], tokens=others[0][0]) if others else ""
+    what = Message("the {limit:,}-token context of {llm}", limit=limit, llm=llm_id)
+    return without_longer(offered, limit, what, Message("choose another llm{also}", also=also), drop)
 
 
-def without_longer(offered: Offered, limit: int, what: str, advice: str, drop: bool) -> Offered:
+def without_longer(offered: Offered, limit: int, what: Told, advice: Told, drop: bool) -> Offered:
     """Less the requests beyond a limit, if that is wanted; raises WorkloadError where it is not, or none is left."""
     trace = offered.trace
     whole = trace.input_tokens + trace.output_tokens
@@ -267,9 +278,15 @@ def without_longer(offered: Offered, limit: int, what: str, advice: str, drop: b
         return offered
     if not drop or longer == len(trace):
         raise WorkloadError(
-            f"trace {trace.name}: {longer:,} of {len(trace):,} requests exceed {what}: the longest has "
-            f"{whole.max():,} tokens.\n"
-            f"  Leave them out with --drop-longer (they count as broken promises), or {advice}."
+            "trace {trace}: {longer:,} of {count:,} requests exceed {what}: the longest has "
+            "{whole:,} tokens.\n"
+            "  Leave them out with --drop-longer (they count as broken promises), or {advice}.",
+            trace=trace.name,
+            longer=longer,
+            count=len(trace),
+            what=what,
+            whole=whole.max(),
+            advice=advice,
         )
     told = remark("refused", True, count=longer, requests=len(trace), limit=limit, longest=int(whole.max()))
     redraw = offered.redraw

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import UnknownName, WorkloadError
+from planner.errors import Message, UnknownName, WorkloadError
 from planner.models import finance
 from planner.schema import Accelerator, Price, Purchase, Site, Sourced, SupplyOption, Workload
 from planner.search.columns import Array
@@ -112,14 +112,18 @@ def refuse_unpriced(workload: Workload, found: dict[str, list[Offer]]) -> None:
     if not workload.limits.accelerators or any(found.values()):
         return
     asked, ids = ", ".join(workload.supply.options), sorted(found)
-    quote = "Give a price under [prices]"
+    quote = Message("Give a price under [prices]")
     if workload.supply.options == ("own",):
-        quote = f"Quote the server: ownership.unit_prices.{server_item(ids[0])}"
+        quote = Message("Quote the server: ownership.unit_prices.{item}", item=server_item(ids[0]))
+    providers, regions = (", ".join(names) for names in (workload.supply.providers, workload.supply.regions))
     raise WorkloadError(
-        f"no price: {', '.join(ids)} cannot be obtained as {asked}"
-        + (f" from {', '.join(workload.supply.providers)}" if workload.supply.providers else "")
-        + (f" in {', '.join(workload.supply.regions)}" if workload.supply.regions else "")
-        + f".\n  {quote}, allow another supply.options, or see: planner catalog ls prices"
+        "no price: {accelerators} cannot be obtained as {asked}{seller}{place}.\n"
+        "  {quote}, allow another supply.options, or see: planner catalog ls prices",
+        accelerators=", ".join(ids),
+        asked=asked,
+        seller=Message(" from {names}", names=providers) if providers else "",
+        place=Message(" in {where}", where=regions) if regions else "",
+        quote=quote,
     )
 
 
@@ -256,8 +260,10 @@ def owned_running_usd_per_month(site: Site, provisioned_w: Array, facility_w: Ar
     """
     if site.electricity_usd_per_kwh is None or site.colocation_usd_per_kw_month is None:
         raise WorkloadError(
-            f"site {site.id} has no sourced electricity or colocation price; owning there cannot be priced.\n"
-            "  Choose another site (planner catalog ls sites) or remove 'own' from supply.options."
+            "site {site} has no sourced electricity or colocation price; owning there cannot be "
+            "priced.\n"
+            "  Choose another site (planner catalog ls sites) or remove 'own' from supply.options.",
+            site=site.id,
         )
     place = finance.colocation_usd_per_month(provisioned_w, site.colocation_usd_per_kw_month)
     if site.colocation_includes_energy:

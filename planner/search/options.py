@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import WorkloadError
+from planner.errors import Message, WorkloadError
 from planner.models import memory, sparsity
 from planner.models.offload import resident_shape
 from planner.models.operators import Placement
@@ -96,23 +96,32 @@ def _sparse(catalog: Catalog, q: Question, found: Resolved, before: Options) -> 
 def _sparse_dtype(q: Question, found: Resolved, row: Accelerator, shape: LlmShape) -> str:
     """Data type that computes the sparse weights."""
     if q.sparsity != "2:4":
-        raise WorkloadError(f"--sparsity {q.sparsity}: give 2:4, the one pattern that tensor cores skip.")
+        raise WorkloadError(
+            "--sparsity {sparsity}: give 2:4, the one pattern that tensor cores skip.", sparsity=q.sparsity
+        )
     if shape.experts:
         raise WorkloadError(
-            f"--sparsity 2:4: kernels exist for dense matrix products; {found.llm} has routed experts.\n"
-            "  Choose a dense LLM, or narrower --weights."
+            "--sparsity 2:4: kernels exist for dense matrix products; {llm} has routed experts.\n"
+            "  Choose a dense LLM, or narrower --weights.",
+            llm=found.llm,
         )
     if found.weights not in SPARSE_WEIGHTS:
         raise WorkloadError(
-            f"--sparsity 2:4: there are no kernels for {found.weights}.\n"
-            f"  Choose --weights from {', '.join(SPARSE_WEIGHTS)}."
+            "--sparsity 2:4: there are no kernels for {weights}.\n  Choose --weights from {allowed}.",
+            weights=found.weights,
+            allowed=", ".join(SPARSE_WEIGHTS),
         )
     dtype = compute_dtype(found.weights, frozenset(row.peak_flops_per_s))
     if dtype not in row.peak_sparse_flops_per_s or dtype != found.weights:
-        known = ", ".join(t for t in row.peak_sparse_flops_per_s if t in SPARSE_WEIGHTS) or "no weight precision"
+        known = ", ".join(t for t in row.peak_sparse_flops_per_s if t in SPARSE_WEIGHTS) or Message(
+            "no weight precision"
+        )
         raise WorkloadError(
-            f"--sparsity 2:4: {found.accelerator} has sparse units for {known}, not for {found.weights}.\n"
-            "  Choose other --weights or another --accelerator."
+            "--sparsity 2:4: {accelerator} has sparse units for {known}, not for {weights}.\n"
+            "  Choose other --weights or another --accelerator.",
+            accelerator=found.accelerator,
+            known=known,
+            weights=found.weights,
         )
     return dtype
 
@@ -140,10 +149,15 @@ def _speculative(catalog: Catalog, q: Question, found: Resolved, before: Options
     method, k = words[0], words[-1]
     if method not in ("mtp", "ngram", "draft") or len(words) != (3 if method == "draft" else 2):
         raise WorkloadError(
-            f"--speculation {q.speculation}: give mtp:K, ngram:K or draft:LLM:K, with K drafts per step, such as mtp:3."
+            "--speculation {speculation}: give mtp:K, ngram:K or draft:LLM:K, with K drafts per step, such as mtp:3.",
+            speculation=q.speculation,
         )
     if not re.fullmatch(r"[0-9]{1,2}", k) or not 1 <= int(k) <= MOST_DRAFTS:
-        raise WorkloadError(f"--speculation {q.speculation}: give 1 to {MOST_DRAFTS} drafts per step.")
+        raise WorkloadError(
+            "--speculation {speculation}: give 1 to {most_drafts} drafts per step.",
+            speculation=q.speculation,
+            most_drafts=MOST_DRAFTS,
+        )
     drafts = int(k)
     drafter, added = _drafter(catalog, q, found, before, candidates, method, words[1])
     parameters = () if q.acceptance is not None else (("speculation_acceptance", _depth(catalog, drafts)),)
@@ -170,11 +184,14 @@ def _acceptance(catalog: Catalog, q: Question, method: str, drafts: int) -> floa
         if method == "mtp":
             return catalog.parameter("speculation_acceptance", _depth(catalog, drafts)).value
         raise WorkloadError(
-            f"--speculation {q.speculation}: the acceptance of {method} drafts depends on the text, and none is "
-            "in the catalogs.\n  Give --acceptance, the share of drafts that hold."
+            "--speculation {speculation}: the acceptance of {method} drafts depends on the text, and "
+            "none is in the catalogs.\n"
+            "  Give --acceptance, the share of drafts that hold.",
+            speculation=q.speculation,
+            method=method,
         )
     if not 0 <= q.acceptance <= 1:
-        raise WorkloadError(f"--acceptance {q.acceptance:g}: give a share from 0 to 1.")
+        raise WorkloadError("--acceptance {acceptance:g}: give a share from 0 to 1.", acceptance=q.acceptance)
     return q.acceptance
 
 
@@ -195,14 +212,27 @@ def _drafter(
     if method == "mtp" and not llm.mtp_layers:
         known = ", ".join(id for id, other in catalog.llms.items() if other.mtp_layers)
         raise WorkloadError(
-            f"--speculation {q.speculation}: {found.llm} has no multi-token-prediction module.\n"
-            f"  Those that have: {known}. Or use ngram:K or draft:LLM:K."
+            "--speculation {speculation}: {llm} has no multi-token-prediction module.\n"
+            "  Those that have: {known}. Or use ngram:K or draft:LLM:K.",
+            speculation=q.speculation,
+            llm=found.llm,
+            known=known,
         )
     if method == "draft" and llm.heads % found.tp:
-        raise WorkloadError(f"--speculation {q.speculation}: --tp {found.tp} does not divide {llm.heads} heads.")
+        raise WorkloadError(
+            "--speculation {speculation}: --tp {tp} does not divide {heads} heads.",
+            speculation=q.speculation,
+            tp=found.tp,
+            heads=llm.heads,
+        )
     whole = llm_shape(llm_id, llm)
     if method == "draft" and whole.total_params >= before.shape.total_params:
-        raise WorkloadError(f"--speculation {q.speculation}: {llm_id} is no smaller than {found.llm}.")
+        raise WorkloadError(
+            "--speculation {speculation}: {llm_id} is no smaller than {llm}.",
+            speculation=q.speculation,
+            llm_id=llm_id,
+            llm=found.llm,
+        )
     shape = mtp_shape(whole) if method == "mtp" else whole
     widths = part_widths(shape, llm, candidates.weights)
     held = replace(shape, embedding_params=0.0, extra_params=0.0) if method == "mtp" else shape

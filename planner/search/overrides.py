@@ -53,11 +53,17 @@ def _check(one: Override) -> None:
     kind = one.field.split(".")[0]
     if kind not in KINDS:
         raise WorkloadError(
-            f"{one.field}: no catalog figure. Give KIND.ROW.FIELD with one of {', '.join(KINDS)}.\n"
-            "  Fields of the question are set in its form."
+            "{field}: no catalog figure. Give KIND.ROW.FIELD with one of {kinds}.\n"
+            "  Fields of the question are set in its form.",
+            field=one.field,
+            kinds=", ".join(KINDS),
         )
     if not 0 < len(one.reason.strip()) <= MOST_REASON:
-        raise WorkloadError(f"{one.assignment}: say why, in up to {MOST_REASON} characters.")
+        raise WorkloadError(
+            "{assignment}: say why, in up to {most_reason} characters.",
+            assignment=one.assignment,
+            most_reason=MOST_REASON,
+        )
 
 
 def _marked(before: Catalog, after: Catalog, one: Override) -> Catalog:

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 
 from planner.catalog import Catalog
-from planner.errors import NoPlan
 from planner.schema import PlanResult, Workload
 from planner.search import answer, metrics, reject
 from planner.search.choose import Market, choices, screen, unavailable
@@ -61,7 +60,7 @@ def answered(screening: Screening, most: int = 12, confirmed: int = 3) -> PlanRe
     rejections = reject.rejections(study, found) + (unavailable(study, market) if market else ())
     if not found.entries:
         nearest = sorted(rejections, key=reject.nearness)[:NEAREST]
-        raise NoPlan(unserved(study.llm_id, nearest, str), study.llm_id, nearest)
+        raise unserved(study.llm_id, nearest)
     chosen = choices(study, found.entries[:most])
     plans = answer.plans(study, chosen, found.sizings)
     setups = ((p.accelerator, p.llm, p.engine) for p in plans)

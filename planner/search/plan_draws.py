@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from planner.errors import NoPlan, WorkloadError
+from planner.errors import Message, NoPlan, WorkloadError
 from planner.models import response
 from planner.models.finance import capital_recovery
 from planner.models.response import Blend
@@ -263,7 +263,9 @@ def _refuse_other_load(one: Uncertain, closed: bool) -> None:
     other = ("traffic.rate_per_s", "traffic.burst_factor") if closed else ("traffic.concurrency",)
     if one.name in other:
         raise WorkloadError(
-            f"--uncertain {one.name}: the workload gives its load as {'users' if closed else 'a rate'}."
+            "--uncertain {name}: the workload gives its load as {what}.",
+            name=one.name,
+            what=Message("users") if closed else Message("a rate"),
         )
 
 
@@ -333,7 +335,10 @@ def _usd_per_gpu(question: Question, plan: Plan, stated: Stated, end: int) -> fl
     same = [p for p in found if p.supply[0].option == plan.supply[0].option]
     if not same:
         raise WorkloadError(
-            f"--uncertain {stated.uncertain.name}={stated.texts[end]}: plan {plan.rank} does not exist there.\n"
-            "  Narrow the range, or compare with planner whatif."
+            "--uncertain {field}={value}: plan {rank} does not exist there.\n"
+            "  Narrow the range, or compare with planner whatif.",
+            field=stated.uncertain.name,
+            value=stated.texts[end],
+            rank=plan.rank,
         )
     return same[0].cost.usd_per_month / same[0].gpus_total

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from planner.catalog import Catalog
-from planner.errors import MissingFact, WorkloadError
+from planner.errors import Message, MissingFact, WorkloadError
 from planner.models.precision import compute_dtype
 from planner.search.columns import KV, WEIGHTS
 from planner.search.space import FACTS, possible_weights
@@ -89,7 +89,10 @@ def resolve(catalog: Catalog, q: Question) -> Resolved:
     for field in FACTS:
         if getattr(row, field) is None:
             raise MissingFact(
-                accelerator_id, field, "an estimate", "Add it with its source to catalogs/accelerators.toml."
+                accelerator_id,
+                field,
+                Message("an estimate"),
+                Message("Add it with its source to catalogs/accelerators.toml."),
             )
     weights = q.weights or llm.weights
     tp = max(q.gpus // max(q.dp * q.pp, 1), 1) if q.tp is None else q.tp
@@ -98,19 +101,29 @@ def resolve(catalog: Catalog, q: Question) -> Resolved:
     _check_shape(llm.heads, llm.layers, llm.moe.experts if llm.moe else 0, q, tp)
     if weights not in possible_weights(llm):
         raise WorkloadError(
-            f"{llm_id} is published in {llm.weights}; {weights} cannot be made from it.\n"
-            f"  Possible: {', '.join(possible_weights(llm))}."
+            "{llm_id} is published in {published}; {weights} cannot be made from it.\n  Possible: {possible}.",
+            llm_id=llm_id,
+            published=llm.weights,
+            weights=weights,
+            possible=", ".join(possible_weights(llm)),
         )
     if compute_dtype(weights, frozenset(row.peak_flops_per_s)) is None:
         raise WorkloadError(
-            f"{accelerator_id} cannot compute in {weights}: it has units for {', '.join(row.peak_flops_per_s)}.\n"
-            "  Choose other --weights, such as int4 or bf16, or another --accelerator."
+            "{accelerator} cannot compute in {weights}: it has units for {known}.\n"
+            "  Choose other --weights, such as int4 or bf16, or another --accelerator.",
+            accelerator=accelerator_id,
+            weights=weights,
+            known=", ".join(row.peak_flops_per_s),
         )
     context = q.input_tokens + q.output_tokens
     if llm.max_context_tokens and context > llm.max_context_tokens:
         raise WorkloadError(
-            f"{q.input_tokens} tokens in and {q.output_tokens} out exceed the {llm.max_context_tokens}-token context "
-            f"of {llm_id}."
+            "{input_tokens} tokens in and {output_tokens} out exceed the {max_context_tokens}-token "
+            "context of {llm_id}.",
+            input_tokens=q.input_tokens,
+            output_tokens=q.output_tokens,
+            max_context_tokens=llm.max_context_tokens,
+            llm_id=llm_id,
         )
     return Resolved(llm_id, accelerator_id, engine_id, tp, weights)
 
@@ -128,28 +141,41 @@ def _check_sizes(q: Question, tp: int) -> None:
     }
     for name, size in sizes.items():
         if not 1 <= size <= 10_000_000:
-            raise WorkloadError(f"--{name} {size}: give a whole number from 1 to 10,000,000.")
+            raise WorkloadError("--{name} {size}: give a whole number from 1 to 10,000,000.", name=name, size=size)
     if tp * q.dp * q.pp != q.gpus:
         raise WorkloadError(
-            f"--tp {tp} x --dp {q.dp} x --pp {q.pp} = {tp * q.dp * q.pp} accelerators, but --gpus says {q.gpus}.\n"
-            "  Make the product equal --gpus."
+            "--tp {tp} x --dp {dp} x --pp {pp} = {product} accelerators, but --gpus says {gpus}.\n"
+            "  Make the product equal --gpus.",
+            tp=tp,
+            dp=q.dp,
+            pp=q.pp,
+            product=tp * q.dp * q.pp,
+            gpus=q.gpus,
         )
     if q.ep not in (1, tp * q.dp):
-        raise WorkloadError(f"--ep {q.ep}: give 1, or tp x dp = {tp * q.dp} to place whole experts on ranks.")
+        raise WorkloadError(
+            "--ep {ep}: give 1, or tp x dp = {product} to place whole experts on ranks.", ep=q.ep, product=tp * q.dp
+        )
     if q.kv not in KV:
-        raise WorkloadError(f"--kv {q.kv}: give one of {', '.join(KV)}.")
+        raise WorkloadError("--kv {kv}: give one of {allowed}.", kv=q.kv, allowed=", ".join(KV))
     if q.weights is not None and q.weights not in WEIGHTS:
-        raise WorkloadError(f"--weights {q.weights}: give one of {', '.join(WEIGHTS)}.")
+        raise WorkloadError(
+            "--weights {weights}: give one of {allowed}.", weights=q.weights, allowed=", ".join(WEIGHTS)
+        )
     if q.utilisation is not None and not 0 < q.utilisation <= 1:
-        raise WorkloadError(f"--utilisation {q.utilisation}: give a share above 0 and up to 1.")
+        raise WorkloadError("--utilisation {utilisation}: give a share above 0 and up to 1.", utilisation=q.utilisation)
     if not 0 <= q.prefix_hit_rate < 1:
-        raise WorkloadError(f"--prefix-hit-rate {q.prefix_hit_rate}: give a share from 0 and below 1.")
+        raise WorkloadError(
+            "--prefix-hit-rate {prefix_hit_rate}: give a share from 0 and below 1.", prefix_hit_rate=q.prefix_hit_rate
+        )
 
 
 def _check_options(q: Question) -> None:
     """Options that do not exist, or say nothing without another one."""
     if q.profile not in PROFILES:
-        raise WorkloadError(f"--profile {q.profile}: give one of {', '.join(PROFILES)}.")
+        raise WorkloadError(
+            "--profile {profile}: give one of {allowed}.", profile=q.profile, allowed=", ".join(PROFILES)
+        )
     if q.profile == "old" and q.engine.lower() != "vllm":
         raise WorkloadError("--profile old is vLLM before 0.13.\n  Leave it out, or give --engine vllm.")
     pools = (q.prefill_gpus, q.decode_gpus, q.prefill_tp)
@@ -165,15 +191,19 @@ def _check_options(q: Question) -> None:
     }
     for name, (alone, partner) in orphans.items():
         if alone:
-            raise WorkloadError(f"--{name} says nothing by itself.\n  Add {partner}, or leave it out.")
+            raise WorkloadError(
+                "--{name} says nothing by itself.\n  Add {partner}, or leave it out.", name=name, partner=partner
+            )
 
 
 def _check_shape(heads: int, layers: int, experts: int, q: Question, tp: int) -> None:
     if heads % tp:
-        raise WorkloadError(f"--tp {tp} does not divide {heads} attention heads.\n  Choose a divisor of {heads}.")
+        raise WorkloadError(
+            "--tp {tp} does not divide {heads} attention heads.\n  Choose a divisor of {heads}.", tp=tp, heads=heads
+        )
     if q.pp > layers:
-        raise WorkloadError(f"--pp {q.pp} exceeds {layers} layers.")
+        raise WorkloadError("--pp {pp} exceeds {layers} layers.", pp=q.pp, layers=layers)
     if (q.ep > 1 or q.dp > 1) and not experts:
         raise WorkloadError("--ep and --dp need a mixture of experts; run more replicas instead.")
     if q.ep > 1 and experts % q.ep:
-        raise WorkloadError(f"--ep {q.ep} does not divide {experts} experts.")
+        raise WorkloadError("--ep {ep} does not divide {experts} experts.", ep=q.ep, experts=experts)

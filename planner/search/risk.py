@@ -120,12 +120,14 @@ def _check(setting: Setting, stated: Sequence[Stated]) -> None:
     names = [s.uncertain.name for s in stated]
     double = next((name for name in names if names.count(name) > 1), None)
     if double:
-        raise WorkloadError(f"--uncertain {double}: is given twice.\n  Give one range.")
+        raise WorkloadError("--uncertain {field}: is given twice.\n  Give one range.", field=double)
     if setting.metric not in METRICS:
-        raise WorkloadError(f"--metric {setting.metric}: give one of {', '.join(METRICS)}.")
+        raise WorkloadError(
+            "--metric {metric}: give one of {allowed}.", metric=setting.metric, allowed=", ".join(METRICS)
+        )
     budget = setting.budget_usd_per_month
     if budget is not None and not 0 < budget < 1e15:
-        raise WorkloadError(f"--budget {budget:g}: give US dollars a month, above 0.")
+        raise WorkloadError("--budget {budget:g}: give US dollars a month, above 0.", budget=budget)
 
 
 def of_plan(one: Uncertain, plan: Plan) -> Uncertain:

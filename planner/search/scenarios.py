@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from planner.errors import OutputError, WorkloadError
+from planner.complaints import complaint
+from planner.errors import Message, OutputError, WorkloadError
 from planner.schema import Strict
 from planner.search.change import Change, Question
 from planner.workloads import MAX_FILE_BYTES, load_workload, parse_workload, presets
@@ -51,14 +52,23 @@ def uploaded_scenario(content: bytes, name: str, base: Question) -> tuple[str, Q
         Naming file, field, value and what is allowed.
     """
     if len(content) > MAX_FILE_BYTES:
-        raise WorkloadError(f"{name} is larger than {MAX_FILE_BYTES:,} bytes: not a scenario file.")
+        raise WorkloadError(
+            "{file} is larger than {max_file_bytes:,} bytes: not a scenario file.",
+            file=name,
+            max_file_bytes=MAX_FILE_BYTES,
+        )
     try:
         table = tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
-        raise WorkloadError(f"{name} is not valid TOML: {error}.") from None
+        raise WorkloadError("{file} is not valid TOML: {error}.", file=name, error=error) from None
     start = table.get("workload", "")
     if start and start not in presets():
-        raise WorkloadError(f"{name}: workload {str(start)[:60]!r}: give one of {', '.join(presets())}, or none.")
+        raise WorkloadError(
+            "{name}: workload {start!r}: give one of {allowed}, or none.",
+            name=name,
+            start=str(start)[:60],
+            allowed=", ".join(presets()),
+        )
     return _parsed(table, name, base)
 
 
@@ -70,10 +80,14 @@ def _parsed(table: dict[str, Any], file: str, base: Question) -> tuple[str, Ques
         scenario = Scenario.model_validate(table)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the file"
+        field = ".".join(map(str, first["loc"])) or Message("the file")
         raise WorkloadError(
-            f"{file}: {field}: {first['msg']}.\n"
-            '  A scenario has name = "…" and a table [set] of "field" = value; planner whatif --save FILE writes one.'
+            "{file}: {field}: {msg}.\n"
+            '  A scenario has name = "…" and a table [set] of "field" = value; planner whatif --save '
+            "FILE writes one.",
+            file=file,
+            field=field,
+            msg=complaint(first),
         ) from None
     start = Question(load_workload(scenario.workload), base.catalog) if scenario.workload else base
     return scenario.name, start, scenario.changes
@@ -82,12 +96,16 @@ def _parsed(table: dict[str, Any], file: str, base: Question) -> tuple[str, Ques
 def _table(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise WorkloadError(f"{path.name} is larger than {MAX_FILE_BYTES:,} bytes: not a scenario file.")
+            raise WorkloadError(
+                "{file} is larger than {max_file_bytes:,} bytes: not a scenario file.",
+                file=path.name,
+                max_file_bytes=MAX_FILE_BYTES,
+            )
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
-        raise WorkloadError(f"{path.name} is not valid TOML: {error}.") from None
+        raise WorkloadError("{file} is not valid TOML: {error}.", file=path.name, error=error) from None
     except (OSError, ValueError) as error:
-        raise WorkloadError(f"cannot read scenario {path}: {error}.") from None
+        raise WorkloadError("cannot read scenario {path}: {error}.", path=path, error=error) from None
 
 
 def scenario_text(name: str, changes: Sequence[Change]) -> str:
@@ -106,13 +124,13 @@ def write_scenario(path: Path, name: str, changes: Sequence[Change], force: bool
         If the file is there already and `force` is not set, or cannot be written.
     """
     if path.exists() and not force:
-        raise OutputError(f"{path} exists.\n  Choose another --save, or replace it with --force.")
+        raise OutputError("{path} exists.\n  Choose another --save, or replace it with --force.", path=path)
     beside = path.with_name(f".{path.name}.new")
     try:
         beside.write_text(scenario_text(name, changes), encoding="utf-8")
         beside.replace(path)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}.") from None
+        raise OutputError("cannot write {path}: {reason}.", path=path, reason=error) from None
     finally:
         if beside.exists():
             beside.unlink()

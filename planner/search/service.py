@@ -34,8 +34,10 @@ def service_of(server: Server, trace: Trace, slo: Slo) -> Service:
     room = margin(server, trace, 1, slo)
     if not room.rate_per_s:
         raise WorkloadError(
-            f"even alone a request breaks the promise: P99 {room.limit} is {si(room.at_rest_s, 's')}.\n"
-            "  Choose a faster layout (--plan), a longer promise, or shorter requests."
+            "even alone a request breaks the promise: P99 {limit} is {got}.\n"
+            "  Choose a faster layout (--plan), a longer promise, or shorter requests.",
+            limit=room.limit,
+            got=si(room.at_rest_s, "s"),
         )
     holds = room.rate_per_s
     flood = _flood(server, trace, holds, slo)

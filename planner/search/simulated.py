@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import NoPlan, WorkloadError
+from planner.errors import Message, NoPlan, WorkloadError
 from planner.models.burstiness import dispersion, peak_ratio
 from planner.models.simulate import Result
 from planner.schema import (
@@ -124,8 +124,8 @@ def simulate(
 def _within_cache(offered: Offered, server: Server, title: str, drop: bool) -> Offered:
     """Less what no empty cache takes, if that is wanted; raises WorkloadError where it is not."""
     limit = int(server.kv_tokens)
-    what = f"the {limit:,} tokens that a rank of {title} caches"
-    return without_longer(offered, limit, what, "choose another --plan", drop)
+    what = Message("the {limit:,} tokens that a rank of {title} caches", limit=limit, title=title)
+    return without_longer(offered, limit, what, Message("choose another --plan"), drop)
 
 
 def _long_enough(offered: Offered, plan: Plan, ranks: int) -> Offered:
@@ -203,7 +203,9 @@ def _plans(workload: Workload, catalog: Catalog, rank: int) -> Sequence[Plan]:
 
 def _ranked(plans: Sequence[Plan], rank: int) -> Plan:
     if rank > len(plans):
-        raise WorkloadError(f"--plan {rank}: there are {len(plans)} plans.\n  List them: planner plan")
+        raise WorkloadError(
+            "--plan {rank}: there are {count} plans.\n  List them: planner plan", rank=rank, count=len(plans)
+        )
     return plans[rank - 1]
 
 

@@ -89,7 +89,9 @@ def _row(study: Study, plan: Plan) -> int:
     same &= np.array([KV[k] == layout.kv for k in c.kv]) if len(c) else same
     found = np.flatnonzero(same & (study.capacity.rate_per_s > 0))
     if not len(found):
-        raise WorkloadError(f"{plan.title}: this workload and these catalogs give no such plan.\n  Plan again.")
+        raise WorkloadError(
+            "{title}: this workload and these catalogs give no such plan.\n  Plan again.", title=plan.title
+        )
     return int(found[0])
 
 

@@ -81,8 +81,11 @@ def weight_choices(llm: Llm, asked: tuple[str, ...]) -> tuple[str, ...]:
     wrong = [w for w in asked if w not in possible]
     if wrong:
         raise WorkloadError(
-            f"limits.weights: {llm.name} cannot be served in {', '.join(wrong)}: it is published in {llm.weights}.\n"
-            f"  Possible: {', '.join(possible)}."
+            "limits.weights: {llm} cannot be served in {wrong}: it is published in {weights}.\n  Possible: {possible}.",
+            llm=llm.name,
+            wrong=", ".join(wrong),
+            weights=llm.weights,
+            possible=", ".join(possible),
         )
     return asked or (llm.weights,)
 
@@ -119,8 +122,11 @@ def _wanted(layouts: list[tuple[int, int, int, int]], limits: Limits) -> list[tu
     if not found:
         told = ", ".join(f"{name} {'/'.join(map(str, sizes))}" for name, sizes in asked.items() if sizes)
         raise WorkloadError(
-            f"limits: no layout has {told} within {limits.max_gpus_per_replica} accelerators per replica.\n"
-            "  Give powers of two; dp above 1 needs experts; ep is 1 or tp x dp; see limits.max_gpus_per_replica."
+            "limits: no layout has {told} within {max_gpus_per_replica} accelerators per replica.\n"
+            "  Give powers of two; dp above 1 needs experts; ep is 1 or tp x dp; see "
+            "limits.max_gpus_per_replica.",
+            told=told,
+            max_gpus_per_replica=limits.max_gpus_per_replica,
         )
     return found
 

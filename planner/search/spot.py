@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import MissingFact
+from planner.errors import Message, MissingFact
 from planner.models.spot import beta_parameters, firm_base
 from planner.models.spot_replay import Up, draw_zones
 from planner.schema import Assumption, SpotAdvice, SpotRecord
@@ -53,7 +53,9 @@ def spot_zones(catalog: Catalog) -> Zones:
     """
     probes = [row for row in catalog.spot if _is_probe(row)]
     if not probes:
-        raise MissingFact("spot.csv", "available_fraction", "spot", "Add a probe of availability with its source.")
+        raise MissingFact(
+            "spot.csv", "available_fraction", Message("spot"), Message("Add a probe of availability with its source.")
+        )
     available = sum(row.available_fraction * row.days for row in probes) / sum(row.days for row in probes)
     correlation = catalog.parameter("spot_correlation").value
     zones = int(catalog.parameter("spot_zones").value)
@@ -144,7 +146,10 @@ def price_ratio(catalog: Catalog, accelerator: str, given: float | None, option:
     family = family_of(catalog, accelerator)
     if family is None:
         raise MissingFact(
-            accelerator, "spot price", option, f"Give the spot price over on-demand: --fleet {option}=0.4"
+            accelerator,
+            Message("spot price"),
+            option,
+            Message("Give the spot price over on-demand: --fleet {option}=0.4", option=option),
         )
     return family.price_ratio, family.source
 

@@ -44,7 +44,11 @@ class Workers:
 
     def __post_init__(self) -> None:
         if not 1 <= self.processes <= MOST_WORKERS:
-            raise WorkloadError(f"--workers {self.processes}: give a whole number from 1 to {MOST_WORKERS}.")
+            raise WorkloadError(
+                "--workers {processes}: give a whole number from 1 to {most_workers}.",
+                processes=self.processes,
+                most_workers=MOST_WORKERS,
+            )
         if self.cluster and self.processes > 1:
             raise WorkloadError("--workers and --cluster: give one of them; a cluster has workers of its own.")
 
@@ -81,8 +85,11 @@ def spread(
             _gather(executor, work, items, _chunks(left, count), found, told)
     if len(found) < len(items):
         raise WorkloadError(
-            f"workers were lost {RETRIES + 1} times; {len(found)} of {len(items)} computations are done.\n"
-            "  Give fewer --workers, or workers with more memory."
+            "workers were lost {times} times; {done} of {all} computations are done.\n"
+            "  Give fewer --workers, or workers with more memory.",
+            times=RETRIES + 1,
+            done=len(found),
+            all=len(items),
         )
     return [found[number] for number in range(len(items))]
 
@@ -145,13 +152,18 @@ def _executor(workers: Workers) -> Iterator[tuple[Executor, int]]:
         return
     client_of, problems = _distributed()
     if not re.fullmatch(r"\w+://.+:\d+", workers.cluster):
-        raise WorkloadError(f"--cluster {workers.cluster}: give an address such as tcp://10.0.0.1:8786.")
+        raise WorkloadError(
+            "--cluster {cluster}: give an address such as tcp://10.0.0.1:8786.", cluster=workers.cluster
+        )
     try:
         client = client_of(workers.cluster, timeout=CONNECT_S, set_as_default=False)
     except problems as error:
         raise WorkloadError(
-            f"--cluster {workers.cluster}: no Dask scheduler answers ({error}).\n"
-            "  Start one with `dask scheduler`, and workers with `dask worker ADDRESS`, where the planner is installed."
+            "--cluster {cluster}: no Dask scheduler answers ({error}).\n"
+            "  Start one with `dask scheduler`, and workers with `dask worker ADDRESS`, where the "
+            "planner is installed.",
+            cluster=workers.cluster,
+            error=error,
         ) from None
     with client:
         yield client.get_executor(pure=False, retries=RETRIES), max(len(client.scheduler_info()["workers"]), 1)

@@ -155,8 +155,13 @@ def _lengths(catalog: Catalog, workload: Workload, llm: Llm, llm_id: str) -> Len
     context = t.input_tokens + t.output_tokens
     if llm.max_context_tokens and context > llm.max_context_tokens:
         raise WorkloadError(
-            f"traffic: {t.input_tokens} tokens in and {t.output_tokens} out exceed the "
-            f"{llm.max_context_tokens}-token context of {llm_id}.\n  Shorten them or choose another llm."
+            "traffic: {input_tokens} tokens in and {output_tokens} out exceed the "
+            "{max_context_tokens}-token context of {llm_id}.\n"
+            "  Shorten them or choose another llm.",
+            input_tokens=t.input_tokens,
+            output_tokens=t.output_tokens,
+            max_context_tokens=llm.max_context_tokens,
+            llm_id=llm_id,
         )
     return metrics.lengths_of(
         catalog, t.input_tokens, t.output_tokens, t.input_cv, t.input_p99_ratio, t.prefix_hit_rate

@@ -40,8 +40,10 @@ def let_surge(subject: Subject, replicas: int, trace: Trace, options: SurgeOptio
     expected = rate * (BEFORE_S + factor * options.surge_s + options.after_s)
     if expected > MOST_REQUESTS:
         raise WorkloadError(
-            f"a surge of {expected:,.0f} requests: at most {MOST_REQUESTS:,} are simulated. "
-            "Give a shorter --surge-seconds, or a smaller --surge."
+            "a surge of {expected:,.0f} requests: at most {most_requests:,} are simulated. Give a "
+            "shorter --surge-seconds, or a smaller --surge.",
+            expected=expected,
+            most_requests=MOST_REQUESTS,
         )
     arrivals = surged(trace, rate, factor, BEFORE_S, options.surge_s, length)
     fleet, clients = pool_of(subject, replicas), _clients(subject, options)

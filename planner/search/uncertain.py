@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from planner.errors import WorkloadError
+from planner.errors import Message, WorkloadError
 from planner.models.uncertainty import SHAPES, Shape, Uncertain, check
 from planner.schema import Plan
 from planner.search import metrics
@@ -18,7 +18,9 @@ SHARES = ("cloud", "purchases")  # drawn as factors on what the catalogs say
 CHOICES = ("slo", "limits", "supply", "layout")
 STEP, FIRST_TOKEN = "prediction.step_time", "prediction.ttft"
 SPEC = re.compile(r"^(?P<field>[^=]+)=(?P<values>[^@:]+)(?::(?P<shape>[a-z]+))?(?:@(?P<group>[\w.-]+))?$")
-FORM = "FIELD=LOW,MID,HIGH or FIELD=LOW,HIGH, then :pert, :triangular, :uniform or :lognormal, then @GROUP"
+FORM = Message(
+    "FIELD=LOW,MID,HIGH or FIELD=LOW,HIGH, then perhaps :pert, :triangular, :uniform or :lognormal, and perhaps @GROUP"
+)
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,14 @@ def parse(question: Question, text: str) -> Stated:
     """
     found = SPEC.match(text.strip())
     if found is None:
-        raise WorkloadError(f"--uncertain {text}: give {FORM}.")
+        raise WorkloadError("--uncertain {text}: give {form}.", text=text, form=FORM)
     field, shape = found["field"].strip(), found["shape"] or "pert"
     values = [part.strip() for part in found["values"].split(",")]
     if len(values) not in (2, 3) or not all(values) or shape not in SHAPES:
-        raise WorkloadError(f"--uncertain {text}: give {FORM}.")
+        raise WorkloadError("--uncertain {text}: give {form}.", text=text, form=FORM)
     if field.split(".")[0] in CHOICES:
         raise WorkloadError(
-            f"--uncertain {field}: is a choice, not an uncertainty.\n  Try values: planner whatif --sweep"
+            "--uncertain {field}: is a choice, not an uncertainty.\n  Try values: planner whatif --sweep", field=field
         )
     low, high = (_number(question, Change(field, one)) for one in (values[0], values[-1]))
     middle = _number(question, Change(field, values[1])) if len(values) == 3 else _now(question, field, low, high)
@@ -86,7 +88,11 @@ def _now(question: Question, field: str, low: float, high: float) -> float:
         now = float(told.before) if known else (low + high) / 2  # type: ignore[arg-type]
     if not low <= now <= high:
         raise WorkloadError(
-            f"--uncertain {field}: it is {now:g} now, which lies outside {low:g} to {high:g}.\n  Give LOW,MID,HIGH."
+            "--uncertain {field}: it is {now:g} now, which lies outside {low:g} to {high:g}.\n  Give LOW,MID,HIGH.",
+            field=field,
+            now=now,
+            low=low,
+            high=high,
         )
     return now
 
@@ -96,10 +102,12 @@ def _number(question: Question, change: Change) -> float:
     _, (told,) = apply(question, [change])
     if is_share(change.field):
         if change.factor is None:
-            raise WorkloadError(f"--uncertain {change.field}: give shares, such as -10%,+30%.")
+            raise WorkloadError("--uncertain {field}: give shares, such as -10%,+30%.", field=change.field)
         return change.factor
     if isinstance(told.after, bool) or not isinstance(told.after, float | int):
-        raise WorkloadError(f"--uncertain {change.field}={change.asked}: {change.field} is no number.")
+        raise WorkloadError(
+            "--uncertain {field}={asked}: {field} is no number.", field=change.field, asked=change.asked
+        )
     return float(told.after)
 
 

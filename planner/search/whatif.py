@@ -32,9 +32,9 @@ class Outcomes:
     """Outcomes of questions, each planned once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], Outcome | str] = {}
+        self._known: dict[tuple[str, str], Outcome | NoPlan] = {}
 
-    def of(self, question: Question) -> Outcome | str:
+    def of(self, question: Question) -> Outcome | NoPlan:
         """The best plan, or why there is none."""
         key = _key(question)
         if key not in self._known:
@@ -51,12 +51,12 @@ def _key(question: Question) -> tuple[str, str]:
     return question.workload.model_dump_json(), question.catalog.sha256
 
 
-def answer_to(question: Question) -> Outcome | str:
+def answer_to(question: Question) -> Outcome | NoPlan:
     """The best plan, or why there is none."""
     try:
         return outcome(plan(question.workload, question.catalog, 1).plans[0])
     except NoPlan as none:
-        return str(none)
+        return none.with_traceback(None)
 
 
 def outcome(best: Plan) -> Outcome:
@@ -98,25 +98,26 @@ def whatif(question: Question, changes: Sequence[Change], keep: bool = False) ->
     """
     start = time.perf_counter()
     if not changes:
-        raise WorkloadError(f"nothing is changed.\n  Give --set FIELD=VALUE, {LIKE}.")
+        raise WorkloadError("nothing is changed.\n  Give --set FIELD=VALUE, {like}.", like=LIKE)
     outcomes = Outcomes()
     before = outcomes.of(question)
-    if isinstance(before, str):
-        raise NoPlan(before)
+    if isinstance(before, NoPlan):
+        raise before
     if keep:
         question = Question(pinned(question), question.catalog)
         kept = outcomes.of(question)
         before = kept if isinstance(kept, Outcome) else before
     changed, applied = apply(question, changes)
     after = outcomes.of(changed)
-    refused = isinstance(after, str)
+    refused = isinstance(after, NoPlan)
     return WhatIf(
         workload=question.workload.name or question.workload.llm,
         changes=applied,
         before=before,
-        after=None if isinstance(after, str) else after,
-        refusal=after if isinstance(after, str) else "",
-        differences=differences(before, None if isinstance(after, str) else after),
+        after=None if isinstance(after, NoPlan) else after,
+        refusal=str(after) if isinstance(after, NoPlan) else "",
+        rejections=after.nearest if isinstance(after, NoPlan) else (),
+        differences=differences(before, None if isinstance(after, NoPlan) else after),
         drivers=() if refused else drivers(before, after),  # type: ignore[arg-type]
         by_change=() if refused else _by_change(question, changes, outcomes),
         catalog_sha256=changed.catalog.sha256,
@@ -171,7 +172,7 @@ def _by_change(question: Question, changes: Sequence[Change], outcomes: Outcomes
 
     def cost(done: frozenset[int]) -> float | None:
         found = outcomes.of(apply(question, [c for n, c in enumerate(changes) if n in done])[0])
-        return None if isinstance(found, str) else found.usd_per_month
+        return None if isinstance(found, NoPlan) else found.usd_per_month
 
     parts = shared_parts(len(changes), cost)
     if parts is None:
@@ -219,7 +220,11 @@ def _combinations(fields: Mapping[str, Sequence[str]]) -> list[list[Change]]:
     for values in fields.values():
         count *= len(values)
     if count > MOST_CASES:
-        raise WorkloadError(f"--sweep: {count} combinations; at most {MOST_CASES}.\n  Give fewer values.")
+        raise WorkloadError(
+            "--sweep: {count} combinations; at most {most_cases}.\n  Give fewer values.",
+            count=count,
+            most_cases=MOST_CASES,
+        )
     found: list[list[Change]] = [[]]
     for field, values in fields.items():
         found = [[*row, Change(field, value)] for row in found for value in values]
@@ -235,15 +240,11 @@ def compare(questions: Mapping[str, tuple[Question, tuple[Applied, ...]]]) -> Co
     return _comparison(first, tuple(fields), cases, first, start)
 
 
-def _case(name: str, applied: Sequence[Applied], found: Outcome | str) -> Case:
+def _case(name: str, applied: Sequence[Applied], found: Outcome | NoPlan) -> Case:
     values = {a.field: a.asked if a.after is None else a.after for a in applied}
-    refused = isinstance(found, str)
-    return Case(
-        name=name,
-        values=values,
-        outcome=None if isinstance(found, str) else found,
-        refusal=str(found) if refused else "",
-    )
+    if isinstance(found, NoPlan):
+        return Case(name=name, values=values, outcome=None, refusal=str(found), rejections=found.nearest)
+    return Case(name=name, values=values, outcome=found)
 
 
 def _comparison(

@@ -52,5 +52,5 @@ def _choose(
         return load(name, catalog)
     if not Path(name).is_file():
         known = ", ".join(id for id, row in catalog.traces.items() if row.kind == kind)
-        raise WorkloadError(f"no file {name!r}.\n  Give a CSV or JSONL file, or one of {known}.")
+        raise WorkloadError("no file {name!r}.\n  Give a CSV or JSONL file, or one of {known}.", name=name, known=known)
     return read(Path(name))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from planner.errors import Message, PlannerError
+
 MOST_TOKENS = 10_000_000
 ROLES = ("time", "input", "output")
 
@@ -17,11 +19,11 @@ OUTPUT = ("output_tokens", "generatedtokens", "output_length", "completion_token
 TIME: dict[str, Literal["s", "ms", "stamp"]] = {"arrival_s": "s", "arrival_ms": "ms", "timestamp": "stamp"}
 
 
-class BadRow(Exception):
+class BadRow(PlannerError):
     """A row that is no request; the reader adds file and line, unless the line is known here."""
 
-    def __init__(self, message: str, line: int | None = None):
-        super().__init__(message)
+    def __init__(self, message: str, /, line: int | None = None, **values: object):
+        super().__init__(message, **values)
         self.line = line
 
 
@@ -52,11 +54,15 @@ def choose_columns(names: Iterable[str], stamp: Callable[[Any], float]) -> Colum
     found = [next((name for name in options if name in known), None) for options in (TIME, INPUT, OUTPUT)]
     missing = [role for role, name in zip(ROLES, found, strict=True) if name is None]
     if missing:
-        there = ", ".join(repr(name[:30]) for name in list(known)[:8]) or "none"
+        there = ", ".join(repr(name[:30]) for name in list(known)[:8]) or Message("none")
         raise BadRow(
-            f"no column for {' and '.join(missing)}; there: {there}.\n"
-            f"  Time: {', '.join(TIME)}. Prompt: {', '.join(INPUT)}. Answer: {', '.join(OUTPUT)}",
+            "no column for {missing}; there: {there}.\n  Time: {time}. Prompt: {input}. Answer: {output}",
             line=1,
+            missing=" and ".join(missing),
+            there=there,
+            time=", ".join(TIME),
+            input=", ".join(INPUT),
+            output=", ".join(OUTPUT),
         )
     time, prompt, answer = (known[name] for name in found if name is not None)
     kind = TIME[str(found[0])]
@@ -78,7 +84,7 @@ def number(value: Any) -> float:
             found = math.nan
         if math.isfinite(found):
             return found
-    raise BadRow(f"{_shown(value)} is no number")
+    raise BadRow("{value} is no number", value=_shown(value))
 
 
 def milliseconds(value: Any) -> float:
@@ -104,8 +110,9 @@ def date_time(value: Any) -> float:
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise BadRow(
-            f"timestamp {_shown(value)} is no date and time such as 2023-11-16 18:15:46.68.\n"
-            "  A number of seconds belongs in a column arrival_s, of milliseconds in arrival_ms"
+            "timestamp {value} is no date and time such as 2023-11-16 18:15:46.68.\n"
+            "  A number of seconds belongs in a column arrival_s, of milliseconds in arrival_ms",
+            value=_shown(value),
         ) from None
 
 
@@ -116,7 +123,12 @@ def tokens(value: Any, role: str) -> int:
     except ValueError:
         found = _whole(value)
     if not 1 <= found <= MOST_TOKENS:
-        raise BadRow(f"{role} tokens {_shown(value)}: give whole numbers from 1 to {MOST_TOKENS:,}")
+        raise BadRow(
+            "{role} tokens {value}: give whole numbers from 1 to {most_tokens:,}",
+            role=role,
+            value=_shown(value),
+            most_tokens=MOST_TOKENS,
+        )
     return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from planner.errors import WorkloadError
+from planner.errors import Message, Told, WorkloadError
 
 GZIP = b"\x1f\x8b"
 
@@ -43,7 +43,7 @@ def lines(path: Path, limits: Limits) -> Iterator[str]:
     try:
         size = path.stat().st_size
         if size > limits.file_bytes:
-            raise WorkloadError(_too_large(path, f"{size:,} bytes", limits))
+            raise WorkloadError(_too_large(path, Message("{size:,} bytes", size=size), limits))
         with path.open("rb") as raw:
             packed = raw.read(2) == GZIP
             raw.seek(0)
@@ -53,8 +53,7 @@ def lines(path: Path, limits: Limits) -> Iterator[str]:
             else:
                 yield from _decoded(path, raw, limits)
     except (OSError, EOFError, zlib.error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise WorkloadError(f"cannot read {path.name}: {reason}.") from None
+        raise WorkloadError("cannot read {path}: {reason}.", path=path.name, reason=error) from None
 
 
 def _decoded(path: Path, file: BinaryIO, limits: Limits) -> Iterator[str]:
@@ -63,19 +62,31 @@ def _decoded(path: Path, file: BinaryIO, limits: Limits) -> Iterator[str]:
         number += 1
         total += len(line)
         if len(line) > limits.line_bytes:
-            raise WorkloadError(f"{path.name}, line {number}: longer than {limits.line_bytes:,} bytes: not a trace.")
+            raise WorkloadError(
+                "{file}, line {number}: longer than {line_bytes:,} bytes: not a trace.",
+                file=path.name,
+                number=number,
+                line_bytes=limits.line_bytes,
+            )
         if total > limits.file_bytes:
-            raise WorkloadError(_too_large(path, f"more than {limits.file_bytes:,} bytes when unpacked", limits))
+            more = Message("more than {size:,} bytes when unpacked", size=limits.file_bytes)
+            raise WorkloadError(_too_large(path, more, limits))
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
             raise WorkloadError(
-                f"{path.name}, line {number}: no UTF-8 text.\n  Give a CSV or JSONL file, plain or gzipped."
+                "{file}, line {number}: no UTF-8 text.\n  Give a CSV or JSONL file, plain or gzipped.",
+                file=path.name,
+                number=number,
             ) from None
 
 
-def _too_large(path: Path, size: str, limits: Limits) -> str:
-    return (
-        f"{path.name}: {size}. Allowed: {limits.file_bytes:,} bytes and {limits.requests:,} requests.\n"
-        "  Keep times and token counts alone, or the busiest hours of it."
+def _too_large(path: Path, size: Told, limits: Limits) -> Told:
+    return Message(
+        "{file}: {size}. Allowed: {file_bytes:,} bytes and {requests:,} requests.\n"
+        "  Keep times and token counts alone, or the busiest hours of it.",
+        file=path.name,
+        size=size,
+        file_bytes=limits.file_bytes,
+        requests=limits.requests,
     )

@@ -43,7 +43,9 @@ def read_trace(path: Path, limits: Limits = LIMITS) -> Trace:
         for line, values, blocks in rows:  # noqa: B007 told below
             reader.add(values, blocks)
     except BadRow as error:
-        raise WorkloadError(f"{path.name}, line {error.line or line}: {error}.") from None
+        raise WorkloadError(
+            "{file}, line {line}: {error}.", file=path.name, line=error.line or line, error=error
+        ) from None
     return reader.trace()
 
 
@@ -66,24 +68,36 @@ def read_profile(path: Path, limits: Limits = LIMITS) -> RateProfile:
             rates.append(number(row[at[1]]))
             _check_step(times, rates)
             if len(times) > limits.requests:
-                raise BadRow(f"more than {limits.requests:,} steps")
+                raise BadRow("more than {requests:,} steps", requests=limits.requests)
     except BadRow as error:
-        raise WorkloadError(f"{path.name}, line {error.line or line}: {error}.") from None
+        raise WorkloadError(
+            "{file}, line {line}: {error}.", file=path.name, line=error.line or line, error=error
+        ) from None
     if len(times) < 2 or not sum(rates) > 0:
-        raise WorkloadError(f"{path.name}: {len(times)} steps: a profile has two at least, and a rate above zero.")
+        raise WorkloadError(
+            "{file}: {count} steps: a profile has two at least, and a rate above zero.",
+            file=path.name,
+            count=len(times),
+        )
     return RateProfile(path.stem, times[1] - times[0], np.array(rates))
 
 
 def _check_step(times: array[float], rates: array[float]) -> None:
     if rates[-1] < 0:
-        raise BadRow(f"rate {rates[-1]:g}: give zero or more")
+        raise BadRow("rate {rate:g}: give zero or more", rate=rates[-1])
     if len(times) < 2:
         return
     first, last = times[1] - times[0], times[-1] - times[-2]
     if last <= 0:
-        raise BadRow(f"t_s {times[-1]:g} does not follow {times[-2]:g}: steps go forward in time")
+        raise BadRow(
+            "t_s {time:g} does not follow {before:g}: steps go forward in time", time=times[-1], before=times[-2]
+        )
     if abs(last - first) > 1e-6 * first:
-        raise BadRow(f"a step of {last:g} s among steps of {first:g} s: fill the gap, with rate 0 where nothing came")
+        raise BadRow(
+            "a step of {last:g} s among steps of {first:g} s: fill the gap, with rate 0 where nothing came",
+            last=last,
+            first=first,
+        )
 
 
 def _opened(path: Path, limits: Limits) -> tuple[Iterator[str], bool]:
@@ -103,7 +117,7 @@ def _json_rows(text: Iterable[str], reader: _Reader) -> Iterator[Row]:
         except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict):
-            raise BadRow(f"{raw.strip()[:40]!r} is no JSON object", line)
+            raise BadRow("{raw!r} is no JSON object", line, raw=raw.strip()[:40])
         names = names or reader.choose(row, mooncake_time)
         time, prompt, answer = names
         yield line, (row.get(time), row.get(prompt), row.get(answer)), row.get("hash_ids")
@@ -124,7 +138,7 @@ def _table(text: Iterable[str], limits: Limits) -> tuple[list[str], Iterator[tup
     try:
         names = [name.strip() for name in next(reader, [])]
     except csv.Error as error:
-        raise BadRow(f"no row of a table: {error}", reader.line_num) from None
+        raise BadRow("no row of a table: {error}", reader.line_num, error=error) from None
 
     def rows() -> Iterator[tuple[int, list[Any]]]:
         try:
@@ -132,7 +146,7 @@ def _table(text: Iterable[str], limits: Limits) -> tuple[list[str], Iterator[tup
                 if any(row):
                     yield reader.line_num, row if len(row) >= len(names) else [*row, *[None] * (len(names) - len(row))]
         except csv.Error as error:
-            raise BadRow(f"no row of a table: {error}", reader.line_num) from None
+            raise BadRow("no row of a table: {error}", reader.line_num, error=error) from None
 
     return names, rows()
 
@@ -158,12 +172,18 @@ class _Reader:
         time = self.seconds(values[0])
         if self.times and time < self.times[-1]:
             early, late = time - self.times[0], self.times[-1] - self.times[0]
-            raise BadRow(f"the request at {early:.6g} s comes after the one at {late:.6g} s. Sort the file by time")
+            raise BadRow(
+                "the request at {early:.6g} s comes after the one at {late:.6g} s. Sort the file by time",
+                early=early,
+                late=late,
+            )
         self.inputs.append(tokens(values[1], "input"))
         self.outputs.append(tokens(values[2], "output"))
         self.times.append(time)
         if len(self.times) > self.limits.requests:
-            raise BadRow(f"more than {self.limits.requests:,} requests.\n  Keep the busiest hours of the trace")
+            raise BadRow(
+                "more than {requests:,} requests.\n  Keep the busiest hours of the trace", requests=self.limits.requests
+            )
         if isinstance(blocks, list):
             self._add_blocks(blocks)
 
@@ -171,14 +191,16 @@ class _Reader:
         if not all(isinstance(id, int | str) for id in ids):
             raise BadRow("hash_ids: give numbers or texts")
         if self.starts[-1] + len(ids) > self.limits.blocks:
-            raise BadRow(f"more than {self.limits.blocks:,} prefix blocks.\n  Leave hash_ids out")
+            raise BadRow("more than {blocks:,} prefix blocks.\n  Leave hash_ids out", blocks=self.limits.blocks)
         self.ids.extend(self.known.setdefault(id, len(self.known)) for id in ids)
         self.starts.append(len(self.ids))
 
     def trace(self) -> Trace:
         """All requests, from time 0."""
         if not self.times:
-            raise WorkloadError(f"{self.path.name} holds no request.\n  Give a CSV or JSONL file with a line for each.")
+            raise WorkloadError(
+                "{file} holds no request.\n  Give a CSV or JSONL file with a line for each.", file=self.path.name
+            )
         times = np.array(self.times)
         return Trace(
             self.path.name.split(".")[0] or "trace",
@@ -193,7 +215,9 @@ class _Reader:
             return None
         if len(self.starts) != len(self.times) + 1:
             raise WorkloadError(
-                f"{self.path.name}: {len(self.starts) - 1:,} of {len(self.times):,} requests have hash_ids.\n"
-                "  Give them for all requests or for none."
+                "{file}: {some:,} of {all:,} requests have hash_ids.\n  Give them for all requests or for none.",
+                file=self.path.name,
+                some=len(self.starts) - 1,
+                all=len(self.times),
             )
         return Blocks(np.array(self.ids), np.array(self.starts), MOONCAKE_BLOCK_TOKENS)

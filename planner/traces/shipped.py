@@ -59,10 +59,22 @@ def check_files(catalog: Catalog) -> int:
     for name, row in catalog.traces.items():
         found = hashlib.sha256(_bytes(catalog.folder, row)).hexdigest()
         if found != row.sha256:
-            raise CatalogError(f"traces.toml, [{name}]: {row.file} has the checksum {found}, not {row.sha256}.")
+            raise CatalogError(
+                "traces.toml, [{name}]: {file} has the checksum {found}, not {sha256}.",
+                name=name,
+                file=row.file,
+                found=found,
+                sha256=row.sha256,
+            )
         lines = _text(catalog.folder, row).count("\n") - (not row.file.endswith(".jsonl.gz"))
         if lines != row.rows:
-            raise CatalogError(f"traces.toml, [{name}]: {row.file} has {lines} rows, not {row.rows}.")
+            raise CatalogError(
+                "traces.toml, [{name}]: {file} has {lines} rows, not {rows}.",
+                name=name,
+                file=row.file,
+                lines=lines,
+                rows=row.rows,
+            )
     return len(catalog.traces)
 
 
@@ -77,14 +89,18 @@ def _bytes(folder: Path, row: TraceFile) -> bytes:
     try:
         return (folder / "traces" / row.file).read_bytes()
     except OSError as error:
-        raise CatalogError(f"cannot read catalog file {folder / 'traces' / row.file}: {error.strerror}.") from None
+        raise CatalogError(
+            "cannot read catalog file {path}: {error}.", path=folder / "traces" / row.file, error=error
+        ) from None
 
 
 def _text(folder: Path, row: TraceFile) -> str:
     try:
         return gzip.decompress(_bytes(folder, row)).decode()
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise CatalogError(f"cannot read catalog file {folder / 'traces' / row.file}: {error}.") from None
+        raise CatalogError(
+            "cannot read catalog file {path}: {error}.", path=folder / "traces" / row.file, error=error
+        ) from None
 
 
 def _columns(text: str) -> Array:

@@ -201,10 +201,8 @@ def _confirm(packed: bytes, confirmed: int, sha256: str) -> PlanResult | Planner
         _same_catalogs(sha256)
         screening: Screening = _Unpickler(io.BytesIO(packed)).load()
         return answered(screening, confirmed=confirmed)
-    except NoPlan as error:
-        return error.with_traceback(None)
     except PlannerError as error:
-        return PlannerError(str(error))
+        return error.with_traceback(None)
 
 
 def _regret(result: PlanResult, sha256: str) -> dict[int, float] | PlannerError:
@@ -213,7 +211,7 @@ def _regret(result: PlanResult, sha256: str) -> dict[int, float] | PlannerError:
     try:
         return regrets(result, _same_catalogs(sha256))
     except PlannerError as error:
-        return PlannerError(str(error))
+        return error.with_traceback(None)
 
 
 def _same_catalogs(sha256: str) -> Catalog:

@@ -24,7 +24,7 @@ def page() -> None:
     try:
         found = _result(_)
     except PlannerError as error:
-        st.error(plain(str(error)), icon=":material/block:")
+        st.error(plain(error.told(_)), icon=":material/block:")
         return
     st.markdown(f"**{plain(found.title)}.** {plain(told.headline(found, _))}")
     shown = _chosen(found, _)
@@ -48,11 +48,11 @@ def _result(_: Translate) -> AuditResult:
 
 def _uploaded(content: bytes, name: str) -> Claims:
     if len(content) > MAX_BYTES:
-        raise WorkloadError(f"{name} is larger than {MAX_BYTES:,} bytes.")
+        raise WorkloadError("{name} is larger than {max_bytes:,} bytes.", name=name, max_bytes=MAX_BYTES)
     try:
         table = tomllib.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise WorkloadError(f"cannot read {name}: {error}.") from None
+        raise WorkloadError("cannot read {path}: {reason}.", path=name, reason=error) from None
     return parse_claims(table, name)
 
 

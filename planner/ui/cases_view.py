@@ -46,14 +46,18 @@ def _swept(workload_json: str, texts: tuple[str, ...], catalog_sha256: str) -> C
         field, _, values = text.partition("=")
         found = [part.strip() for part in values.split(",") if part.strip()]
         if not field.strip() or not found or field.strip() in fields:
-            raise WorkloadError(f"{text[:80]}: give FIELD=A,B,C, such as traffic.rate_per_s=5,10,20, each field once.")
+            raise WorkloadError(
+                "{text}: give FIELD=A,B,C, such as traffic.rate_per_s=5,10,20, each field once.", text=text[:80]
+            )
         fields[field.strip()] = found
     count = 1
     for found in fields.values():
         count *= len(found)
     if count > MOST_CASES:
         raise WorkloadError(
-            f"{count} combinations: at most {MOST_CASES} on this page.\n  More: planner whatif --sweep FIELD=A,B,C"
+            "{count} combinations: at most {most_cases} on this page.\n  More: planner whatif --sweep FIELD=A,B,C",
+            count=count,
+            most_cases=MOST_CASES,
         )
     return sweep(Question(Workload.model_validate_json(workload_json), catalog()), fields)
 
@@ -61,13 +65,17 @@ def _swept(workload_json: str, texts: tuple[str, ...], catalog_sha256: str) -> C
 def _compared(workload: Workload, files: Sequence[File]) -> Comparison:
     """The question at hand and the scenarios that a visitor sent."""
     if len(files) > MOST_FILES:
-        raise WorkloadError(f"{len(files)} files: at most {MOST_FILES}.")
+        raise WorkloadError("{count} files: at most {most_files}.", count=len(files), most_files=MOST_FILES)
     base = Question(workload, catalog())
     cases = {workload.name or workload.llm: apply(base, ())}
     for file in files:
         name, start, changes = uploaded_scenario(file.content, file.name, base)
         if name in cases:
-            raise WorkloadError(f"{file.name}: a scenario named {name!r} is there already.\n  Give it another name.")
+            raise WorkloadError(
+                "{file}: a scenario named {name!r} is there already.\n  Give it another name.",
+                file=file.name,
+                name=name,
+            )
         cases[name] = apply(start, changes)
     return compare(cases)
 
@@ -86,7 +94,7 @@ def _show(answer: Comparison, _: Translate, chart: bool = False) -> None:
     table(told.comparison_table(answer, _))
     for case in answer.cases:
         if case.refusal:
-            st.warning(plain(f"{case.name}: {told.reason(case.refusal)}"), icon=":material/block:")
+            st.warning(plain(f"{case.name}: {told.reason(case, _)}"), icon=":material/block:")
 
 
 def _rows(answer: Comparison) -> list[dict[str, object]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from planner.errors import PlannerError, WorkloadError
+from planner.errors import Invalid, PlannerError, WorkloadError
 from planner.huggingface import llm_from_config, llm_slug, llm_to_toml
 from planner.report.words import confidence_words
 from planner.schema import Llm, Sourced
@@ -129,17 +129,17 @@ def _import(_: Translate) -> None:
                 disabled=id in catalog().llms, key="catalog_use",
             )  # fmt: skip
         except PlannerError as error:
-            st.error(plain(str(error)), icon=":material/block:")
+            st.error(plain(error.told(_)), icon=":material/block:")
 
 
 def _entry(content: bytes, name: str) -> tuple[str, Llm]:
     """Id and entry of an LLM; raises PlannerError for whatever is no configuration."""
     try:
         if len(content) > MAX_BYTES:
-            raise ValueError(f"larger than {MAX_BYTES:,} bytes")
+            raise Invalid("larger than {max_bytes:,} bytes", max_bytes=MAX_BYTES)
         config = json.loads(content)
         if not isinstance(config, dict):
-            raise ValueError("a JSON object is expected")
+            raise Invalid("a JSON object is expected")
     except (ValueError, RecursionError) as error:
-        raise WorkloadError(f"config.json cannot be read: {error}.") from None
+        raise WorkloadError("config.json cannot be read: {error}.", error=error) from None
     return llm_slug(name), llm_from_config(config, name, catalog().as_of)

@@ -8,7 +8,6 @@ import streamlit as st
 from planner.errors import PlannerError
 from planner.report import compare as told
 from planner.schema import PlanResult
-from planner.search import misses
 from planner.ui import inputs, own_facts, refused
 from planner.ui.session import KEPT, Refusal, Translate, catalog, plain, solve, translate
 from planner.ui.store import MOST_NAME, Saved, Store, store
@@ -72,7 +71,7 @@ def _show(chosen: list[Saved], _: Translate) -> None:
         st.caption(plain(text.format(names=", ".join(resting))))
     for one, answer in zip(chosen, answers, strict=True):
         if isinstance(answer, Refusal):
-            why = misses.told(answer.error, _).splitlines()[0]
+            why = answer.error.told(_).splitlines()[0]
             st.warning(plain(f"{one.name}: {why}"))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from planner.errors import PlannerError, WorkloadError
+from planner.errors import PlannerError, Told, WorkloadError
 from planner.ui.owner import configured
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def migrate(engine: Engine) -> None:
 
 
 @contextmanager
-def reached(what: str) -> Iterator[None]:
+def reached(what: Told) -> Iterator[None]:
     """Turn what a database says into what a reader can do about it.
 
     Raises
@@ -58,8 +58,12 @@ def reached(what: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, ImportError) as error:
         raise PlannerError(
-            f"{what} cannot be reached: {type(error).__name__}.\n"
-            f"  Ask whoever runs this dashboard to look at the database and [connections.{CONNECTION}]."
+            "{what} cannot be reached: {kind}.\n"
+            "  Ask whoever runs this dashboard to look at the database and "
+            "[connections.{connection}].",
+            what=what,
+            kind=type(error).__name__,
+            connection=CONNECTION,
         ) from None
 
 
@@ -93,7 +97,7 @@ def database_url(environment: Mapping[str, str]) -> str:
     try:
         password = Path(secret).read_text(encoding="utf-8").strip() if secret else None
     except OSError as error:
-        raise WorkloadError(f"PLANNER_DATABASE_PASSWORD_FILE cannot be read: {error.strerror}.") from None
+        raise WorkloadError("PLANNER_DATABASE_PASSWORD_FILE cannot be read: {reason}.", reason=error) from None
     url = make_url(given)
     return (url.set(password=password) if password else url).render_as_string(hide_password=False)
 

@@ -43,7 +43,7 @@ def _show(result: PlanResult, _: Translate) -> None:
     names = {plan.rank: f"{plan.rank}. {plan_name(plan)}" for plan in result.plans}
     rank = inputs.choose_plan(names, _)
     files = _files(result.workload.model_dump_json(), rank, catalog().sha256)
-    if isinstance(files, str):
+    if isinstance(files, PlannerError):
         refused.box(files, _)
         return
     chosen = _parts(files, _)
@@ -53,7 +53,7 @@ def _show(result: PlanResult, _: Translate) -> None:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _files(workload_json: str, rank: int, catalog_sha256: str) -> dict[str, bytes] | str:
+def _files(workload_json: str, rank: int, catalog_sha256: str) -> dict[str, bytes] | PlannerError:
     """Files of the bundle, or why there are none; shared by whoever asks the same."""
     from planner.bundle.write import documents
     from planner.schema import Workload
@@ -63,7 +63,7 @@ def _files(workload_json: str, rank: int, catalog_sha256: str) -> dict[str, byte
     try:
         return documents(answer, rank, catalog())
     except PlannerError as error:
-        return str(error)
+        return error
 
 
 def _parts(files: Mapping[str, bytes], _: Translate) -> dict[str, bytes]:

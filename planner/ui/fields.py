@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner.catalog import Catalog
-from planner.errors import UnknownName, WorkloadError
+from planner.errors import Message, UnknownName, WorkloadError
 from planner.workloads import NAMED_TABLES, set_field
 
 PERCENT, PER_THOUSAND = 100.0, 1000.0
@@ -103,7 +103,9 @@ def values_of(table: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
     found["rate"] = float(found["rate"] or 5.0)
     found["users"] = found["users"] or 100
     if found["load_profile"] not in (None, *profiles(catalog)):
-        raise UnknownName("rate profile", found["load_profile"], profiles(catalog), "the page Catalogs, traces")
+        raise UnknownName(
+            "rate profile", found["load_profile"], profiles(catalog), Message("the page Catalogs, traces")
+        )
     return found
 
 
@@ -139,7 +141,13 @@ def check_bounds(values: dict[str, Any]) -> None:
     """
     for name, (low, high) in BOUNDS.items():
         if values[name] is not None and not low <= values[name] <= high:
-            raise WorkloadError(f"{name} {values[name]:g} is outside {low:g} to {high:g}, which the form can hold.")
+            raise WorkloadError(
+                "{name} {value:g} is outside {low:g} to {high:g}, which the form can hold.",
+                name=name,
+                value=values[name],
+                low=low,
+                high=high,
+            )
 
 
 def _copy(table: dict[str, Any]) -> dict[str, Any]:

@@ -45,9 +45,9 @@ def ask(catalog: Catalog, _: Translate) -> Workload:
 
 
 def _say_unread(_: Translate) -> None:
-    if message := st.session_state.pop("unread_link", ""):
+    if unread := st.session_state.pop("unread_link", None):
         st.error(_("The link cannot be read, so this is the default question."), icon=":material/link_off:")
-        st.code(message, language=None, wrap_lines=True)
+        st.code(unread.told(_), language=None, wrap_lines=True)
 
 
 def _refuse_files(workload: Workload, catalog: Catalog) -> None:
@@ -57,7 +57,9 @@ def _refuse_files(workload: Workload, catalog: Catalog) -> None:
         name = getattr(traffic, field)
         if name is not None and name not in ("recorded", "scaled", "statistics") and not is_shipped(name, catalog):
             raise WorkloadError(
-                f"traffic.{field} {name!r} is not in the catalogs.\n  Upload a file on the page Traffic."
+                "traffic.{field} {name!r} is not in the catalogs.\n  Upload a file on the page Traffic.",
+                field=field,
+                name=name,
             )
 
 

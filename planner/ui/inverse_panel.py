@@ -50,7 +50,7 @@ def show(result: PlanResult, plan: Plan, asked: tuple[Turned, float | None], _: 
     """Search, tell, and offer to open what was found."""
     with st.spinner(_("Searching, and checking by simulation…")):
         found = _found(result.workload.model_dump_json(), plan.model_dump_json(), *asked, catalog().sha256)
-    if isinstance(found, str):
+    if isinstance(found, PlannerError):
         refused.box(found, _)
         return
     with st.container(border=True, gap="xsmall"):
@@ -67,8 +67,8 @@ def show(result: PlanResult, plan: Plan, asked: tuple[Turned, float | None], _: 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _found(
     workload_json: str, plan_json: str, asked: Turned, within: float | None, catalog_sha256: str
-) -> Inverse | str:
-    """Cached on question, plan, limit and catalogs; an expected failure is its message."""
+) -> Inverse | PlannerError:
+    """Cached on question, plan, limit and catalogs; an expected failure is an answer, too."""
     workload = Workload.model_validate_json(workload_json)
     try:
         if asked == "context":
@@ -76,4 +76,4 @@ def _found(
         search = {"load": inverse.most_load, "power": inverse.most_in_power, "speed": inverse.fastest}[asked]
         return search(workload, catalog(), within or 0.0)
     except PlannerError as error:
-        return str(error)
+        return error

@@ -64,7 +64,9 @@ def rank_of(parameters: Mapping[str, str]) -> int:
     """
     text = parameters.get(RANK, "1")
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and int(text) >= 1):
-        raise WorkloadError(f"{RANK} {text[:20]!r} is no rank.\n  Ranks are 1 to {MOST_RANK}.")
+        raise WorkloadError(
+            "{rank} {text!r} is no rank.\n  Ranks are 1 to {most_rank}.", rank=RANK, text=text[:20], most_rank=MOST_RANK
+        )
     return int(text)
 
 

@@ -134,7 +134,7 @@ def put_back(mark: str) -> None:
         _put(named(mark))
     except PlannerError as error:
         take_all_back()
-        st.session_state[LOST] = str(error)
+        st.session_state[LOST] = error
 
 
 def _file(facts: OwnFacts) -> shelf.File:
@@ -152,7 +152,7 @@ def _put(facts: OwnFacts) -> None:
     try:
         shelf.put(PARAMETER, file)
     except PlannerError as error:
-        st.session_state[LOST] = str(error)
+        st.session_state[LOST] = error
 
 
 def take_all_back() -> None:
@@ -178,12 +178,12 @@ def follow(linked: str | None = None) -> None:
     try:
         file = shelf.get(named)
     except PlannerError as error:  # the address keeps the mark: another time the database may answer
-        st.session_state[LOST] = str(error)
+        st.session_state[LOST] = error
         return
     try:
         st.session_state[OWN] = _read(file)
     except PlannerError as error:
-        st.session_state[LOST] = str(error)
+        st.session_state[LOST] = error
         shelf.forget(PARAMETER)
 
 

@@ -22,8 +22,8 @@ NOT_FIGURES = {"source", "source_date", "confidence", "unverified", "notes", "id
 
 def mark(_: Translate) -> None:
     """Above every page: what its reader replaced, so that no answer passes for one of the catalogs alone."""
-    if lost := st.session_state.pop(own_facts.LOST, ""):
-        st.warning(plain(lost), icon=":material/link_off:")
+    if lost := st.session_state.pop(own_facts.LOST, None):
+        st.warning(plain(lost.told(_)), icon=":material/link_off:")
     facts = own()
     if not facts:
         return
@@ -74,7 +74,7 @@ def replace_figure(kind: str, id: str, row: Sourced, _: Translate) -> None:
         try:
             own_facts.add_override(Override(str(field), asked.strip(), reason.strip()))
         except PlannerError as error:
-            st.error(plain(str(error)), icon=":material/block:")
+            st.error(plain(error.told(_)), icon=":material/block:")
             return
         st.rerun()
 
@@ -123,7 +123,7 @@ def take_figures(_: Translate) -> None:
         try:
             own_facts.add_figures(file.getvalue())
         except PlannerError as error:
-            st.error(plain(str(error)), icon=":material/block:")
+            st.error(plain(error.told(_)), icon=":material/block:")
             return
         st.session_state["own-figures-seen"] = file.file_id
         st.rerun()
@@ -154,7 +154,7 @@ def take_quotes(_: Translate) -> None:
         try:
             own_facts.add_quotes(file.getvalue())
         except PlannerError as error:
-            st.error(plain(str(error)), icon=":material/block:")
+            st.error(plain(error.told(_)), icon=":material/block:")
             return
         st.session_state["own-quotes-seen"] = file.file_id
         st.rerun()

@@ -14,7 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from planner.errors import WorkloadError
+from planner.complaints import complaint
+from planner.errors import Invalid, Message, WorkloadError
 from planner.schema import Workload
 from planner.schema.base import Strict
 from planner.ui.link import MOST_RANK
@@ -62,29 +63,39 @@ def unpack(text: str) -> Shared:
     """
     version, _, body = text.partition(".")
     if len(text) > MOST_CHARACTERS:
-        raise WorkloadError(f"the link has {len(text):,} characters; {MOST_CHARACTERS:,} are read.\n  {_AGAIN}")
+        raise WorkloadError(
+            "the link has {count:,} characters; at most {most_characters:,} are read.\n  {again}",
+            count=len(text),
+            most_characters=MOST_CHARACTERS,
+            again=_AGAIN,
+        )
     if version != VERSION:
-        raise WorkloadError(f"the link is of version {version[:8]!r}; this planner reads {VERSION!r}.\n  {_AGAIN}")
+        raise WorkloadError(
+            "the link is of version {version!r}; this planner reads {own!r}.\n  {again}",
+            version=version[:8],
+            own=VERSION,
+            again=_AGAIN,
+        )
     try:
         return Shared.model_validate_json(_inflated(body))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part)[:40] for part in first["loc"][:6]) or "the link"
-        raise WorkloadError(f"{where}: {first['msg'][:200]}.\n  {_AGAIN}") from None
+        where = ".".join(str(part)[:40] for part in first["loc"][:6]) or Message("the link")
+        raise WorkloadError("{where}: {msg}.\n  {again}", where=where, msg=complaint(first), again=_AGAIN) from None
 
 
 def _inflated(body: str) -> bytes:
     """Decompressed bytes; never more than MOST_BYTES are made, whatever the text claims to hold."""
     try:
         if not _TEXT.fullmatch(body):
-            raise ValueError("a character that base64url does not have")
+            raise Invalid("a character that base64url does not have")
         engine = zlib.decompressobj()
         found = engine.decompress(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), MOST_BYTES)
         if not engine.eof or engine.unused_data:
-            raise ValueError(f"cut short, longer than it says, or more than {MOST_BYTES:,} bytes")
+            raise Invalid("cut short, longer than it says, or more than {most_bytes:,} bytes", most_bytes=MOST_BYTES)
     except (ValueError, binascii.Error, zlib.error) as error:
-        raise WorkloadError(f"the link is damaged: {error}.\n  {_AGAIN}") from None
+        raise WorkloadError("the link is damaged: {error}.\n  {again}", error=error, again=_AGAIN) from None
     return found
 
 
-_AGAIN = "Ask for the link again, or start from the form."
+_AGAIN = Message("Ask for the link again, or start from the form.")

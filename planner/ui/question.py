@@ -65,7 +65,7 @@ def _follow_link(catalog: Catalog) -> None:
         rank = link.rank_of(parameters)
         fill(table, catalog, preset, rank)
     except PlannerError as error:
-        st.session_state["unread_link"] = str(error)
+        st.session_state["unread_link"] = error
         if "question" not in st.session_state:
             fill(load_workload().model_dump(mode="json"), catalog, DEFAULT)
 

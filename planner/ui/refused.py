@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from planner.errors import NoPlan, PlannerError
-from planner.search.misses import told
 from planner.ui.session import Translate, plain
 
 
@@ -17,8 +16,8 @@ def page(error: PlannerError, _: Translate) -> None:
     box(error, _)
 
 
-def box(error: PlannerError | str, _: Translate) -> None:
+def box(error: PlannerError, _: Translate) -> None:
     """In place of a part of a page: the message, and each further line of it as an item."""
-    first, *rest = (error if isinstance(error, str) else told(error, _)).splitlines()
+    first, *rest = error.told(_).splitlines()
     lines = [plain(first), "", *(f"- {plain(line.strip())}" for line in rest)]
     st.warning("\n".join(lines), icon=":material/block:")

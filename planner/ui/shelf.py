@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from planner.errors import WorkloadError
+from planner.errors import Message, WorkloadError
 from planner.ui.database import engine, reached
 from planner.ui.owner import owner
 
@@ -58,7 +58,12 @@ class Shelf:
         from sqlalchemy import text
 
         if len(file.content) > MOST_BYTES:
-            raise WorkloadError(f"{file.name} has {len(file.content):,} bytes; {MOST_BYTES:,} are kept.")
+            raise WorkloadError(
+                "{file} has {count:,} bytes; at most {most_bytes:,} are kept.",
+                file=file.name,
+                count=len(file.content),
+                most_bytes=MOST_BYTES,
+            )
         row = {"owner": self.owner, "mark": file.mark, "name": file.name[:MOST_NAME], "used_at": _now(),
                "content": base64.b64encode(zlib.compress(file.content)).decode()}  # fmt: skip
         with self.engine.begin() as connection:
@@ -105,7 +110,7 @@ def put(parameter: str, file: File) -> None:
     """
     _hold(file.mark, file)
     st.query_params[parameter] = file.mark
-    with reached("files of your own"):
+    with reached(Message("files of your own")):
         Shelf(engine(), owner()).put(file)
 
 
@@ -121,7 +126,7 @@ def get(mark: str) -> File | None:
         return None
     found = _held().get(mark)
     if found is None:
-        with reached("files of your own"):
+        with reached(Message("files of your own")):
             found = Shelf(engine(), owner()).get(mark)
     if found is not None:
         _hold(mark, found)

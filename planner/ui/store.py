@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from planner.errors import WorkloadError
+from planner.errors import Message, WorkloadError
 from planner.schema import Workload
 from planner.ui.database import engine, reached
 from planner.ui.owner import owner
@@ -53,12 +53,18 @@ class Store:
 
         name, body = _checked(name), workload.model_dump_json()
         if len(body) > MOST_BYTES:
-            raise WorkloadError(f"this question takes {len(body):,} bytes; {MOST_BYTES:,} are kept.")
+            raise WorkloadError(
+                "this question takes {count:,} bytes; at most {most_bytes:,} are kept.",
+                count=len(body),
+                most_bytes=MOST_BYTES,
+            )
         row = {"owner": self.owner, "name": name, "question": body, "note": note[:400], "facts": facts,
                "saved_at": datetime.now(UTC).isoformat(timespec="seconds")}  # fmt: skip
         with self.engine.begin() as connection:
             if self._count(connection, name) >= MOST_SAVED:
-                raise WorkloadError(f"{MOST_SAVED} questions are saved already. Delete one first.")
+                raise WorkloadError(
+                    "{most_saved} questions are saved already. Delete one first.", most_saved=MOST_SAVED
+                )
             connection.execute(text("DELETE FROM planner_scenarios WHERE owner = :owner AND name = :name"), row)
             columns = "owner, name, question, saved_at, note, facts"
             values = ":owner, :name, :question, :saved_at, :note, :facts"
@@ -92,7 +98,7 @@ class Store:
 def _checked(name: str) -> str:
     name = " ".join(name.split())
     if not name or len(name) > MOST_NAME or not name.isprintable():
-        raise WorkloadError(f"a name has 1 to {MOST_NAME} printable characters.")
+        raise WorkloadError("a name has 1 to {most_name} printable characters.", most_name=MOST_NAME)
     return name
 
 
@@ -111,5 +117,5 @@ def store() -> Store:
     PlannerError
         If the database does not answer, or the login names nobody.
     """
-    with reached("saved questions"):
+    with reached(Message("saved questions")):
         return Store(engine(), owner())

@@ -53,7 +53,7 @@ def _named(name: str, alone: bool, _: Translate) -> File | None:
     try:
         file = shelf.get(mark)
     except PlannerError as error:
-        st.warning(plain(str(error)), icon=":material/link_off:")
+        st.warning(plain(error.told(_)), icon=":material/link_off:")
         return None
     if file is None:
         gone = _("The file that this address names is not here: another dashboard, another login, or too long ago.")
@@ -62,8 +62,8 @@ def _named(name: str, alone: bool, _: Translate) -> File | None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(plain(_("File: {name}").format(name=file.name)), width="content")
             st.button(_("Take back"), key=f"{name}-back", on_click=shelf.forget, args=(name,), type="tertiary")
-    if message := st.session_state.pop(f"{name}-unkept", ""):
-        st.warning(plain(message), icon=":material/block:")
+    if unkept := st.session_state.pop(f"{name}-unkept", None):
+        st.warning(plain(unkept.told(_)), icon=":material/block:")
     return file
 
 
@@ -75,7 +75,7 @@ def _sent(name: str) -> None:
     try:
         shelf.put(name, _packed(sent) if isinstance(sent, list) else File(sent.name, sent.getvalue()))
     except PlannerError as error:
-        st.session_state[f"{name}-unkept"] = str(error)
+        st.session_state[f"{name}-unkept"] = error
 
 
 def _packed(sent: Sequence[Any]) -> File:

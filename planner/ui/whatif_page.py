@@ -92,7 +92,7 @@ def _answer(workload_json: str, texts: tuple[str, ...], keep: bool, catalog_sha2
 def _show(answer: WhatIf, _: Translate) -> None:
     st.markdown(f"# {plain(told.sentence(answer, _))}", anchors=False)
     if answer.after is None:
-        st.warning(plain(told.reason(answer.refusal)), icon=":material/block:")
+        st.warning(plain(told.reason(answer, _)), icon=":material/block:")
     left, right = st.columns([2, 1])
     with left.container(border=True, height="stretch"):
         found = told.difference_table(answer, _)

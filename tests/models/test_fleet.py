@@ -146,7 +146,7 @@ def test_a_forecast_starts_before_the_load_is_there() -> None:
 
 
 def test_impossible_fleets_are_refused() -> None:
-    with pytest.raises(WorkloadError, match="least of 0 or more"):
+    with pytest.raises(WorkloadError, match="a least of 0 up to it"):
         Scaling(Fixed(1), 3, 2, 0.0)
     with pytest.raises(WorkloadError, match="target"):
         Scaling(Hpa(0.0), 0, 2, 0.0)

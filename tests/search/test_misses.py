@@ -76,10 +76,10 @@ def test_a_refusal_is_told_in_the_readers_language_and_survives_a_process(catalo
     with pytest.raises(NoPlan) as caught:
         plan(load_workload("default", {"slo.tpot_p99_s": 0.0001}), catalog)
     error = pickle.loads(pickle.dumps(caught.value))
-    assert misses.told(error, str) == str(caught.value)
-    chinese = misses.told(error, translator("zh"))
+    assert error.told(str) == str(caught.value)
+    chinese = error.told(translator("zh"))
     assert chinese.startswith("没有候选") and len(chinese.splitlines()) == len(str(error).splitlines()) == 5
-    assert misses.told(WorkloadError("as it is"), translator("zh")) == "as it is"
+    assert WorkloadError("as it is").told(translator("zh")) == "as it is"
 
 
 def test_what_simulations_ruled_out_says_so(catalog: Catalog) -> None:

@@ -36,7 +36,7 @@ def quote(tmp_path: Path) -> str:
 def test_a_quote_with_a_claim_that_lacks_its_figure(run_cli: Run, quote: str) -> None:
     result = run_cli("audit", quote)
     assert (result.exit_code, result.stderr) == (0, "")
-    for text in ("1 claims: 1 hold", "✓ holds", "blank is not audited: figures: field required"):
+    for text in ("1 claims: 1 hold", "✓ holds", "blank is not audited: figures: Field required"):
         assert text in result.stdout
 
 

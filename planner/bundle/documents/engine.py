@@ -23,7 +23,7 @@ from typing import Any, cast
 from planner.bundle.documents.subject import Pool, Subject
 from planner.bundle.documents.yaml import to_yaml
 from planner.catalog import Catalog
-from planner.errors import MissingFact, PlannerError
+from planner.errors import Message, MissingFact, PlannerError
 from planner.schema import Engine, WeightPrecision
 
 OPTIONS_FOLDER = "/etc/engine"
@@ -87,12 +87,16 @@ def _start(subject: Subject, pool: Pool) -> Start:
     writer = _WRITERS.get(subject.plan.engine)
     if writer is None:
         raise PlannerError(
-            f"no bundle can be written for engine {subject.plan.engine!r}. Known: {', '.join(_WRITERS)}.\n"
-            "  Next: set limits.engines to one of them."
+            "no bundle can be written for engine {engine!r}. Known: {known}.\n"
+            "  Next: set limits.engines to one of them.",
+            engine=subject.plan.engine,
+            known=", ".join(_WRITERS),
         )
     layout = pool.layout
     if layout.ep not in (1, layout.tp * layout.dp):
-        raise PlannerError(f"{subject.plan.title}: experts are spread over 1 or tp x dp ranks, not {layout.ep}.")
+        raise PlannerError(
+            "{title}: experts are spread over 1 or tp x dp ranks, not {ep}.", title=subject.plan.title, ep=layout.ep
+        )
     leader = writer(subject, pool)
     if pool.nodes == 1:
         return Start(pool, leader, None)
@@ -150,8 +154,11 @@ def image(subject: Subject) -> str:
         raise MissingFact(
             f"engine {subject.plan.engine}",
             f"container image for {accelerator.vendor} {family}",
-            "the bundle",
-            "Next: choose a plan on other accelerators (limits.accelerators), or take the arguments from such a one.",
+            Message("the bundle"),
+            Message(
+                "Next: choose a plan on other accelerators (limits.accelerators), or take the arguments from such "
+                "a one."
+            ),
         )
     return engine.images[family]
 
@@ -267,15 +274,19 @@ def _tensorrt_llm(subject: Subject, pool: Pool) -> Launch:
 
 def _refuse_tensorrt_llm(subject: Subject, pool: Pool) -> None:
     if subject.apart or pool.nodes > 1:
-        what = "two pools" if subject.apart else f"{pool.nodes} servers"
+        what = Message("two pools") if subject.apart else Message("{n} servers", n=pool.nodes)
         raise PlannerError(
-            f"{subject.plan.title}: for TensorRT-LLM over {what} the bundle has no documents, as it starts there "
-            "through MPI.\n  Next: choose another --plan, or set limits.engines to vllm or sglang."
+            "{title}: for TensorRT-LLM over {what} the bundle has no documents, as it starts there "
+            "through MPI.\n"
+            "  Next: choose another --plan, or set limits.engines to vllm or sglang.",
+            title=subject.plan.title,
+            what=what,
         )
     if pool.layout.dp > 1 and pool.layout.tp > 1:
         raise PlannerError(
-            f"{subject.plan.title}: TensorRT-LLM runs attention either tensor-parallel or data-parallel, not both.\n"
-            "  Next: choose another --plan, or set limits.engines to vllm or sglang."
+            "{title}: TensorRT-LLM runs attention either tensor-parallel or data-parallel, not both.\n"
+            "  Next: choose another --plan, or set limits.engines to vllm or sglang.",
+            title=subject.plan.title,
         )
 
 

@@ -77,8 +77,10 @@ def gpu_resource(subject: Subject) -> str:
     vendor = subject.accelerator.vendor
     if vendor not in GPU_RESOURCES:
         raise PlannerError(
-            f"no Kubernetes resource name is known for accelerators of {vendor}. Known: {', '.join(GPU_RESOURCES)}.\n"
-            "  Next: choose another plan (limits.accelerators)."
+            "no Kubernetes resource name is known for accelerators of {vendor}. Known: {known}.\n"
+            "  Next: choose another plan (limits.accelerators).",
+            vendor=vendor,
+            known=", ".join(GPU_RESOURCES),
         )
     return GPU_RESOURCES[vendor]
 

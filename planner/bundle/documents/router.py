@@ -10,7 +10,7 @@ from planner.bundle.documents.engine import BOOTSTRAP_PORT
 from planner.bundle.documents.naming import Document, hosts, labels, metadata, selector
 from planner.bundle.documents.pods import restricted, startup_budget_s
 from planner.bundle.documents.subject import Subject
-from planner.errors import MissingFact
+from planner.errors import Message, MissingFact
 
 COPIES = 2  # one may fail; its share of CPU is small beside an engine's
 PORT = 8080
@@ -27,9 +27,9 @@ def router(subject: Subject) -> Document:
     if not subject.engine.router_image:
         raise MissingFact(
             f"engine {subject.plan.engine}",
-            "router image",
-            "two pools",
-            "Next: choose an aggregated plan, or set limits.engines to vllm or sglang.",
+            Message("router image"),
+            Message("two pools"),
+            Message("Next: choose an aggregated plan, or set limits.engines to vllm or sglang."),
         )
     check = {"httpGet": {"path": "/health", "port": "http"}}
     container = {

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from planner.catalog import Catalog
-from planner.errors import MissingFact, PlannerError
+from planner.errors import Message, MissingFact, PlannerError
 from planner.models.memory import weight_bytes
 from planner.schema import Accelerator, Engine, Layout, Llm, Plan, PlanResult
 from planner.shapes import llm_shape
@@ -113,7 +113,12 @@ def describe(result: PlanResult, rank: int, catalog: Catalog) -> Subject:
     _refuse_pools(plan)
     _refuse_beyond_servers(result, plan, catalog)
     if plan.load_time_s is None:
-        raise MissingFact(plan.title, "load time", "the startup probe", "Plan again with the current catalogs.")
+        raise MissingFact(
+            plan.title,
+            Message("load time"),
+            Message("the startup probe"),
+            Message("Plan again with the current catalogs."),
+        )
     return Subject(
         result=result,
         plan=plan,
@@ -150,16 +155,21 @@ def _ranked(result: PlanResult, rank: int) -> Plan:
         if plan.rank == rank:
             return plan
     ranks = [plan.rank for plan in result.plans]
-    allowed = f"1 to {max(ranks)}" if ranks else "none: there is no plan"
-    raise PlannerError(f"--plan {rank}: no plan has this rank. Allowed: {allowed}.\n  List them: planner plan")
+    allowed = Message("1 to {most}", most=max(ranks)) if ranks else Message("none: there is no plan")
+    raise PlannerError(
+        "--plan {rank}: no plan has this rank. Allowed: {allowed}.\n  List them: planner plan",
+        rank=rank,
+        allowed=allowed,
+    )
 
 
 def _refuse_pools(plan: Plan) -> None:
     roles = tuple(pool.role for pool in plan.pools)
     if roles not in ((), ("prefill", "decode")) or (plan.layout.mode == "disaggregated") != bool(roles):
         raise PlannerError(
-            f"{plan.title}: a disaggregated plan has a prefill and a decode pool, this one has {list(roles)}.\n"
-            "  Next: plan again."
+            "{title}: a disaggregated plan has a prefill and a decode pool, this one has {roles}.\n  Next: plan again.",
+            title=plan.title,
+            roles=list(roles),
         )
 
 
@@ -168,13 +178,18 @@ def _refuse_beyond_servers(result: PlanResult, plan: Plan, catalog: Catalog) -> 
     if _servers_hold(plan, catalog):
         return
     fits = [str(p.rank) for p in result.plans if _servers_hold(p, catalog)]
-    other = f"choose --plan {', '.join(fits)}, or " if fits else ""
+    other = Message("choose --plan {ranks}, or ", ranks=", ".join(fits)) if fits else ""
     most = _server_gpus(plan, catalog)
     raise PlannerError(
-        f"--plan {plan.rank} ({plan.title}) spreads one engine over servers that its link joins, and these servers "
-        f"hold up to {most} x {plan.accelerator} each: Kubernetes needs the vendor's driver for such links, which the "
-        f"bundle does not write.\n"
-        f"  Next: {other}set limits.max_gpus_per_replica = {most}."
+        "--plan {rank} ({title}) spreads one engine over servers that its link joins, and these "
+        "servers hold up to {most} x {accelerator} each: Kubernetes needs the vendor's driver "
+        "for such links, which the bundle does not write.\n"
+        "  Next: {other}set limits.max_gpus_per_replica = {most}.",
+        rank=plan.rank,
+        title=plan.title,
+        most=most,
+        accelerator=plan.accelerator,
+        other=other,
     )
 
 

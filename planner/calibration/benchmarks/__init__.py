@@ -55,18 +55,21 @@ def read_benchmark(path: Path) -> BenchmarkFile:
         runs += _reader(document, where).read(document, where)
     silent = [run for run in runs if not said(run)]
     if silent:
-        raise WorkloadError(f"{name}: no time to first token, no time per output token, no throughput.")
+        raise WorkloadError("{name}: no time to first token, no time per output token, no throughput.", name=name)
     return BenchmarkFile(name, hashlib.sha256(content).hexdigest(), tuple(runs))
 
 
 def _content(path: Path, name: str) -> bytes:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise WorkloadError(f"{name} is larger than {MAX_BYTES:,} bytes: save it without per-request details.")
+            raise WorkloadError(
+                "{name} is larger than {max_bytes:,} bytes: save it without per-request details.",
+                name=name,
+                max_bytes=MAX_BYTES,
+            )
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise WorkloadError(f"cannot read {name}: {reason}.") from None
+        raise WorkloadError("cannot read {path}: {reason}.", path=name, reason=error) from None
 
 
 def _documents(content: bytes, name: str) -> Iterator[Mapping[str, Any]]:
@@ -77,17 +80,26 @@ def _documents(content: bytes, name: str) -> Iterator[Mapping[str, Any]]:
         for _ in range(MOST_DOCUMENTS):
             document, at = decoder.raw_decode(text, _after_blank(text, at))
             if not isinstance(document, Mapping):
-                raise WorkloadError(f"{name} holds no JSON object.\n  Read are:\n{readable()}")
+                raise WorkloadError(
+                    "{name} holds no JSON object.\n  Read are:\n{readable}", name=name, readable=readable()
+                )
             yield document
             if _after_blank(text, at) == len(text):
                 return
     except UnicodeDecodeError:
-        raise WorkloadError(f"{name} is not UTF-8 text.") from None
+        raise WorkloadError("{name} is not UTF-8 text.", name=name) from None
     except json.JSONDecodeError as error:
-        raise WorkloadError(f"{name}, line {error.lineno}: not valid JSON: {error.msg}. Is it cut off?") from None
+        raise WorkloadError(
+            "{name}, line {lineno}: not valid JSON: {msg}. Is it cut off?",
+            name=name,
+            lineno=error.lineno,
+            msg=error.msg,
+        ) from None
     except (RecursionError, ValueError):
-        raise WorkloadError(f"{name} is not JSON of a benchmark: nested too deep, or numbers too long.") from None
-    raise WorkloadError(f"{name} holds more than {MOST_DOCUMENTS} documents.")
+        raise WorkloadError(
+            "{name} is not JSON of a benchmark: nested too deep, or numbers too long.", name=name
+        ) from None
+    raise WorkloadError("{name} holds more than {most_documents} documents.", name=name, most_documents=MOST_DOCUMENTS)
 
 
 def _after_blank(text: str, at: int) -> int:
@@ -99,4 +111,6 @@ def _reader(document: Mapping[str, Any], where: str) -> Reader:
     for reader in READERS:
         if reader.recognises(document):
             return reader
-    raise WorkloadError(f"{where} is of no benchmark tool that is known.\n  Read are:\n{readable()}")
+    raise WorkloadError(
+        "{where} is of no benchmark tool that is known.\n  Read are:\n{readable}", where=where, readable=readable()
+    )

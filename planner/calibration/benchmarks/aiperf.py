@@ -24,7 +24,7 @@ from planner.calibration.benchmarks.run import (
     tokens,
     words,
 )
-from planner.errors import WorkloadError
+from planner.errors import Message, WorkloadError
 
 TOOL = "aiperf"
 SCHEMAS = ("1.0", "1.1", "1.2", "1.3", "1.4", "1.5")
@@ -49,12 +49,18 @@ def read(data: Mapping[str, Any], where: str) -> list[Run]:
     """
     schema = words(data.get("schema_version"))
     if schema not in SCHEMAS:
-        raise WorkloadError(f"{where}: schema_version {schema or 'missing'}.\n  Read of {TOOL}: {VERSIONS}.")
+        raise WorkloadError(
+            "{where}: schema_version {version}.\n  Read of {tool}: {versions}.",
+            where=where,
+            version=schema or Message("missing"),
+            tool=TOOL,
+            versions=VERSIONS,
+        )
     if data.get("was_cancelled") is True:
-        raise WorkloadError(f"{where}: the run was cancelled.")
+        raise WorkloadError("{where}: the run was cancelled.", where=where)
     completed = int(needed(table(data, "request_count"), "avg", f"{where}, request_count", 0, 1e9))
     if not completed:
-        raise WorkloadError(f"{where}: no request was completed.")
+        raise WorkloadError("{where}: no request was completed.", where=where)
     kind, load = _load(table(data, "input_config"), where, completed)
     return [
         Run(
@@ -82,7 +88,13 @@ def _latency(data: Mapping[str, Any], name: str, metric: str, where: str) -> Lat
         return Latency()
     unit = words(block.get("unit"))
     if unit not in SECONDS:
-        raise WorkloadError(f"{where}: {name} is in {unit or 'no unit'}; read are {', '.join(SECONDS)}.")
+        raise WorkloadError(
+            "{where}: {name} is in {unit}; read are {seconds}.",
+            where=where,
+            name=name,
+            unit=unit or Message("no unit"),
+            seconds=", ".join(SECONDS),
+        )
     return latency(block, STATISTICS, metric, f"{where}, {name}", SECONDS[unit])
 
 
@@ -92,7 +104,11 @@ def _rate(data: Mapping[str, Any], where: str) -> float | None:
         return None
     unit = words(block.get("unit"))
     if unit not in ("tokens/sec", "tokens/s"):
-        raise WorkloadError(f"{where}: output_token_throughput is in {unit or 'no unit'}; tokens/sec is read.")
+        raise WorkloadError(
+            "{where}: output_token_throughput is in {unit}; tokens/sec is read.",
+            where=where,
+            unit=unit or Message("no unit"),
+        )
     return throughput(block, "avg", f"{where}, output_token_throughput")
 
 
@@ -107,7 +123,12 @@ def _load(config: Mapping[str, Any], where: str, completed: int) -> tuple[Kind, 
         return closed_or_burst(figure(phase, "concurrency", where, 1, 1e6) or 1.0, completed)
     if type_ not in RATES or phase.get("rate_series") is not None:
         known = ", ".join(("concurrency", *RATES))
-        raise WorkloadError(f"{where}: its load is of type {type_ or 'unknown'}; read are {known}.")
+        raise WorkloadError(
+            "{where}: its load is of type {kind}; read are {known}.",
+            where=where,
+            kind=type_ or Message("unknown"),
+            known=known,
+        )
     return _rate_or_users(phase, "rate", where, completed)
 
 
@@ -117,7 +138,9 @@ def _phase(config: Mapping[str, Any], where: str) -> Mapping[str, Any] | None:
         return None
     measured = [p for p in phases if isinstance(p, Mapping) and not _warmup(p)]
     if len(measured) != 1:
-        raise WorkloadError(f"{where}: {len(measured)} measured phases; a run at one load is read.")
+        raise WorkloadError(
+            "{where}: {count} measured phases; a run at one load is read.", where=where, count=len(measured)
+        )
     return measured[0]
 
 
@@ -131,7 +154,7 @@ def _rate_or_users(load: Mapping[str, Any], rate_key: str, where: str, completed
         return "open", rate
     users = figure(load, "concurrency", where, 1, 1e6)
     if users is None:
-        raise WorkloadError(f"{where}: input_config names neither a concurrency nor a rate.")
+        raise WorkloadError("{where}: input_config names neither a concurrency nor a rate.", where=where)
     return closed_or_burst(users, completed)
 
 

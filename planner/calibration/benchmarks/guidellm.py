@@ -23,7 +23,7 @@ from planner.calibration.benchmarks.run import (
     tokens,
     words,
 )
-from planner.errors import WorkloadError
+from planner.errors import Message, WorkloadError
 
 TOOL = "guidellm"
 SCHEMAS = (1, 2)
@@ -51,22 +51,30 @@ def read(data: Mapping[str, Any], where: str) -> list[Run]:
     metadata = table(data, "metadata")
     version = metadata.get("version")
     if isinstance(version, bool) or version not in SCHEMAS:
-        shown = words(str(version)[:40]) if version is not None else "missing"
-        raise WorkloadError(f"{where}: report version {shown}.\n  Read of {TOOL}: {VERSIONS}.")
+        shown = words(str(version)[:40]) if version is not None else Message("missing")
+        raise WorkloadError(
+            "{where}: report version {shown}.\n  Read of {tool}: {versions}.",
+            where=where,
+            shown=shown,
+            tool=TOOL,
+            versions=VERSIONS,
+        )
     entries = data["benchmarks"]
     if not entries or len(entries) > MOST:
-        raise WorkloadError(f"{where}: {len(entries)} benchmarks; 1 to {MOST} are read.")
+        raise WorkloadError(
+            "{where}: {count} benchmarks; 1 to {most} are read.", where=where, count=len(entries), most=MOST
+        )
     label, model = words(metadata.get("guidellm_version")) or f"report version {version}", _model(data)
     return [_run(entry, f"{where}, benchmark {number}", label, model) for number, entry in enumerate(entries, 1)]
 
 
 def _run(entry: object, where: str, version: str, model: str) -> Run:
     if not isinstance(entry, Mapping):
-        raise WorkloadError(f"{where}: is not an object.")
+        raise WorkloadError("{where}: is not an object.", where=where)
     metrics = table(entry, "metrics")
     completed = int(needed(table(metrics, "request_totals"), "successful", f"{where}, request_totals", 0, 1e9))
     if not completed:
-        raise WorkloadError(f"{where}: no request was completed.")
+        raise WorkloadError("{where}: no request was completed.", where=where)
     kind, load = _load(table(table(entry, "config"), "strategy"), where, completed)
     return Run(
         tool=TOOL,
@@ -109,7 +117,9 @@ def _load(strategy: Mapping[str, Any], where: str, completed: int) -> tuple[Kind
     if type_ in ("constant", "poisson"):
         return "open", needed(strategy, "rate", where, 1e-9, 1e6)
     known = "synchronous, concurrent, throughput, constant, poisson"
-    raise WorkloadError(f"{where}: its strategy is {type_ or 'missing'}; read are {known}.")
+    raise WorkloadError(
+        "{where}: its strategy is {kind}; read are {known}.", where=where, kind=type_ or Message("missing"), known=known
+    )
 
 
 def _model(data: Mapping[str, Any]) -> str:

@@ -106,7 +106,14 @@ def figure(data: Mapping[str, Any], key: str, where: str, low: float, high: floa
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         shown = words(str(value)) if isinstance(value, bool | int | float | str) else f"a {type(value).__name__}"
-        raise WorkloadError(f"{where}: {key} is {shown}; a number from {low:g} to {high:g} is read.")
+        raise WorkloadError(
+            "{where}: {key} is {shown}; a number from {low:g} to {high:g} is read.",
+            where=where,
+            key=key,
+            shown=shown,
+            low=low,
+            high=high,
+        )
     return float(value)
 
 
@@ -114,7 +121,7 @@ def needed(data: Mapping[str, Any], key: str, where: str, low: float, high: floa
     """As `figure`, but absence is refused, too."""
     found = figure(data, key, where, low, high)
     if found is None:
-        raise WorkloadError(f"{where}: {key} is missing.")
+        raise WorkloadError("{where}: {key} is missing.", where=where, key=key)
     return found
 
 
@@ -149,8 +156,14 @@ def _in_bounds(value: float, key: str, metric: str, where: str) -> float:
     if not low <= value <= high:
         unit, scale = ("token/s", 1.0) if metric == "output" else ("ms", 1e3)
         raise WorkloadError(
-            f"{where}: {NAMES[metric]} ({key}) is {value * scale:.4g} {unit}, outside {low * scale:g} to "
-            f"{high * scale:g} {unit}: check its unit."
+            "{where}: {metric} ({key}) is {value:.4g} {unit}, outside {low:g} to {high:g} {unit}: check its unit.",
+            where=where,
+            metric=NAMES[metric],
+            key=key,
+            value=value * scale,
+            unit=unit,
+            low=low * scale,
+            high=high * scale,
         )
     return value
 

@@ -41,11 +41,17 @@ def read(data: Mapping[str, Any], where: str) -> list[Run]:
     """
     missing = [key for key in NEEDED if data.get(key) is None]
     if missing:
-        raise WorkloadError(f"{where}: lacks {', '.join(missing)}.\n  Read of {TOOL}: {VERSIONS}.")
+        raise WorkloadError(
+            "{where}: lacks {missing}.\n  Read of {tool}: {versions}.",
+            where=where,
+            missing=", ".join(missing),
+            tool=TOOL,
+            versions=VERSIONS,
+        )
     _refuse_unmodelled(data, where)
     completed = int(needed(data, "completed", where, 0, 1e9))
     if not completed:
-        raise WorkloadError(f"{where}: no request was completed.")
+        raise WorkloadError("{where}: no request was completed.", where=where)
     kind, load = _load(data, where, completed)
     return [
         Run(
@@ -72,9 +78,9 @@ def _keys(metric: str) -> tuple[str, str, str]:
 
 def _refuse_unmodelled(data: Mapping[str, Any], where: str) -> None:
     if data.get("ramp_up_strategy") is not None:
-        raise WorkloadError(f"{where}: its rate ramps up; a run at one load is read.")
+        raise WorkloadError("{where}: its rate ramps up; a run at one load is read.", where=where)
     if data.get("spec_decode_acceptance_length") is not None:
-        raise WorkloadError(f"{where}: its server decodes speculatively, which the model does not predict.")
+        raise WorkloadError("{where}: its server decodes speculatively, which the model does not predict.", where=where)
 
 
 def _load(data: Mapping[str, Any], where: str, completed: int) -> tuple[Kind, float]:
