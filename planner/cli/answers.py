@@ -12,7 +12,7 @@ import click
 
 from planner.cli.learning import calibration_option, catalog_under
 from planner.cli.output import print_table, wrapped
-from planner.errors import WorkloadError
+from planner.errors import NoPlan, WorkloadError
 from planner.i18n import language_from_environment, translator
 from planner.workloads import field_value
 
@@ -130,11 +130,18 @@ def _tell_own_figures(result: PlanResult, catalog: Catalog) -> None:
 def plan_of(
     workload: str, options: dict[str, Any], assignments: tuple[str, ...], catalog: Catalog, top: int = 12
 ) -> PlanResult:
-    """Plan a workload under the options of a command."""
+    """Plan a workload under the options of a command; where nothing keeps its promise, say what could be kept."""
     from planner.search.plan import plan as run
     from planner.workloads import load_workload
 
-    return run(load_workload(workload, changes_of(options, assignments)), catalog, top)
+    asked = load_workload(workload, changes_of(options, assignments))
+    try:
+        return run(asked, catalog, top)
+    except NoPlan as refused:
+        from planner.report.easing import with_ways_out
+        from planner.search.easing import eased
+
+        raise with_ways_out(refused, eased(asked, catalog)) from None
 
 
 def _print_plan(result: PlanResult) -> None:

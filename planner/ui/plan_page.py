@@ -18,7 +18,7 @@ from planner.report.sizing import sizing_sentence
 from planner.report.words import basis_words
 from planner.schema import Plan, PlanResult
 from planner.search.regret import USUAL
-from planner.ui import inputs, inverse_panel, lazy, refused
+from planner.ui import easing_panel, inputs, inverse_panel, lazy, refused
 from planner.ui.explained import command, explanations, markdown, reproduce
 from planner.ui.own_view import session_command
 from planner.ui.session import (
@@ -57,6 +57,8 @@ def page() -> None:
     answer = solve(workload) if simulated else solve(workload, confirmed=0)
     if isinstance(answer, Refusal):
         refused.page(answer.error, _)
+        if answer.nothing_serves:
+            easing_panel.show(workload, _)
         return
     if simulated:
         _show(answer, _checked(answer, _), _)

@@ -75,6 +75,17 @@ def test_an_impossible_promise_says_why() -> None:
     assert len(set_number(app, "ttft", 2.0).metric) == 5
 
 
+def test_a_promise_that_could_be_kept_is_asked_by_one_click() -> None:
+    """Under a refusal; the load stays, and Undo leads back."""
+    app = set_number(opened(traffic__rate_per_s="7"), "tpot", 1.0)
+    (first, *_others) = (button for button in app.button if str(button.key).startswith("eased."))
+    assert first.label.startswith("Ask for P99 TPOT") and "a month" in text(app)
+    first.click().run()
+    assert not app.exception and not app.warning and len(app.metric) == 5
+    assert app.query_params["traffic.rate_per_s"] == "7" and 0.001 < float(app.query_params["slo.tpot_p99_s"]) < 0.02
+    assert first.label.endswith(f"{1000 * float(app.query_params['slo.tpot_p99_s']):g} ms")
+
+
 def test_a_question_without_supply_is_refused() -> None:
     app = opened()
     app.button_group(key="supply.0").set_value([]).run()
