@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from planner.catalog import Catalog
-from planner.errors import PlannerError, UnknownName, WorkloadError
+from planner.errors import PlannerError, Told, WorkloadError
 from planner.models.precision import compute_dtype
 from planner.schema import Harness
 from planner.search.space import possible_weights
@@ -91,7 +91,7 @@ class Refusal:
     id: str
     metric: str
     value: float | None
-    reason: str
+    reason: Told
     row: int = 0
 
 
@@ -113,7 +113,7 @@ def read_points(path: Path, catalog: Catalog) -> tuple[list[Point], list[Refusal
                 raise WorkloadError("id {id!r} stands more than once; its first row is the one that counts", id=id[:40])
             points.append(replace(resolve(row, catalog), row=line))
         except PlannerError as error:
-            refused.append(Refusal(id, row.get("metric", ""), _number_or_none(row.get("value", "")), str(error), line))
+            refused.append(Refusal(id, row.get("metric", ""), _number_or_none(row.get("value", "")), error, line))
         seen.add(id)
     return points, refused
 
@@ -214,14 +214,11 @@ def _metric(name: str) -> tuple[str, float, float, float]:
 
 def _names(row: Mapping[str, str], catalog: Catalog) -> tuple[str, str, str]:
     accelerator = re.sub(r"\(.*\)", "", row["accelerator"])
-    try:
-        return (
-            catalog.llm_id(row["model"]),
-            catalog.accelerator_id(accelerator),
-            catalog.engine_id(row["framework"]),
-        )
-    except UnknownName as error:
-        raise WorkloadError("{reason}", reason=str(error).splitlines()[0]) from None
+    return (
+        catalog.llm_id(row["model"]),
+        catalog.accelerator_id(accelerator),
+        catalog.engine_id(row["framework"]),
+    )
 
 
 def _weights(row: Mapping[str, str], catalog: Catalog, llm: str, accelerator: str) -> str:

@@ -12,14 +12,19 @@ from planner.calibration.predict import predict
 from planner.calibration.runs import MOST_REQUESTS
 from planner.calibration.setups import Array
 from planner.catalog import Catalog
+from planner.errors import Message, Told, Translate
 from planner.schema import GroupScore, ScoredPoint, Validation
 from planner.search.metrics import band_row, basis_of, power_basis_of
 
 BANDS = {"ttft": "band_ttft", "tpot": "band_tpot", "output": "band_output_tokens_per_s", "power": "band_power"}
 
 
-def validate(path: Path, catalog: Catalog) -> Validation:
+def validate(path: Path, catalog: Catalog, translate: Translate = str) -> Validation:
     """Score every row of a POINTS.csv: predicted with its band, or refused with a reason; in the file's order.
+
+    Parameters
+    ----------
+    translate : of the reasons
 
     Raises
     ------
@@ -28,8 +33,8 @@ def validate(path: Path, catalog: Catalog) -> Validation:
     """
     points, refused = read_points(path, catalog)
     predicted = predict(points, catalog)
-    scored = [_score(point, float(value), catalog) for point, value in zip(points, predicted, strict=True)]
-    rows = scored + [_refused(refusal) for refusal in refused]
+    scored = [_score(point, float(value), catalog, translate) for point, value in zip(points, predicted, strict=True)]
+    rows = scored + [_refused(refusal, translate) for refusal in refused]
     return Validation(
         catalog_sha256=catalog.sha256,
         points=tuple(sorted(rows, key=lambda one: one.row)),
@@ -37,11 +42,11 @@ def validate(path: Path, catalog: Catalog) -> Validation:
     )
 
 
-def _score(point: Point, predicted: float, catalog: Catalog) -> ScoredPoint:
+def _score(point: Point, predicted: float, catalog: Catalog, _: Translate) -> ScoredPoint:
     measured, scale = point.value / point.unit_scale, point.unit_scale
     name = f"{point.metric}_{point.statistic}"
     if np.isnan(predicted):
-        return _bare(point.id, point.row, name, measured, _why(point))
+        return _bare(point.id, point.row, name, measured, _why(point).told(_))
     basis = basis_of(catalog, point.accelerator, point.weights, point.llm, point.engine)
     if point.metric == "power":
         basis = power_basis_of(catalog, point.accelerator)
@@ -53,13 +58,13 @@ def _score(point: Point, predicted: float, catalog: Catalog) -> ScoredPoint:
     )  # fmt: skip
 
 
-def _why(point: Point) -> str:
+def _why(point: Point) -> Told:
     """Why a point has no prediction."""
     if point.metric == "power" and point.kind in ("burst", "open"):
-        return "power of a burst or an open load: it needs a steady state"
+        return Message("power of a burst or an open load: it needs a steady state")
     if point.kind == "burst" and point.load > MOST_REQUESTS:
-        return "does not fit this layout, or more requests at once than are simulated"
-    return "does not fit this layout"
+        return Message("does not fit this layout, or more requests at once than are simulated")
+    return Message("does not fit this layout")
 
 
 def _band(point: Point, basis: str, catalog: Catalog) -> tuple[float | None, float | None]:
@@ -67,8 +72,8 @@ def _band(point: Point, basis: str, catalog: Catalog) -> tuple[float | None, flo
     return row.low, row.high
 
 
-def _refused(refusal: Refusal) -> ScoredPoint:
-    return _bare(refusal.id, refusal.row, refusal.metric, refusal.value, refusal.reason)
+def _refused(refusal: Refusal, _: Translate) -> ScoredPoint:
+    return _bare(refusal.id, refusal.row, refusal.metric, refusal.value, refusal.reason.told(_))
 
 
 def _bare(id: str, row: int, metric: str, measured: float | None, reason: str) -> ScoredPoint:

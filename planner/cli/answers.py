@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from planner.cli.learning import calibration_option, catalog_under
-from planner.cli.output import print_table, wrapped
-from planner.errors import NoPlan, WorkloadError
+from planner.cli.output import print_table, say, wrapped
+from planner.errors import Message, NoPlan, WorkloadError
 from planner.i18n import language_from_environment, translator
 from planner.workloads import field_value
 
@@ -272,10 +272,14 @@ def export(
         result, rank = _apart(result, rank, pools, catalog), 1
     files = documents(result, rank, catalog)
     write_bundle(files, out, force)
-    click.echo(f"{result.plans[rank - 1].title}: {len(files)} files in {out}")
+    say(Message("{title}: {n} files in {out}", title=result.plans[rank - 1].title, n=len(files), out=out))
     if result.catalog_sha256 != catalog.sha256:
-        text = f"Planned with other catalogs ({result.catalog_as_of}, {result.catalog_sha256[:8]}) than those here"
-        click.echo(f"{text} ({catalog.as_of}, {catalog.sha256[:8]}): plan again before you rely on it.", err=True)
+        text = Message(
+            "Planned with other catalogs ({before}) than those here ({now}): plan again before you rely on it.",
+            before=f"{result.catalog_as_of}, {result.catalog_sha256[:8]}",
+            now=f"{catalog.as_of}, {catalog.sha256[:8]}",
+        )
+        say(text, err=True)
 
 
 def _apart(result: PlanResult, rank: int, pools: str, catalog: Catalog) -> PlanResult:
@@ -324,7 +328,7 @@ def lint(folder: Path, strict: bool, record: bool, as_json: bool) -> int:
     else:
         for finding in findings:
             click.echo(f"{finding.severity:<12} {finding.rule:<28} {finding.file}: {finding.message}")
-        click.echo(f"{len(findings)} findings, {len(bad)} failures")
+        say(Message("{n} findings, {bad} failures", n=len(findings), bad=len(bad)))
     return 1 if bad else 0
 
 
@@ -337,14 +341,16 @@ def validate(points: Path, as_json: bool) -> None:
     from planner.catalog import load_catalog
     from planner.report.tables import validation_table
 
-    result = run(points, load_catalog())
+    _ = translator(language_from_environment())
+    result = run(points, load_catalog(), _)
     if as_json:
         click.echo(result.model_dump_json(indent=2))
         return
-    print_table(validation_table(result, translator(language_from_environment())))
+    print_table(validation_table(result, _))
     missing = [p for p in result.points if p.reason]
-    click.echo(f"{len(result.points) - len(missing)} of {len(result.points)} rows predicted")
+    rows = len(result.points)
+    say(Message("{n} of {rows} rows predicted", n=rows - len(missing), rows=rows))
     for one in missing[:10]:
         click.echo(wrapped(f"{one.id} {one.metric}: {one.reason}", "  "))
     if len(missing) > 10:
-        click.echo(f"  and {len(missing) - 10} more, see --json")
+        say(Message("  and {n} more, see --json", n=len(missing) - 10))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.output import wrapped
+from planner.cli.output import say, wrapped
 from planner.cli.refreshing import price_history, refresh
+from planner.errors import Message
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -114,7 +115,13 @@ def catalog_check(folder: Path | None) -> None:
     found = load_catalog(folder)
     rows = sum(len(kind) for kind in found.everything().values())
     check_files(found)
-    click.echo(f"{len(found.files())} files, {rows} rows, all with source, date and confidence; {found.sha256[:8]}")
+    told = Message(
+        "{files} files, {rows} rows, all with source, date and confidence; {hash}",
+        files=len(found.files()),
+        rows=rows,
+        hash=found.sha256[:8],
+    )
+    say(told)
 
 
 @catalog.command("import")
@@ -133,7 +140,7 @@ def catalog_import(config: Path, id_: str | None, out: Path | None) -> None:
         click.echo(text, nl=False)
     else:
         add_llm(out, text)
-        click.echo(f"{llm_slug(name)} added to {out}")
+        say(Message("{id} added to {out}", id=llm_slug(name), out=out))
 
 
 catalog.add_command(refresh)
@@ -178,6 +185,6 @@ def app(port: int) -> None:
     """Start the dashboard."""
     from planner.ui.launch import serve
 
-    click.echo(f"Dashboard: http://localhost:{port}  (Ctrl+C stops it)")
+    say(Message("Dashboard: {address}  (Ctrl+C stops it)", address=f"http://localhost:{port}"))
     sys.stdout.flush()
     serve(port)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from planner.cli.output import print_table, wrapped
-from planner.errors import UnknownName
+from planner.cli.output import print_table, say, wrapped
+from planner.errors import Joined, Message, UnknownName
 
 if TYPE_CHECKING:
     from planner.catalog import Catalog
@@ -43,7 +43,7 @@ def measure(
     catalog = load_catalog()
     if show is None:
         _run(out, seconds, catalog.accelerator_id(accelerator) if accelerator else None, force, catalog)
-        click.echo(f"{out} written", err=True)
+        say(Message("{out} written", out=out), err=True)
     _print(read_measured(show or out), catalog, every, as_json)
 
 
@@ -72,7 +72,8 @@ def _found(catalog: Catalog, name: str) -> str | None:
     try:
         return catalog.accelerator_id(name)
     except UnknownName as unknown:
-        click.echo(f"{unknown}\n  The file is written without an id; name it with --accelerator.", err=True)
+        note = Message("  The file is written without an id; name it with --accelerator.")
+        say(Joined(unknown, note), err=True)
         return None
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from planner.errors import Told
+from planner.i18n import language_from_environment, translator
+
 if TYPE_CHECKING:
     from planner.report.tables import TextTable
 
@@ -34,6 +37,11 @@ def print_table(table: TextTable) -> None:
     click.echo()
     Console(width=width, highlight=False).print(grid)
     click.echo()
+
+
+def say(text: Told, err: bool = False) -> None:
+    """A line in the language of the user's environment."""
+    click.echo(text.told(translator(language_from_environment())), err=err)
 
 
 def wrapped(text: str, indent: str = "") -> str:

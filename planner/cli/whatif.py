@@ -9,9 +9,9 @@ import click
 
 from planner.cli.horizon_options import horizon_options, outlook_of, tell
 from planner.cli.learning import calibration_option, catalog_under
-from planner.cli.output import print_table, wrapped
+from planner.cli.output import print_table, say, wrapped
 from planner.cli.workers import progress_bar, worker_options
-from planner.errors import WorkloadError
+from planner.errors import Message, WorkloadError
 from planner.i18n import language_from_environment, translator
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def whatif(
         _tell(run(question, changes, keep), as_json)
     if save is not None:
         write_scenario(save, save.stem, changes, force)
-        click.echo(f"{save} written", err=True)
+        say(Message("{out} written", out=save), err=True)
 
 
 def _fields(sweeps: tuple[str, ...]) -> dict[str, list[str]]:

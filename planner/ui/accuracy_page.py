@@ -14,11 +14,12 @@ from planner.calibration.accuracy import METRICS, Accuracy, Group, Judged, accur
 from planner.calibration.held_out import held_out_file
 from planner.calibration.points import NEEDED
 from planner.errors import PlannerError
+from planner.i18n import translator
 from planner.report import accuracy as told
 from planner.report.scatter import domain, scatter_chart
 from planner.schema import Validation
 from planner.ui import refused, uploads
-from planner.ui.session import KEPT, Translate, catalog, palette, plain, translate
+from planner.ui.session import KEPT, Translate, catalog, language, palette, plain, translate
 
 FILTERS = ("engine", "accelerator", "llm", "source")
 SHOWN_ROWS = 2000
@@ -227,7 +228,7 @@ def _own_points(_: Translate) -> None:
     if upload is None:
         return
     try:
-        found = _validated(upload.content, catalog().sha256)
+        found = _validated(upload.content, language(), catalog().sha256)
     except PlannerError as error:
         refused.box(error, _)
         return
@@ -242,10 +243,10 @@ def _own_points(_: Translate) -> None:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _validated(content: bytes, catalog_sha256: str) -> Validation:
+def _validated(content: bytes, tongue: str, catalog_sha256: str) -> Validation:
     from planner.calibration.score import validate
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "POINTS.csv"
         file.write_bytes(content)
-        return validate(file, catalog())
+        return validate(file, catalog(), translator(tongue))
