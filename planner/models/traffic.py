@@ -9,6 +9,7 @@ coefficient of variation miss both (Patel et al., "Splitwise", ISCA 2024, releas
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,11 +131,10 @@ class Trace:
         Means become those given, but for rounding; spread and correlation stay. Prefix blocks are dropped, since
         they are of the recorded lengths.
         """
-        prompts, answers = self.input_tokens, self.output_tokens
         return replace(
             self,
-            input_tokens=np.maximum(np.rint(prompts * (input_tokens / prompts.mean())), 1).astype(np.int64),
-            output_tokens=np.maximum(np.rint(answers * (output_tokens / answers.mean())), 1).astype(np.int64),
+            input_tokens=at_mean(self.input_tokens, input_tokens),
+            output_tokens=at_mean(self.output_tokens, output_tokens),
             blocks=None,
         )
 
@@ -217,3 +217,16 @@ class RateProfile:
     name: str
     step_s: float
     rate_per_s: Array
+
+
+def at_mean(lengths: NDArray[Any], mean: float) -> Tokens:
+    """Lengths times one factor, in whole tokens and at least one; a mean of one leaves no room for a spread. [token]
+
+    Examples
+    --------
+    >>> at_mean(np.array([100, 200, 600]), 30.0).tolist(), at_mean(np.array([100, 200, 600]), 1.0).tolist()
+    ([10, 20, 60], [1, 1, 1])
+    """
+    if mean <= 1:
+        return np.ones(len(lengths), np.int64)
+    return np.asarray(np.maximum(np.rint(lengths * (mean / lengths.mean())), 1), np.int64)

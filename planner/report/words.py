@@ -64,6 +64,7 @@ def limit_words(_: Translate) -> dict[str, str]:
         "price": _("price"),
         "availability": _("availability"),
         "memory_bytes": _("memory"),
+        "prefix": _("prefix cache"),
         "link": _("interconnect"),
         "shape": _("layout"),
         "engine": _("engine"),

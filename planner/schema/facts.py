@@ -192,6 +192,20 @@ class Engine(Sourced):
     )
     expert_parallel: bool = Field(description="can place whole experts on ranks")
     pipeline_parallel: bool = Field(description="can split layers over stages")
+    stages_in_ranks: bool = Field(
+        False,
+        description="neighbouring accelerators are the stages of one attention data-parallel rank, so that the ranks, "
+        "whose experts exchange tokens, are apart; else stages are apart and all ranks of one stand together",
+    )
+    whole_prompts: dict[WeightPrecision, tuple[Literal["mla", "gqa"], ...]] = Field(
+        default_factory=dict,
+        description="weight precision -> attentions whose prompts are served whole: not in chunks, nor from the prefix "
+        "cache",
+    )
+
+    def serves_whole(self, weights: str, attention: str) -> bool:
+        """Must a prompt go through in one step, computed anew from its first token?"""
+        return attention in dict(self.whole_prompts).get(weights, ())  # type: ignore[call-overload]
 
     def defaults_on(self, accelerator: Accelerator) -> tuple[int, int]:
         """Token budget of a step and limit of running sequences that a server starts with. [token], [-]"""

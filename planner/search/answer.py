@@ -12,6 +12,7 @@ from planner.schema import Cost, CurvePoint, Layout, Plan, Sizing, SloResult, Su
 from planner.search import metrics
 from planner.search.choose import Choice
 from planner.search.columns import KV, WEIGHTS, Array
+from planner.search.fit import started_for_tokens
 from planner.search.loading import Storage, start_of
 from planner.search.offers import Offer
 from planner.search.study import Study
@@ -101,10 +102,6 @@ def _plan(study: Study, choice: Choice, rank: int, sizing: Sizing | None) -> Pla
 def _layout(study: Study, i: int, sizes: tuple[int, int, int, int]) -> Layout:
     """Layout for the engine; context covers the longest prompt that the promise assumes."""
     c, tp, dp, pp, ep = study.candidates, *sizes
-    lengths = study.lengths
-    longest = lengths.input_tokens * lengths.input_p99_ratio + 2 * lengths.output_tokens
-    limit = study.llm.max_context_tokens or math.inf
-    context = min(2 ** math.ceil(math.log2(longest)), limit)
     return Layout(
         weights=WEIGHTS[c.weights[i]],
         kv=KV[c.kv[i]],
@@ -115,7 +112,7 @@ def _layout(study: Study, i: int, sizes: tuple[int, int, int, int]) -> Layout:
         mode="aggregated",
         max_sequences=max(math.floor(float(study.fit.max_sequences[i])), 1),
         max_batched_tokens=int(study.fit.budget_tokens[i]),
-        max_context_tokens=int(context),
+        max_context_tokens=int(started_for_tokens(study.lengths, study.llm)),
     )
 
 
@@ -131,7 +128,8 @@ def _promise(study: Study, choice: Choice) -> SloResult:
     """Percentiles at the busy rate of each replica."""
     slo, ttft, tpot = study.workload.slo, choice.busy_ttft_p99_s, choice.busy_tpot_p99_s
     whole = ttft + float(study.lengths.output_tokens) * tpot
-    kept = ttft <= slo.ttft_p99_s and tpot <= slo.tpot_p99_s and whole <= (slo.e2e_p99_s or math.inf)
+    steady = tpot <= slo.tpot_p99_s or study.lengths.output_tokens <= 1
+    kept = ttft <= slo.ttft_p99_s and steady and whole <= (slo.e2e_p99_s or math.inf)
     return SloResult(ttft_p99_s=ttft, tpot_p99_s=tpot, met=kept)
 
 

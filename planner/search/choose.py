@@ -102,6 +102,11 @@ class Entry:
         """Replicas in service, without spares."""
         return int(self.priced.replicas[self.i])
 
+    @property
+    def usd_per_month(self) -> float:
+        """Cost of all its replicas and spares."""
+        return float(self.priced.usd_per_month[self.i])
+
 
 def screen(study: Study) -> Market | None:
     """Every candidate that closed forms find able to keep the promise, with the replicas that they say."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from planner.catalog import Catalog
 from planner.schema import Parameter, Sourced, SupplyOption, Workload
-from planner.search.offers import Offer, place_allowed, rented
+from planner.search.offers import Offer, place_allowed, rented, term_fits
 
 TERMS: dict[str, SupplyOption] = {
     "on_demand": "on_demand",
@@ -24,7 +24,11 @@ STATED = {"1y": "commitment_1y_stated", "3y": "commitment_3y_stated"}
 def cloud_offers(catalog: Catalog, workload: Workload, accelerator: str) -> list[Offer]:
     """Usable prices of whole units with this accelerator, in catalog order, the newest of each thing."""
     priced = catalog.rented.get(accelerator, ())
-    return [rented(TERMS[price.term], price, count) for price, count in priced if place_allowed(price, workload)]
+    return [
+        rented(TERMS[price.term], price, count)
+        for price, count in priced
+        if place_allowed(price, workload) and term_fits(price.term, workload)
+    ]
 
 
 def committed_by_discount(
@@ -41,7 +45,7 @@ def committed_by_discount(
     found: list[Offer] = []
     asked: list[str] = []
     current = {(o.provider, YEARS[o.term]) for o in offers if o.term in YEARS and not o.stale(catalog.as_of)}
-    for years in INDICATIVE:
+    for years in (years for years in INDICATIVE if float(years[0]) <= workload.horizon_years):
         without = [o for o in offers if o.term == "on_demand" and (o.provider, years) not in current]
         stated = workload.ownership.commitment_discounts.get(years)  # type: ignore[call-overload]
         row = catalog.calibration.get(("commitment_discount", years))

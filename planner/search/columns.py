@@ -222,10 +222,13 @@ def _links(catalog: Catalog, rows: list[Accelerator], candidates: Candidates) ->
     mesh = np.array([r.scaleup_mesh for r in rows])[at]
     scaleup, pcie = _column(rows, "scaleup_bytes_per_s")[at], _column(rows, "pcie_bytes_per_s")[at]
     modern = np.array([r.pcie_gen >= 5 for r in rows])[at]
-    group = candidates.tp * candidates.dp
+    inside = np.array([catalog.engines[id].stages_in_ranks for id in candidates.engine_ids])[candidates.engine]
+    apart = inside & (candidates.dp > 1)  # from the first of them to the last, what lies between included
+    group = np.where(apart, candidates.gpus, candidates.tp * candidates.dp)
+    stages = np.where(apart, candidates.tp * candidates.pp, candidates.gpus)
     tensor = _link(catalog, tp, domain, node, mesh, scaleup, pcie, modern)
     everyone = _link(catalog, group, domain, node, mesh, scaleup, pcie, modern)
-    stage = _link(catalog, candidates.gpus, domain, node, mesh, scaleup, pcie, modern)
+    stage = _link(catalog, stages, domain, node, mesh, scaleup, pcie, modern)
     return Links(*tensor, *everyone, *stage)
 
 

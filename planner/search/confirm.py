@@ -2,7 +2,8 @@
 
 What a candidate holds in simulation says how far closed forms are off on its accelerator under this traffic. One that
 holds more than closed forms say loses the replicas that it does not need. Where it holds less, its other layouts are
-taken to be off alike: they get more replicas, and go where their new cost puts them.
+taken to be off alike: they get more replicas, and go where their new cost puts them. Some are not off: those that would
+be cheaper than what was found with the replicas of closed forms are asked, too, the cheapest first.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ ROUGH = 1000  # requests that tell how many more replicas a candidate needs, bef
 ROUGH_BRACKET, ROUGH_HALVINGS = 1.7, 2  # their answer is exact to 1.7 ** (1 / 2 ** 2): 14 %
 BY_FAR = 2.0  # times a promise; few requests, of the busiest moments, show 1.5 where many keep it in one of twenty
 NEARLY = 0.85  # of the replicas: with fewer left, a rough answer says well enough how many go
+WORTH = 0.99  # of the best plan's cost: what a candidate that was passed over must undercut to be asked
+PASSED_OVER = 12  # of these are asked at most
 LEAST_RATIO = 0.1  # a candidate that breaks the promise at a tenth of the load is left out
 
 Sized = tuple[int, int]  # position in the study's candidates, replicas
@@ -192,6 +195,27 @@ class Confirmation:
         mine[[known for known, _ in self.kept]] = False
         self._size(np.flatnonzero(mine), factor)
 
+    def passed_over(self) -> Sized | None:
+        """Enlarged by others' failures alone, and cheaper than the best plan: the cheapest, of the kind least asked."""
+        first, best, c = self.markets[0], self.ranking()[0], self.study.candidates
+        costs = np.full(len(c), np.inf)  # as closed forms had it
+        for priced in first.priced:
+            np.minimum.at(costs, first.rows[priced.at], np.where(priced.reached, priced.usd_per_month, np.inf))
+        tried = np.unique([row for (row, _replicas), _ratio, _requests in self._tails])
+        costs[(self.of <= 0) | (costs >= WORTH * best.usd_per_month)] = np.inf
+        costs[tried] = np.inf
+        kind = c.accelerator * len(WEIGHTS) + c.weights
+        asked = np.bincount(kind[tried], minlength=kind.max() + 1)[kind]
+        row = int(np.lexsort((costs, np.where(np.isfinite(costs), asked, len(c))))[0])
+        return (row, int(first.replicas[first.rows == row][0])) if np.isfinite(costs[row]) else None
+
+    def try_again(self, sized: Sized) -> bool:
+        """Whether it keeps the promise with the replicas of closed forms; if so, these count again."""
+        if not self._keeps(sized):
+            return False
+        self.of[sized[0]] = 0
+        return True
+
     def _size(self, rows: Index, factor: float) -> None:
         self.markets.append(offered(self.study, rows, factor))
         self.of[rows] = len(self.markets) - 1
@@ -232,18 +256,29 @@ def confirm(study: Study, market: Market, most: int) -> Confirmed:
     of[market.rows] = 0
     traffic = demand(study.workload, study.catalog, study.llm.max_context_tokens)
     state = Confirmation(study, [market], of, study.catalog.parameter("headroom").value, traffic)
+    _confirm_first(state, most)
+    for _ in range(PASSED_OVER):
+        sized = state.passed_over() if state.ranking() else None
+        if sized is None:
+            break
+        if state.try_again(sized):
+            _confirm_first(state, most)
+    state.settle()
     entries = state.ranking()
-    enough = ENOUGH * (1 if study.workload.traffic.router == "round-robin" else ROUTED_REQUESTS)
+    sizings = {s: state.sizing(s) for s in map(_sized, entries[:most]) if s in state.kept}
+    return Confirmed(entries, sizings, state.broken)
+
+
+def _confirm_first(state: Confirmation, most: int) -> None:
+    """Check the first `most` entries, in whatever order their sizes put them, as far as the requests go."""
+    enough = ENOUGH * (1 if state.study.workload.traffic.router == "round-robin" else ROUTED_REQUESTS)
+    entries = state.ranking()
     while entries:
         unknown = next((n for n, s in enumerate(map(_sized, entries[:most])) if s not in state.kept), None)
         if unknown is None or state.requests >= enough * (1 if unknown else FOR_THE_FIRST):
             break
         if not state.check(_sized(entries[unknown])):
             entries = state.ranking()
-    state.settle()
-    entries = state.ranking()
-    sizings = {s: state.sizing(s) for s in map(_sized, entries[:most]) if s in state.kept}
-    return Confirmed(entries, sizings, state.broken)
 
 
 def _sized(entry: Entry) -> Sized:

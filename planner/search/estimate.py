@@ -119,7 +119,10 @@ def _fit(
     change: Change,
 ) -> Fit:
     llm, context = catalog.llms[found.llm], lengths.final_context_tokens
-    return fit_memory(catalog, llm, shape, candidates, placed.kv_width, context, q.utilisation, change=change)
+    longest = float(np.max(context))
+    return fit_memory(
+        catalog, llm, shape, candidates, placed.kv_width, context, q.utilisation, change=change, longest_tokens=longest
+    )
 
 
 def fitting_memory(catalog: Catalog, q: Question, layout: Layout) -> Memory:

@@ -116,7 +116,8 @@ def judge(
 ) -> Promise:
     """Compare percentiles with the promise; running sequences must fit the caches."""
     ttft = serving.p99_ttft_s(point, eff, lengths)
-    kept = (ttft <= slo.ttft_p99_s) & (tpot_p99_s <= slo.tpot_p99_s) & (crowd <= np.maximum(max_sequences, 0))
+    steady = (tpot_p99_s <= slo.tpot_p99_s) | (lengths.output_tokens <= 1)  # one token has no time per further token
+    kept = (ttft <= slo.ttft_p99_s) & steady & (crowd <= np.maximum(max_sequences, 0))
     kept &= point.prefill_utilisation <= MAX_PREFILL_UTILISATION
     if slo.e2e_p99_s is not None:
         kept &= ttft + lengths.output_tokens * tpot_p99_s <= slo.e2e_p99_s

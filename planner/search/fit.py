@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -10,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from planner.catalog import Catalog
 from planner.models import memory
+from planner.models.serving import Lengths
 from planner.models.shape import LlmShape
 from planner.schema import Llm
-from planner.search.columns import Array, Candidates, part_widths
+from planner.search.columns import WEIGHTS, Array, Candidates, part_widths
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,19 @@ def engine_limits(catalog: Catalog, candidates: Candidates) -> tuple[Array, Arra
     return budget, limit
 
 
+def whole_prompts(catalog: Catalog, llm: Llm, candidates: Candidates) -> NDArray[np.bool_]:
+    """Which serve a prompt in one step only, computed anew from its first token."""
+    engines = [catalog.engines[id] for id in candidates.engine_ids]
+    table = np.array([[engine.serves_whole(w, llm.attention) for w in WEIGHTS] for engine in engines])
+    return np.asarray(table[candidates.engine, candidates.weights])
+
+
+def started_for_tokens(lengths: Lengths, llm: Llm) -> float:
+    """Context that servers start with: the longest prompt that the promise assumes, twice the answer. [token]"""
+    longest = lengths.input_tokens * lengths.input_p99_ratio + 2 * lengths.output_tokens
+    return float(min(2 ** math.ceil(math.log2(longest)), llm.max_context_tokens or math.inf))
+
+
 def take_fit(fit: Fit, rows: NDArray[Any]) -> Fit:
     """The memory of some candidates."""
     return Fit(**{f.name: getattr(fit, f.name)[rows] for f in fields(Fit)})
@@ -75,6 +90,7 @@ def fit_memory(
     utilisation: float | None = None,
     engine_version: str = "",
     change: Change = PLAIN,
+    longest_tokens: float = 0.0,
 ) -> Fit:
     """Weights, reserve and caches of every candidate for sequences of one length.
 
@@ -84,11 +100,14 @@ def fit_memory(
     utilisation : share of memory that the engine takes; None: each engine's default. [-]
     engine_version : scope of engine generations that profile memory otherwise than the pinned one
     change : what options add or take away
+    longest_tokens : longest prompt and answer that a server is started for, a step's budget where prompts are served
+        whole; 0: the engine's own budget stays. [token]
     """
     engines = [catalog.engines[id] for id in candidates.engine_ids]
     rows = [catalog.accelerators[id] for id in candidates.accelerator_ids]
     share = np.array([utilisation or e.memory_utilisation for e in engines])[candidates.engine]
     budget, limit = engine_limits(catalog, candidates)
+    budget = np.where(whole_prompts(catalog, llm, candidates), np.maximum(budget, longest_tokens), budget)
     visible = np.array([r.memory_visible_bytes or np.nan for r in rows])[candidates.accelerator]
     hidden = catalog.parameter("driver_reserve_bytes").value
     width: dict[str, ArrayLike] = dict(part_widths(shape, llm, candidates.weights))

@@ -11,7 +11,7 @@ from planner.catalog import Catalog
 from planner.models.arrivals import draw_pairs
 from planner.models.pairing import lognormal, paired, rank_correlation
 from planner.models.rescale import with_spread
-from planner.models.traffic import Trace
+from planner.models.traffic import Trace, at_mean
 from planner.schema import Remark, Traffic
 from planner.search.remarks import remark
 from planner.traces import choose_lengths
@@ -64,18 +64,14 @@ def scaled_lengths(trace: Trace, traffic: Traffic) -> Trace:
     answers = with_spread(trace.output_tokens.astype(float), traffic.output_cv)
     return replace(
         trace,
-        input_tokens=_at_mean(prompts, traffic.input_tokens),
-        output_tokens=_at_mean(answers, traffic.output_tokens),
+        input_tokens=at_mean(prompts, traffic.input_tokens),
+        output_tokens=at_mean(answers, traffic.output_tokens),
         blocks=None,
     )
 
 
 def _spread_is_asked(traffic: Traffic) -> bool:
     return any(value is not None for value in (traffic.input_cv, traffic.input_p99_ratio, traffic.output_cv))
-
-
-def _at_mean(values: NDArray[np.float64], mean: float) -> NDArray[np.int64]:
-    return np.asarray(np.maximum(np.rint(values * (mean / values.mean())), 1), np.int64)
 
 
 def _statistics(recorded: Lengths, traffic: Traffic, name: str, seed: int) -> tuple[Lengths, list[Remark]]:

@@ -21,6 +21,9 @@ def texts(_: Translate) -> dict[str, str]:
         "no_arithmetic": _("{name} has no arithmetic for {precision}; the engines serve it in {others}."),
         "facts": _("{name} lacks sourced {facts}."),
         "link": _("{name} joins {count} accelerators by {link}; no allowed layout fits that."),
+        "prefix": _(
+            "{name}: its engines serve {llm} in {precision} without a prefix cache. Set traffic.prefix_hit_rate to 0."
+        ),
         "shape": _("{name} cannot divide {llm} into equal parts within the limits."),
         "memory": _(
             "{candidate}: {weights} of weights, {reserve} of reserve and {sequence} for one sequence per accelerator; "

@@ -221,7 +221,7 @@ def options_of(found: list[Way]) -> supply.Options:
     return supply.Options(
         fixed_usd_per_year=np.array([w.fixed_usd_per_year for w in found]),
         variable_usd_per_hour=np.array([w.variable_usd_per_hour for w in found]),
-        availability=np.ones(len(found)),
+        availability=np.array([w.ready for w in found]),
         size=np.array([w.size for w in found], float),
         quota=np.array([w.quota for w in found]),
         firm=np.array([w.firm for w in found]),

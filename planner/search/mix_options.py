@@ -9,7 +9,7 @@ import numpy as np
 
 from planner.catalog import Catalog
 from planner.errors import Message, MissingFact, UnknownName, WorkloadError
-from planner.models import finance, power
+from planner.models import availability, finance, power
 from planner.models.spot import served_hour_usd
 from planner.schema import Plan, Supply, Workload
 from planner.search.bom import checkpoint_bytes
@@ -31,6 +31,7 @@ class Way:
     fixed_usd_per_year, variable_usd_per_hour : of one block [USD/a], [USD/h]
     quota : most blocks [-]
     quota_accelerators : the same as stated [-]
+    ready : share of time in which a replica is there, over that of a cloud, by which spares are counted [-]
     """
 
     offer: Offer
@@ -41,6 +42,7 @@ class Way:
     variable_usd_per_hour: float
     quota: float
     quota_accelerators: float
+    ready: float = 1.0
 
     @property
     def held(self) -> bool:
@@ -194,7 +196,19 @@ def _way(
         variable * units,
         float(np.floor(limit / (units * offer.accelerators))) if np.isfinite(limit) else np.inf,
         float(limit),
+        _ready(catalog, best, offer),
     )
+
+
+def _ready(catalog: Catalog, best: Plan, offer: Offer) -> float:
+    """A failed server of one's own is away for longer than one of a cloud."""
+    between_h = catalog.parameter("interruption_gpu_hours").value
+
+    def share(scope: str) -> float:
+        repair_h = catalog.parameter("repair_hours", scope).value
+        return float(availability.replica_availability(best.gpus_per_replica, between_h, repair_h))
+
+    return share("own") / share("cloud") if offer.option == "own" else 1.0
 
 
 def _unit_costs(workload: Workload, catalog: Catalog, best: Plan, offer: Offer) -> tuple[float, float]:

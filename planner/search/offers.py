@@ -22,6 +22,7 @@ OPTION_TERMS: dict[SupplyOption, tuple[str, ...]] = {
     "spot": ("spot",),
     "commitment": ("reserved_1y", "reserved_1y_no_upfront", "rental_3y"),
 }
+TERM_YEARS = {"reserved_1y": 1.0, "reserved_1y_no_upfront": 1.0, "rental_3y": 3.0}  # paid whether used or not
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,17 @@ def refuse_unpriced(workload: Workload, found: dict[str, list[Offer]]) -> None:
     if workload.supply.options == ("own",):
         quote = Message("Quote the server: ownership.unit_prices.{item}", item=server_item(ids[0]))
     providers, regions = (", ".join(names) for names in (workload.supply.providers, workload.supply.regions))
+    short = workload.horizon_years < max(TERM_YEARS.values()) and "commitment" in workload.supply.options
     raise WorkloadError(
-        "no price: {accelerators} cannot be obtained as {asked}{seller}{place}.\n"
+        "no price: {accelerators} cannot be obtained as {asked}{seller}{place}{term}.\n"
         "  {quote}, allow another supply.options, or see: planner catalog ls prices",
         accelerators=", ".join(ids),
         asked=asked,
         seller=Message(" from {names}", names=providers) if providers else "",
         place=Message(" in {where}", where=regions) if regions else "",
+        term=Message(" for a term within the horizon of {years:g} years", years=workload.horizon_years)
+        if short
+        else "",
         quote=quote,
     )
 
@@ -157,7 +162,13 @@ def rented(option: SupplyOption, price: Price, accelerators: int) -> Offer:
 
 
 def _terms(workload: Workload) -> dict[str, SupplyOption]:
-    return {term: o for o in workload.supply.options if o != "own" for term in OPTION_TERMS[o]}
+    asked = ((term, o) for o in workload.supply.options if o != "own" for term in OPTION_TERMS[o])
+    return {term: o for term, o in asked if term_fits(term, workload)}
+
+
+def term_fits(term: str, workload: Workload) -> bool:
+    """A commitment beyond the horizon would be paid after it."""
+    return TERM_YEARS.get(term, 0.0) <= workload.horizon_years
 
 
 def place_allowed(price: Price, workload: Workload) -> bool:

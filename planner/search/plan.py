@@ -56,7 +56,7 @@ def answered(screening: Screening, most: int = 12, confirmed: int = 3) -> PlanRe
     """The second part of `plan`: simulations and the answer."""
     start = time.perf_counter()
     study, market = screening.study, screening.market
-    found = confirm(study, market, min(confirmed, most)) if market else Confirmed([], {}, {})
+    found = confirm(study, market, confirmed) if market else Confirmed([], {}, {})
     rejections = reject.rejections(study, found) + (unavailable(study, market) if market else ())
     if not found.entries:
         nearest = sorted(rejections, key=reject.nearness)[:NEAREST]

@@ -22,6 +22,7 @@ NEAREST_FIRST = (
     "price",
     "availability",
     "memory_bytes",
+    "prefix",
     "link",
     "shape",
     "engine",
@@ -78,6 +79,8 @@ def _impossible(study: Study, accelerator: int, weights: int) -> Rejection:
     id = every.accelerator_ids[accelerator]
     row, precision = study.catalog.accelerators[id], WEIGHTS[weights].upper()
     values: dict[str, str | int] = {"llm": study.llm_id}
+    if rule == "prefix":
+        values["precision"] = precision
     if rule in ("precision", "engine"):
         values = {"precision": precision, "others": ", ".join(_served_precisions(study, row))}
     elif rule == "facts":
@@ -128,7 +131,8 @@ def _memory(study: Study, rows: Index) -> Rejection:
 
 def _promise(study: Study, rows: Index) -> Rejection:
     slo, cap = study.workload.slo, study.capacity
-    miss = np.maximum(cap.best_ttft_s[rows] / slo.ttft_p99_s, cap.best_tpot_s[rows] / slo.tpot_p99_s)
+    steps = cap.best_tpot_s[rows] * (study.lengths.output_tokens > 1)  # one token has no time per further token
+    miss = np.maximum(cap.best_ttft_s[rows] / slo.ttft_p99_s, steps / slo.tpot_p99_s)
     i = int(rows[np.argmin(miss)])
     ttft, tpot = float(cap.best_ttft_s[i]), float(cap.best_tpot_s[i])
     late = ttft / slo.ttft_p99_s >= tpot / slo.tpot_p99_s

@@ -176,7 +176,8 @@ def fitting(trace: Trace, most_tokens: float) -> Trace:
 def repeated(trace: Trace, ratio: float, first: int, at: Tokens) -> tuple[Array, Tokens]:
     """Times and rows of the requests `at` places after the first, the trace again and again, its time compressed."""
     again, row = np.divmod(first + at, len(trace))
-    return (again * trace.duration_s + trace.arrivals_s[row] - trace.arrivals_s[first]) / ratio, row
+    times = again * trace.duration_s + trace.arrivals_s[row] - trace.arrivals_s[first]
+    return np.maximum.accumulate(times) / ratio, row  # where a round ends and the next begins, rounding could go back
 
 
 def busiest(arrivals_s: Array, most: int) -> int:

@@ -15,6 +15,7 @@ from planner.models.precision import BITS, compute_dtype
 from planner.models.shape import LlmShape
 from planner.schema import Accelerator, Engine, Limits, Llm
 from planner.search.columns import KV, WEIGHTS, Candidates, Index, reach
+from planner.search.fit import whole_prompts
 
 Mask = NDArray[np.bool_]
 
@@ -36,8 +37,12 @@ class Space:
         return self.candidates.take(self.broken < 0)
 
 
-def enumerate_space(catalog: Catalog, limits: Limits, llm: Llm, shape: LlmShape) -> Space:
+def enumerate_space(catalog: Catalog, limits: Limits, llm: Llm, shape: LlmShape, prefixes: bool = False) -> Space:
     """All combinations of accelerator, engine, precisions and parallel sizes within the limits.
+
+    Parameters
+    ----------
+    prefixes : parts of prompts are to be found in the cache
 
     Raises
     ------
@@ -63,6 +68,7 @@ def enumerate_space(catalog: Catalog, limits: Limits, llm: Llm, shape: LlmShape)
     tp, dp, pp, ep = (layouts[layout, column] for column in range(4))
     candidates = Candidates(tuple(accelerators), tuple(engines), at, engine, w, k, tp, dp, pp, ep)
     rules = _rules(catalog, shape, candidates)
+    rules["prefix"] = ~(whole_prompts(catalog, llm, candidates) & prefixes)
     broken = np.full(len(candidates), -1, np.int64)
     for number, holds in reversed(list(enumerate(rules.values()))):
         broken = np.where(holds, broken, number)

@@ -17,7 +17,7 @@ from planner.schema import Limits, Llm, Slo, Workload
 from planner.search import metrics
 from planner.search.columns import Array, Candidates, Index, efficiency, place
 from planner.search.evaluate import CAPACITY_COLUMNS, Capacity, find_capacity
-from planner.search.fit import Fit, fit_memory, take_fit
+from planner.search.fit import Fit, fit_memory, started_for_tokens, take_fit
 from planner.search.learned import own, tune
 from planner.search.offers import Offer, offers, refuse_unpriced
 from planner.search.space import Space, enumerate_space
@@ -103,19 +103,23 @@ def lay_out(workload: Workload, catalog: Catalog) -> Layouts:
     llm = catalog.llms[llm_id]
     shape = llm_shape(llm_id, llm)
     lengths = _lengths(catalog, workload, llm, llm_id)
-    space, candidates, placed, eff = _possible(llm_id, workload.limits, catalog)
-    fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, lengths.final_context_tokens)
+    space, candidates, placed, eff = _possible(llm_id, workload.limits, workload.traffic.prefix_hit_rate > 0, catalog)
+    longest = started_for_tokens(lengths, llm)
+    context = lengths.final_context_tokens
+    fit = fit_memory(catalog, llm, shape, candidates, placed.kv_width, context, longest_tokens=longest)
     keep = _distinct(candidates, fit, own(candidates, catalog, llm_id))
     candidates, fit = candidates.take(keep), take_fit(fit, keep)
     return Layouts(llm_id, llm, shape, take(eff, keep), lengths, space, candidates, take(placed, keep), fit)
 
 
 @lru_cache(maxsize=KEPT)
-def _possible(llm_id: str, limits: Limits, catalog: Catalog) -> tuple[Space, Candidates, Placement, Efficiency]:
+def _possible(
+    llm_id: str, limits: Limits, prefixes: bool, catalog: Catalog
+) -> tuple[Space, Candidates, Placement, Efficiency]:
     """Candidates of an LLM that break no rule, and what their parts reach: the same whatever the traffic."""
     llm = catalog.llms[llm_id]
     shape = llm_shape(llm_id, llm)
-    space = enumerate_space(catalog, limits, llm, shape)
+    space = enumerate_space(catalog, limits, llm, shape, prefixes)
     possible = space.possible
     placed = place(catalog, shape, llm, possible)
     return space, possible, *tune(catalog, llm_id, possible, placed, efficiency(catalog))

@@ -124,7 +124,7 @@ def assert_promise_is_kept(found: Plan, asked: Workload) -> None:
     assert got.met
     assert found.serving.ttft_s <= got.ttft_p99_s <= slo.ttft_p99_s
     assert found.serving.tpot_s <= got.tpot_p99_s * (1 + 1e-9)
-    assert got.tpot_p99_s <= slo.tpot_p99_s
+    assert got.tpot_p99_s <= slo.tpot_p99_s or asked.traffic.output_tokens == 1  # has no time per further token
     assert slo.availability <= found.availability <= 1
     if slo.e2e_p99_s is not None:
         assert got.ttft_p99_s + asked.traffic.output_tokens * got.tpot_p99_s <= slo.e2e_p99_s

@@ -294,3 +294,28 @@ def test_a_router_that_looks_evens_out_what_turns_do_not() -> None:
     turns, looks = (replace(two, router=name).at(1.0, 4000) for name in ("round-robin", "least-load"))
     assert looks.e2e_s.mean() < 0.9 * turns.e2e_s.mean()
     assert (np.diff(looks.start_s) >= 0).all()
+
+
+@pytest.mark.parametrize("changes", [{"supply.options": ["own"]}, {"horizon_years": 12.0}], ids=["owned", "12 years"])
+def test_a_layout_is_not_lost_because_another_failed(catalog: Catalog, changes: dict[str, object]) -> None:
+    """Data-parallel attention keeps the promise with as many replicas as tensor-parallel attention breaks it with."""
+    whole = plan(load_workload("default", changes), catalog).plans[0]
+    alone = {"limits.accelerators": ["b200"], "limits.tp": [1], "limits.dp": [8]}
+    inside = plan(load_workload("default", changes | alone), catalog).plans[0]
+    assert whole.cost.usd_per_month <= inside.cost.usd_per_month * 1.001
+
+
+@pytest.mark.parametrize("name", ["default", "code", "chat"])
+def test_the_first_plan_is_the_same_however_many_are_asked(catalog: Catalog, name: str) -> None:
+    first = [plan(load_workload(name), catalog, most).plans[0] for most in (1, 2, 12)]
+    assert first[0] == first[1] == first[2]
+
+
+def test_answers_of_one_token_have_no_time_per_token(catalog: Catalog) -> None:
+    """Neither closed forms nor simulation may hold such a promise against them."""
+    question = {"traffic.output_tokens": 1, "traffic.input_tokens": 8000, "limits.accelerators": ["h200"]}
+    tight, loose = (
+        plan(load_workload("default", question | {"slo.tpot_p99_s": tpot_s}), catalog).plans[0]
+        for tpot_s in (0.001, 60.0)
+    )
+    assert tight.cost == loose.cost and tight.slo.met and tight.slo.ttft_p99_s == loose.slo.ttft_p99_s

@@ -319,3 +319,18 @@ def test_a_way_tells_how_many_accelerators_it_takes(owned: CostAnswer) -> None:
         assert way.accelerators >= (way.replicas + way.spares) * 8
         hours = HOURS_PER_MONTH * way.accelerators
         assert way.usd_per_gpu_hour == pytest.approx(way.usd_per_month / hours)
+
+
+def test_no_commitment_outlasts_the_horizon(catalog: Catalog) -> None:
+    """Three years are paid whether used or not: who plans for half a year rents by the hour."""
+    short, long = (load_workload("default", {"horizon_years": years}) for years in (0.5, 3.0))
+    terms = {unit.term for one in plan(short, catalog).plans for unit in one.supply}
+    assert terms.isdisjoint({"rental_3y", "reserved_1y", "reserved_1y_no_upfront"})
+    assert "rental_3y" in {unit.term for one in plan(long, catalog).plans for unit in one.supply}
+    assert not any(
+        way.term.endswith("3y_indicative") or way.term == "rental_3y"
+        for way in cost(plan(short, catalog), 1, catalog).ways
+    )
+    with pytest.raises(WorkloadError, match=r"within the horizon of 0\.5 years"):
+        asked = {"horizon_years": 0.5, "supply.options": ["commitment"], "limits.accelerators": ["b200"]}
+        plan(load_workload("default", asked), catalog)

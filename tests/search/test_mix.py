@@ -187,3 +187,12 @@ def test_what_a_mix_leaves_out_is_named(catalog: Catalog) -> None:
     assert found.usd_per_year - blank.usd_per_year > 1000 * gpus  # and a tenth of the purchase
     rented = mix(load_workload("default", {**SMALL, "supply.options": ["on_demand"]}), catalog, DAY)
     assert set(rented.not_included) == {"egress", "storage"}
+
+
+def test_owned_servers_take_the_spares_that_their_repair_needs(catalog: Catalog) -> None:
+    """One replica of one's own, away for a day when it fails, cannot keep 99.9 %: as the plan says."""
+    alone = load_workload("default", SMALL | {"traffic.rate_per_s": 0.001, "supply.options": ["own"]})
+    best = plan(alone, catalog).plans[0]
+    found = mix(alone, catalog, Curve("flat", np.ones(24)))
+    assert best.spares == 1 and sum(line.accelerators for line in found.lines) == best.gpus_total
+    assert found.usd_per_month == pytest.approx(best.cost.usd_per_month, rel=0.01)

@@ -195,11 +195,9 @@ def _vllm(subject: Subject, pool: Pool) -> Launch:
 
 
 def _prompts(subject: Subject, pool: Pool) -> list[str]:
-    """How vLLM takes prompts in. An MLA prompt that continues from its cache, be it cut in two or found in the prefix
-    cache, stops vLLM 0.20 to 0.22 where INT4 packs the weights (model_executor/layers/attention/mla_attention.py,
-    `_compute_prefill_context`; met on four H200): such prompts are served whole."""
+    """How vLLM takes prompts in: in chunks, unless it must serve them whole."""
     layout = pool.layout
-    if layout.weights != "int4" or subject.llm.attention != "mla":
+    if not subject.engine.serves_whole(layout.weights, subject.llm.attention):
         return [f"--max-num-batched-tokens={layout.max_batched_tokens}"]
     whole = max(layout.max_batched_tokens, layout.max_context_tokens)
     return [f"--max-num-batched-tokens={whole}", "--no-enable-chunked-prefill", "--no-enable-prefix-caching"]
