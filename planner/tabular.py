@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from planner.complaints import complaint
+from planner.encoding import decoded
 from planner.errors import CatalogError, Message
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -172,6 +173,6 @@ def _wrong_cell(path: Path, line: int, column: str, first: Any) -> CatalogError:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return decoded(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError("cannot read catalog file {path}: {error}.", path=path, error=error) from None

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from planner.assets import catalogs_dir
 from planner.complaints import complaint
+from planner.encoding import decoded
 from planner.errors import Joined, Message, Told, UnknownName, WorkloadError
 from planner.schema import Workload
 
@@ -148,7 +149,7 @@ def _read(path: Path) -> dict[str, Any]:
                 file=path.name,
                 max_file_bytes=MAX_FILE_BYTES,
             )
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(decoded(path.read_bytes()))
     except tomllib.TOMLDecodeError as error:
         raise WorkloadError(
             "{file} is not valid TOML: {error}.\n  See the presets for the form.", file=path.name, error=error

@@ -18,7 +18,7 @@ MAX_LINES = 450
 # Facts, pure functions, one search, several ways of telling. A module imports only from lines above its
 # own, or from its own line as long as no circle arises.
 LAYERS = (
-    ("errors", "units"),
+    ("encoding", "errors", "units"),
     ("assets", "complaints", "i18n"),
     ("tabular",),
     ("schema",),

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from planner.assets import catalogs_dir
 from planner.complaints import complaint
+from planner.encoding import decoded
 from planner.errors import Joined, Message, Told, WorkloadError
 from planner.schema import Claim, ClaimsFile
 
@@ -68,7 +69,7 @@ def _table(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise WorkloadError("{file} is larger than {max_bytes:,} bytes.", file=path.name, max_bytes=MAX_BYTES)
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(decoded(path.read_bytes()))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise WorkloadError(
             "cannot read {file}: {error}.\n  Start from: planner audit --template", file=path.name, error=error

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from planner.catalog import Catalog
 from planner.complaints import complaint
+from planner.encoding import decoded
 from planner.errors import Message, UnknownName, WorkloadError
 from planner.schema import Layout, Plan, PlanResult
 
@@ -35,8 +36,8 @@ def read_plans(path: Path, catalog: Catalog) -> PlanResult:
                 most_bytes=MOST_BYTES,
                 next_step=NEXT,
             )
-        result = PlanResult.model_validate_json(path.read_bytes())
-    except OSError as error:
+        result = PlanResult.model_validate_json(decoded(path.read_bytes()))
+    except (OSError, UnicodeDecodeError) as error:
         raise WorkloadError(
             "cannot read {path}: {reason}.\n{next_step}", path=path, reason=error, next_step=NEXT
         ) from None

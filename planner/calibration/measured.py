@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from planner.catalog import Catalog
 from planner.complaints import complaint
+from planner.encoding import decoded
 from planner.errors import WorkloadError
 from planner.models.precision import BYTES_PER_WEIGHT
 from planner.schema import Accelerator, Dtype, Measured
@@ -74,7 +75,7 @@ def _json(path: Path) -> dict[str, object]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise WorkloadError("{file} is larger than {max_bytes:,} bytes.", file=path.name, max_bytes=MAX_BYTES)
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(decoded(path.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
         raise WorkloadError("cannot read {path}: {reason}.", path=path.name, reason=error) from None
     if not isinstance(found, dict):

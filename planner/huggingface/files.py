@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from planner.encoding import decoded
 from planner.errors import CatalogError, Message
 from planner.schema.base import Id, Sourced
 from planner.schema.facts import Llm
@@ -34,7 +35,7 @@ def read_config(path: str | Path) -> dict[str, object]:
     if len(raw) > MAX_CONFIG_BYTES:
         raise CatalogError("{where} is larger than 5 MB; a model's config.json has a few kB.", where=where)
     try:
-        found: object = json.loads(raw.decode("utf-8-sig"))
+        found: object = json.loads(decoded(raw))
     except (ValueError, RecursionError) as error:
         raise CatalogError(
             "{where} is not JSON: {error}.\n  Give a model's config.json.", where=where, error=error

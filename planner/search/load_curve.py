@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from planner.catalog import Catalog
+from planner.encoding import decoded
 from planner.errors import Message, UnknownName, WorkloadError
 from planner.search.columns import Array
 from planner.search.mix import Curve
@@ -68,7 +69,7 @@ def _read(path: Path) -> Array:
                 file=path.name,
                 max_bytes=MAX_BYTES,
             )
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+        rows = list(csv.DictReader(io.StringIO(decoded(path.read_bytes()))))
     except (OSError, ValueError, csv.Error) as error:
         raise WorkloadError("cannot read load curve {path}: {error}.", path=path, error=error) from None
     if not rows or "rate_per_s" not in rows[0]:

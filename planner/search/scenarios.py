@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from planner.complaints import complaint
+from planner.encoding import decoded
 from planner.errors import Message, OutputError, WorkloadError
 from planner.schema import Strict
 from planner.search.change import Change, Question
@@ -58,7 +59,7 @@ def uploaded_scenario(content: bytes, name: str, base: Question) -> tuple[str, Q
             max_file_bytes=MAX_FILE_BYTES,
         )
     try:
-        table = tomllib.loads(content.decode("utf-8-sig"))
+        table = tomllib.loads(decoded(content))
     except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
         raise WorkloadError("{file} is not valid TOML: {error}.", file=name, error=error) from None
     start = table.get("workload", "")
@@ -101,7 +102,7 @@ def _table(path: Path) -> dict[str, Any]:
                 file=path.name,
                 max_file_bytes=MAX_FILE_BYTES,
             )
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(decoded(path.read_bytes()))
     except tomllib.TOMLDecodeError as error:
         raise WorkloadError("{file} is not valid TOML: {error}.", file=path.name, error=error) from None
     except (OSError, ValueError) as error:

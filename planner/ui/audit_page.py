@@ -10,6 +10,7 @@ import streamlit as st
 from planner.audit import audit, read_claims, template
 from planner.audit.claims import ARTICLE, MAX_BYTES, Claims, parse_claims
 from planner.audit.document import as_markdown, as_workbook
+from planner.encoding import decoded
 from planner.errors import PlannerError, WorkloadError
 from planner.report import audit as told
 from planner.schema import Audited, AuditResult
@@ -50,7 +51,7 @@ def _uploaded(content: bytes, name: str) -> Claims:
     if len(content) > MAX_BYTES:
         raise WorkloadError("{name} is larger than {max_bytes:,} bytes.", name=name, max_bytes=MAX_BYTES)
     try:
-        table = tomllib.loads(content.decode("utf-8"))
+        table = tomllib.loads(decoded(content))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise WorkloadError("cannot read {path}: {reason}.", path=name, reason=error) from None
     return parse_claims(table, name)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from planner.encoding import decoded
 from planner.errors import Invalid, PlannerError, WorkloadError
 from planner.huggingface import llm_from_config, llm_slug, llm_to_toml
 from planner.report.words import confidence_words
@@ -137,7 +138,7 @@ def _entry(content: bytes, name: str) -> tuple[str, Llm]:
     try:
         if len(content) > MAX_BYTES:
             raise Invalid("larger than {max_bytes:,} bytes", max_bytes=MAX_BYTES)
-        config = json.loads(content)
+        config = json.loads(decoded(content))
         if not isinstance(config, dict):
             raise Invalid("a JSON object is expected")
     except (ValueError, RecursionError) as error:

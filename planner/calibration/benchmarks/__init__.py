@@ -15,6 +15,7 @@ from typing import Any
 
 from planner.calibration.benchmarks import aiperf, guidellm, vllm
 from planner.calibration.benchmarks.run import Latency, Reader, Run, said, words
+from planner.encoding import decoded
 from planner.errors import WorkloadError
 
 __all__ = ["READERS", "BenchmarkFile", "Latency", "Reader", "Run", "read_benchmark", "readable"]
@@ -76,7 +77,7 @@ def _documents(content: bytes, name: str) -> Iterator[Mapping[str, Any]]:
     """JSON objects of a file: one, or several after one another."""
     decoder, at = json.JSONDecoder(), 0
     try:
-        text = content.decode("utf-8-sig")
+        text = decoded(content)
         for _ in range(MOST_DOCUMENTS):
             document, at = decoder.raw_decode(text, _after_blank(text, at))
             if not isinstance(document, Mapping):
