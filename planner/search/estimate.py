@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import Message, Told, TooSmall
+from planner.errors import Message, PlannerError, Told, TooSmall
 from planner.models.loop import closed_loop
 from planner.models.operators import Efficiency, Placement
 from planner.models.serving import Lengths
 from planner.models.shape import LlmShape
 from planner.models.step import draft_s, host_s, step_s
-from planner.schema import Assumption, Basis, Estimate, Memory, SparsityAnswer, SpeculationAnswer
+from planner.schema import Accelerator, Assumption, Basis, Estimate, Memory, SparsityAnswer, SpeculationAnswer
 from planner.search import metrics, options
 from planner.search.columns import KV, WEIGHTS, Array, Candidates, efficiency, place
 from planner.search.fit import PLAIN, Change, Fit, fit_memory
@@ -236,11 +236,10 @@ def _too_small(catalog: Catalog, q: Question, candidates: Candidates, usable: fl
             accelerator=candidates.accelerator_ids[0],
             other=other / 1e9,
         )
-    more = math.ceil((weights * q.gpus) / (usable - other))
     return Message(
         "{llm} in {precision} needs {weights:.1f} GB of weights per accelerator, {other:.1f} GB of activations and "
         "reserve and {sequence:.2f} GB for one sequence; {gpus} x {accelerator} leaves {usable:.1f} GB usable each.\n"
-        "  Use at least {least} of them (a {form_factor} server holds {held}), or narrower --weights.",
+        "  {next_step}",
         llm=q.llm,
         precision=WEIGHTS[candidates.weights[0]],
         weights=weights / 1e9,
@@ -249,7 +248,38 @@ def _too_small(catalog: Catalog, q: Question, candidates: Candidates, usable: fl
         gpus=q.gpus,
         accelerator=candidates.accelerator_ids[0],
         usable=usable / 1e9,
-        least=max(more, q.gpus + 1),
+        next_step=_more_of_them(catalog, q, row),
+    )
+
+
+def _more_of_them(catalog: Catalog, q: Question, row: Accelerator) -> Told:
+    enough = next((asked for asked in _larger(catalog, q) if _holds(catalog, asked)), None)
+    if enough is None:
+        return Message("No layout of more of them is enough: use narrower --weights, or shorter requests.")
+    return Message(
+        "Use at least {least} of them as {layout} (a {form_factor} server holds {held}), or narrower --weights.",
+        least=enough.gpus,
+        layout=metrics.layout_words(enough.tp or 1, enough.dp, enough.pp, enough.ep),
         form_factor=row.form_factor,
         held=row.server_accelerators,
     )
+
+
+def _larger(catalog: Catalog, q: Question) -> Iterator[Question]:
+    """The question on ever more accelerators, in sizes that divide the heads; with more stages where no TP is left."""
+    heads = catalog.llms[catalog.llm_id(q.llm, "--llm")].heads
+    for pp in (q.pp, 2 * q.pp, 4 * q.pp, 8 * q.pp):
+        for tp in (n for n in range(1, heads + 1) if heads % n == 0 and n * q.dp * pp > q.gpus):
+            yield replace(q, gpus=tp * q.dp * pp, tp=tp, pp=pp, ep=1 if q.ep == 1 else tp * q.dp)
+
+
+def _holds(catalog: Catalog, q: Question) -> bool:
+    try:
+        found = resolve(catalog, q)
+        layout = lay_out(catalog, q, found)
+        if options.asked(q):
+            chosen = options.apply(catalog, q, found, layout.shape, layout.place, layout.candidates)
+            layout = with_options(catalog, q, found, layout, chosen)
+    except PlannerError:  # experts that do not divide, more stages than layers, nothing known between servers
+        return False
+    return metrics.memory_answer(layout.shape, layout.candidates, layout.fit, 0).fits

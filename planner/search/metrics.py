@@ -238,5 +238,9 @@ def describe(accelerator: Accelerator, gpus: int, weights: str, tp: int, dp: int
     >>> describe(SimpleNamespace(name="H200 SXM 141GB"), 8, "fp8", 8, 1, 1, 8)
     '8 × H200 SXM 141GB, FP8, TP8 EP8'
     """
-    sizes = [f"TP{tp}"] + [f"{name}{n}" for name, n in (("DP", dp), ("PP", pp), ("EP", ep)) if n > 1]
-    return f"{gpus} × {accelerator.name}, {weights.upper()}, {' '.join(sizes)}"
+    return f"{gpus} × {accelerator.name}, {weights.upper()}, {layout_words(tp, dp, pp, ep)}"
+
+
+def layout_words(tp: int, dp: int, pp: int, ep: int) -> str:
+    """Sizes of a layout: `TP8 EP8`."""
+    return " ".join([f"TP{tp}"] + [f"{name}{n}" for name, n in (("DP", dp), ("PP", pp), ("EP", ep)) if n > 1])

@@ -110,3 +110,28 @@ def test_options_refuse(run_cli: Run, name: str) -> None:
     assert result.stderr.startswith("planner: ")
     for text in expected:
         assert text in " ".join(result.stderr.split()), result.stderr
+
+
+# Too few, and the least that is enough: with sizes that divide 128 heads.
+TOO_FEW: dict[str, tuple[tuple[str, ...], str]] = {
+    "one": (("--gpus", "1"), "8 of them as TP8"),
+    "more than a server": (("--accelerator", "h100"), "16 of them as TP16"),
+    "attention ranks": (("--gpus", "4", "--tp", "1", "--dp", "4", "--ep", "4"), "8 of them as TP2 DP4 EP8"),
+    "stages": (("--gpus", "3", "--tp", "1", "--pp", "3"), "6 of them as TP2 PP3"),
+    "drafts": (("--gpus", "1", "--speculation", "mtp:3"), "8 of them as TP8"),
+}
+
+
+@pytest.mark.parametrize("name", TOO_FEW)
+def test_what_is_advised_is_answered(run_cli: Run, name: str) -> None:
+    """Six H200 hold the weights, and no command would take six in one stage."""
+    few, advice = TOO_FEW[name]
+    assert f"Use at least {advice} (" in run_cli(*R1, *few).stderr
+    gpus, _, layout = advice.partition(" of them as ")
+    sizes = [word for size in layout.split() for word in (f"--{size[:2].lower()}", size[2:])]
+    assert run_cli(*R1, *few, "--gpus", gpus, *sizes).exit_code == 0
+
+
+def test_where_no_layout_is_enough(run_cli: Run) -> None:
+    found = run_cli(*DENSE, "--accelerator", "h200", "--utilisation", "0.0135", "--input", "100000")
+    assert found.exit_code == 1 and "No layout of more of them is enough" in found.stderr
