@@ -60,7 +60,7 @@ def parse_workload(table: Mapping[str, Any], where: str | Told) -> Workload:
     try:
         return Workload.model_validate(table)
     except ValidationError as error:
-        raise WorkloadError(Joined(*(_complaint(where, one) for one in error.errors()[:5]))) from None
+        raise WorkloadError(Joined(*(_complaint(where, one) for one in _innermost(error)[:5]))) from None
 
 
 def set_field(table: dict[str, Any], field: str, value: Any) -> None:
@@ -156,6 +156,13 @@ def _read(path: Path) -> dict[str, Any]:
         ) from None
     except (OSError, UnicodeDecodeError, RecursionError) as error:
         raise WorkloadError("cannot read {file}: {error}.", file=path.name, error=error) from None
+
+
+def _innermost(error: ValidationError) -> list[Any]:
+    """Errors less those of a list or table that only repeat what is wrong within it."""
+    found = error.errors()
+    inside = {one["loc"][:n] for one in found for n in range(len(one["loc"]))}
+    return [one for one in found if one["loc"] not in inside]
 
 
 def _complaint(where: str | Told, error: Mapping[str, Any]) -> Told:

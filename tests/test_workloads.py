@@ -117,6 +117,16 @@ def test_several_mistakes_at_once() -> None:
         assert field in str(caught.value)
 
 
+def test_one_wrong_value_is_one_complaint() -> None:
+    """A list whose only item is wrong is not blamed for being empty as well."""
+    table = {"llm": "x", "supply": {"options": ["foo"]}, "traffic": {"input_tokens": -1}}
+    with pytest.raises(WorkloadError) as caught:
+        parse_workload(table, "x.toml")
+    said = str(caught.value)
+    assert "supply.options.0 = 'foo': Input should be" in said and "traffic.input_tokens = '-1'" in said
+    assert "at least 1 item" not in said and said.count("supply") == 1
+
+
 def test_a_missing_field_is_named() -> None:
     with pytest.raises(WorkloadError, match=r"mine\.toml: slo: Field required"):
         parse_workload({key: value for key, value in SMALLEST.items() if key != "slo"}, "mine.toml")
