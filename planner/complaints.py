@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from planner.errors import Invalid, Message, Translate
@@ -51,11 +52,18 @@ class Complaint:
             return cause.told(_)
         if template is None or _(template.template) == template.template:
             return str(self.error["msg"]).removeprefix("Value error, ")
-        shown = {name: f"{value:g}" if isinstance(value, float) else value for name, value in values.items()}
-        return _(template.template).format(**shown)
+        return _(template.template).format(**{name: _shown(name, value, _) for name, value in values.items()})
 
     def __str__(self) -> str:
         return self.told(str)
+
+
+def _shown(name: str, value: object, _: Translate) -> object:
+    """A number as pydantic spells it; of a choice, its values with an "or" of the language."""
+    if isinstance(value, float):
+        return f"{Decimal(str(value)):f}".removesuffix(".0")
+    values, between, last = str(value).rpartition(" or ")
+    return Message("{values} or {last}", values=values, last=last).told(_) if name == "expected" and between else value
 
 
 def complaint(error: Mapping[str, Any]) -> Complaint:

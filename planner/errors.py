@@ -148,6 +148,7 @@ class UnknownName(PlannerError):
         Message("parameter"),
         Message("preset"),
         Message("provider"),
+        Message("quota"),
         Message("rate profile"),
         Message("region"),
         Message("server"),
@@ -181,7 +182,7 @@ class CatalogError(PlannerError):
 class MissingFact(PlannerError):
     """A figure that nobody sourced, needed by a model."""
 
-    def __init__(self, row: str, field: str | Told, needed_for: str | Told, next_step: Told):
+    def __init__(self, row: str | Told, field: str | Told, needed_for: str | Told, next_step: Told):
         self.row, self.field = row, field
         told = Message(
             "{row} has no sourced {field}, which {needed_for} needs.\n  {next_step}",

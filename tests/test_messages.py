@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -15,6 +16,7 @@ from planner.complaints import TEMPLATES, complaint
 from planner.errors import Invalid, Joined, Message, MissingFact, PlannerError, UnknownName, WorkloadError
 from planner.i18n import translator
 from planner.schema import Traffic
+from planner.search.mix_options import _check_quotas
 from planner.workloads import load_workload, parse_workload
 
 ZH = translator("zh")
@@ -69,7 +71,22 @@ def test_what_pydantic_says_is_told_in_both_languages(kind: str) -> None:
     assert error["type"] == kind and TEMPLATES[kind].template.format(**shown) == error["msg"]
     assert str(complaint(error)) == error["msg"]
     told = complaint(error).told(ZH)
-    assert CHINESE.search(told) and all(str(one) in told for one in shown.values())
+    assert CHINESE.search(told) and all(str(one).replace(" or ", " 或 ") in told for one in shown.values())
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.5, 1e6, 1e12, 1e16, 123456.75, 1e-7, -2.0])
+def test_numbers_are_spelled_as_pydantic_does(limit: float) -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(Annotated[float, Field(gt=limit)]).validate_python(limit)
+    error = caught.value.errors()[0]
+    assert complaint(error).told(ZH).rpartition(" ")[2] == error["msg"].rpartition(" ")[2]
+
+
+def test_a_choice_has_the_or_of_the_language() -> None:
+    for values, expected in (("a", "'a'"), ("abc", "'a', 'b' 或 'c'")):
+        with pytest.raises(ValidationError) as caught:
+            TypeAdapter(Literal[tuple(values)]).validate_python("rent")
+        assert complaint(caught.value.errors()[0]).told(ZH).endswith(expected)
 
 
 def test_what_pydantic_says_beyond_our_list_stays_english() -> None:
@@ -138,3 +155,27 @@ def test_a_bad_workload_in_chinese(table: dict[str, dict[str, Any]]) -> None:
     assert len(english) == len(chinese) and chinese[0].startswith("x.toml")
     assert all(CHINESE.search(line) for line in chinese) and chinese[-1].endswith("planner schema workload")
     assert not re.search("Input should|should have|Fields, units|no such field|Nearest|cannot end", "".join(chinese))
+
+
+def test_every_kind_of_unknown_name_is_translated() -> None:
+    """Kinds that stand in the code as texts, beside those of UnknownName."""
+    called = re.compile(r"(?:UnknownName|_resolve)\(\s*\"([^\"]+)\"")
+    files = (Path(__file__).resolve().parent.parent / "planner").rglob("*.py")
+    kinds = {kind for path in files for kind in called.findall(path.read_text("utf-8"))}
+    assert len(kinds) > 10 and kinds <= {kind.template for kind in UnknownName.KINDS}
+    assert all(kind.told(ZH) != str(kind) or str(kind) == "API" for kind in UnknownName.KINDS)
+
+
+def test_a_quota_of_nothing_in_chinese() -> None:
+    with pytest.raises(UnknownName) as caught:
+        _check_quotas({"foo": 1.0}, ("eu",), ("us-average",))
+    told = caught.value.told(ZH)
+    assert told.startswith("未知的配额 'foo'") and not re.search("quota|options, regions", told)
+
+
+@pytest.mark.parametrize("field", ["tdp_w", Message("spot price")], ids=str)
+def test_a_missing_fact_in_chinese(field: str | Message) -> None:
+    """Its field stands by itself: an identifier and Chinese words read alike."""
+    told = MissingFact("h200", field, "autoscale.ratio", Message("Add counts by cause.")).told(ZH).splitlines()
+    name = field if isinstance(field, str) else "竞价价格"
+    assert told[0] == f"h200 缺少注明来源的数据：{name}（用于：autoscale.ratio）。"

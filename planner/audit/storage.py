@@ -94,5 +94,7 @@ def _fastest_lane(gen: int, context: Context) -> float:
     rates = [d.read_bytes_per_s / d.pcie_lanes for d in context.catalog.drives.values()
              if d.pcie_gen == gen and d.read_bytes_per_s]  # fmt: skip
     if not rates:
-        raise MissingFact(f"PCIe {gen}.0", "drive", Message("the audit"), Message("Add one to catalogs/drives.csv."))
+        raise MissingFact(
+            f"PCIe {gen}.0", Message("drive"), Message("the audit"), Message("Add one to catalogs/drives.csv.")
+        )
     return max(rates)

@@ -152,7 +152,7 @@ def _at(table: Mapping[str, Any], field: str) -> Any:
 
 def _layout(question: Question, change: Change, name: str) -> tuple[Question, Applied]:
     if name not in LAYOUT:
-        raise UnknownName("field of a layout", name, LAYOUT, "planner schema workload (limits)", change.field)
+        raise UnknownName("field of a layout", name, LAYOUT, Message("planner schema workload (limits)"), change.field)
     if change.factor is not None:
         raise WorkloadError(
             "{field}={asked}: give a size or a precision, not a share.", field=change.field, asked=change.asked

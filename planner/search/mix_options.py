@@ -148,7 +148,10 @@ def _check_quotas(quotas: Mapping[str, float], regions: tuple[str, ...], sites: 
     for name, value in quotas.items():
         if name not in known:
             raise UnknownName(
-                "quota", name, known, "planner mix --help (options, regions, sites, option@region, own@site)"
+                "quota",
+                name,
+                known,
+                Message("planner mix --help (options, regions, sites, option@region, own@site)"),
             )
         if not value >= 0:
             raise WorkloadError(

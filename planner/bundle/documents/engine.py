@@ -152,8 +152,8 @@ def image(subject: Subject) -> str:
     family = accelerator.architecture.split()[0]
     if family not in engine.images:
         raise MissingFact(
-            f"engine {subject.plan.engine}",
-            f"container image for {accelerator.vendor} {family}",
+            Message("engine {engine}", engine=subject.plan.engine),
+            Message("container image for {vendor} {family}", vendor=accelerator.vendor, family=family),
             Message("the bundle"),
             Message(
                 "Next: choose a plan on other accelerators (limits.accelerators), or take the arguments from such "

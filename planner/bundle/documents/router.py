@@ -26,7 +26,7 @@ def router(subject: Subject) -> Document:
     """
     if not subject.engine.router_image:
         raise MissingFact(
-            f"engine {subject.plan.engine}",
+            Message("engine {engine}", engine=subject.plan.engine),
             Message("router image"),
             Message("two pools"),
             Message("Next: choose an aggregated plan, or set limits.engines to vllm or sglang."),
