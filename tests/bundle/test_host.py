@@ -16,6 +16,7 @@ from planner.bundle.documents.draft import Draft, draft
 from planner.bundle.documents.subject import describe
 from planner.catalog import load_catalog
 from planner.schema import PlanResult
+from tests.bundle.clean import clean
 from tests.golden.refresh import frozen_result
 
 CATALOG = load_catalog()
@@ -241,3 +242,16 @@ def test_the_scripts_pass_what_the_plan_says(tmp_path: Path) -> None:
     last = (tmp_path / "log").read_text().splitlines()[-1]
     assert "--accelerator h200-sxm-141gb" in last and "--tp 2 --dp 4" in last and last.endswith("own.csv")
     assert shell(tmp_path, "aiperf.sh", **here).returncode == 1  # results are there
+
+
+def test_two_pools_are_measured_and_nothing_learns_from_them() -> None:
+    """`planner calibrate` refuses their sizes: no script calls it, and no page promises it but says why not."""
+    files = {name: body.decode() for name, body in clean("r1-h200-two-pools").items() if name.endswith((".md", ".sh"))}
+    files |= {name: str(body) for name, body in bench.write(drafted(frozen_result("r1-h200-two-pools"))).items()}
+    assert "bench/aiperf.sh" in files and "bench/calibrate.sh" not in files
+    assert "PLAN_LAYOUT" not in files["bench/plan.env"]
+    assert sorted(name for name, body in files.items() if "calibrat" in body.replace("calibrated", "")) == [
+        "bench/README.md",
+        "bench/README.zh.md",
+    ]
+    assert "`planner calibrate` learns from set-ups in which one engine" in files["bench/README.md"]

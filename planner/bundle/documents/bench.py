@@ -18,21 +18,40 @@ AIPERF = "0.13.0"  # whose results `planner calibrate` reads: schema 1.5
 IMAGE = "python:3.12.8-slim-bookworm"
 REQUESTS_PER_USER = 4
 STAY_S = 3600
-SCRIPTS = ("aiperf.sh", "calibrate.sh")
+MEASURE, LEARN = "aiperf.sh", "calibrate.sh"
+TO_LEARN = (", for `planner calibrate`", f" Next: bash $here/{LEARN}")  # what the one says of the other
 
 
 def write(draft: Draft) -> Files:
     """Scripts, the plan's figures for them, a Kubernetes job, and how to use them."""
     subject = draft.subject
-    shipped = resources.files("planner.bundle.shipped")
     return {
-        **{f"{FOLDER}/{name}": (shipped / name).read_text("utf-8") for name in SCRIPTS},
+        **{f"{FOLDER}/{name}": script(subject, name) for name in scripts(subject)},
         f"{FOLDER}/plan.env": environment(subject),
         f"{FOLDER}/job.yaml": to_yaml(job(subject)),
         f"{FOLDER}/kustomization.yaml": to_yaml(kustomization(subject)),
-        f"{FOLDER}/README.md": parts("bench", "en")["page"].format(**figures(subject)),
-        f"{FOLDER}/README.zh.md": parts("bench", "zh")["page"].format(**figures(subject)),
+        f"{FOLDER}/README.md": page(subject, "en"),
+        f"{FOLDER}/README.zh.md": page(subject, "zh"),
     }
+
+
+def scripts(subject: Subject) -> tuple[str, ...]:
+    """Shipped scripts of a plan: `planner calibrate` learns nothing from two pools."""
+    return (MEASURE,) if subject.apart else (MEASURE, LEARN)
+
+
+def script(subject: Subject, name: str) -> str:
+    """A shipped script, which names no other that is not there."""
+    text = (resources.files("planner.bundle.shipped") / name).read_text("utf-8")
+    for words in TO_LEARN if subject.apart else ():
+        text = text.replace(words, "")
+    return text
+
+
+def page(subject: Subject, language: str) -> str:
+    """How to measure, and how to learn from it or why not."""
+    words = parts("bench", language)
+    return "\n".join(words[part] for part in ("page", "apart" if subject.apart else "learn")).format(**figures(subject))
 
 
 def users(subject: Subject) -> list[int]:
@@ -55,8 +74,9 @@ def environment(subject: Subject) -> str:
         "PLAN_AIPERF": AIPERF,
     }
     lines = [f"{name}={_word(value)}" for name, value in values.items()]
-    layout = " ".join(shlex.quote(word) for word in options(subject))
-    return "\n".join(["# shellcheck shell=bash disable=SC2034", *lines, f"PLAN_LAYOUT=({layout})"]) + "\n"
+    if not subject.apart:
+        lines.append(f"PLAN_LAYOUT=({' '.join(shlex.quote(word) for word in options(subject))})")
+    return "\n".join(["# shellcheck shell=bash disable=SC2034", *lines]) + "\n"
 
 
 def _word(value: str) -> str:
@@ -130,7 +150,7 @@ def kustomization(subject: Subject) -> dict[str, object]:
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": ["job.yaml"],
-        "configMapGenerator": [{"name": f"{subject.name}-bench", "files": [*SCRIPTS, "plan.env"]}],
+        "configMapGenerator": [{"name": f"{subject.name}-bench", "files": [*scripts(subject), "plan.env"]}],
         "generatorOptions": {"disableNameSuffixHash": True},
     }
 

@@ -53,8 +53,10 @@ class Family:
     place : folder or file in the bundle, as the README lists it
     about : what it is for, by language
     write : files by their path in the bundle; empty where the plan has no use for them
+    about_pools : what it is for in a plan of two pools, where that differs
     """
 
     place: str
     about: Mapping[str, str]
     write: Callable[[Draft], Files]
+    about_pools: Mapping[str, str] | None = None

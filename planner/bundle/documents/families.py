@@ -160,6 +160,7 @@ FAMILIES: tuple[Family, ...] = (
             "zh": "按方案负载测量一个副本，并将结果交回规划器",
         },
         bench.write,
+        {"en": "a benchmark of a replica at the plan's loads", "zh": "按方案负载测量一个副本"},
     ),
 )
 

@@ -27,7 +27,8 @@ TEST_S = 600  # least length of the test at a rate
 def quotation(subject: Subject, bought: Purchase, language: str) -> str:
     """The page in English or Chinese."""
     values = _values(subject, bought, language)
-    parts = [_PAGE[language], _ITEMS[language], _TESTS[language], _ANSWER[language]]
+    saved = "" if subject.apart else _SAVED[language]
+    parts = filter(None, (_PAGE[language], _ITEMS[language], _TESTS[language], saved, _ANSWER[language]))
     return "\n".join(part.format(**values) for part in parts)
 
 
@@ -151,8 +152,6 @@ One replica, started with the arguments in {arguments}, on the delivered servers
 | Output of the replica, test 2 | at least {least} | {throughput} |
 | Mean power of an accelerator, test 2 | at most {most_watts} | {watts} |
 | Start until ready, weights on the drives | at most twice {load} | {load}, drives at {read} |
-
-`planner validate` and `planner calibrate RESULT.json` read the saved results.
 """,
     "zh": """## 验收测试
 
@@ -180,9 +179,12 @@ One replica, started with the arguments in {arguments}, on the delivered servers
 | 副本的输出，测试 2 | 不低于 {least} | {throughput} |
 | 单个加速器的平均功率，测试 2 | 不超过 {most_watts} | {watts} |
 | 启动到就绪，权重在硬盘上 | 不超过 {load} 的两倍 | {load}，硬盘 {read} |
-
-`planner validate` 和 `planner calibrate RESULT.json` 可读取保存的结果。
 """,
+}
+
+_SAVED = {
+    "en": "`planner validate` and `planner calibrate RESULT.json` read the saved results.\n",
+    "zh": "`planner validate` 和 `planner calibrate RESULT.json` 可读取保存的结果。\n",
 }
 
 _ANSWER = {

@@ -22,7 +22,7 @@ BASIS = {"measured": "实测", "calibrated": "校准", "roofline": "屋顶线模
 def readme(draft: Draft, language: str, held: Sequence[Family] = ()) -> str:
     """The page in one of LANGUAGES; `held` are the families of documents that the bundle holds."""
     subject = draft.subject
-    values = figures(draft, language) | {"held": _held(held, language)}
+    values = figures(draft, language) | {"held": _held(held, subject, language)}
     parts = [_PAGE[language], _FIGURES[language], _HELD[language], _START[language]]
     if not subject.published:
         parts.append(_CHECKPOINT[language])
@@ -112,8 +112,9 @@ def figures(draft: Draft, language: str = "en") -> dict[str, str]:
     }
 
 
-def _held(families: Sequence[Family], language: str) -> str:
-    return "\n".join(f"| `{family.place}` | {family.about[language]} |" for family in families)
+def _held(families: Sequence[Family], subject: Subject, language: str) -> str:
+    abouts = {family.place: (family.about_pools if subject.apart else None) or family.about for family in families}
+    return "\n".join(f"| `{place}` | {about[language]} |" for place, about in abouts.items())
 
 
 def _ready(subject: Subject, pool: Pool) -> str:

@@ -25,7 +25,8 @@ def page(draft: Draft, language: str, values: dict[str, str], spare: Backup | No
     """One language: the head, recovery, then a section for each alert under its name."""
     words = parts("runbook", language)
     loss = words["loss" if draft.subject.pods > 1 else "loss-of-all"].strip()
-    values = {**values, "loss": loss.format(**values)}
+    learn = words["learn-nothing" if draft.subject.apart else "learn"].strip()
+    values = {**values, "loss": loss.format(**values), "learn": learn}
     told = ["head", "recovery", "backup" if spare else "no-backup"]
     title = {"en": "## Alerts\n", "zh": "## 告警\n"}[language]
     sections = [_section(alert, language, words, values) for alert in alerts(draft.subject)]

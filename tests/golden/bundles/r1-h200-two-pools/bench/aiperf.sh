@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measure one replica at the numbers of users in plan.env, for `planner calibrate`. Needs AIPerf on the path.
+# Measure one replica at the numbers of users in plan.env. Needs AIPerf on the path.
 # Variables that replace the plan's: URL, TOKENIZER, USERS, REQUESTS_PER_USER, INPUT_TOKENS, OUTPUT_TOKENS; and RESULTS
 # (folder to make), AIPERF (command). Options go to AIPerf as they are.
 set -euo pipefail
@@ -34,4 +34,4 @@ for count in "${users[@]}"; do
     --extra-inputs ignore_eos:true --random-seed 1 \
     --ui none --no-gpu-telemetry --artifact-dir "$results/users_$count" "$@"
 done
-echo "Results are in $results. Next: bash $here/calibrate.sh"
+echo "Results are in $results."
