@@ -161,13 +161,9 @@ def _checked(subject: Subject, files: Mapping[str, bytes]) -> list[Finding]:
     findings = check(files)
     errors = [f"  {finding.file}: {finding.message}" for finding in findings if finding.severity == "error"]
     if errors:
-        raise PlannerError(
-            Joined(
-                Message("{title} makes no valid bundle:", title=subject.plan.title),
-                *errors,
-                Message("  Choose another --plan."),
-            )
-        )
+        title = Message("{title} makes no valid bundle:", title=subject.plan.title)
+        next_step = Message("  Choose another --plan.")
+        raise PlannerError(Joined(title, *errors, next_step))
     return findings
 
 

@@ -43,7 +43,8 @@ def lines(path: Path, limits: Limits) -> Iterator[str]:
     try:
         size = path.stat().st_size
         if size > limits.file_bytes:
-            raise WorkloadError(_too_large(path, Message("{size:,} bytes", size=size), limits))
+            whole = Message("{size:,} bytes", size=size)
+            raise WorkloadError(_too_large(path, whole, limits))
         with path.open("rb") as raw:
             packed = raw.read(2) == GZIP
             raw.seek(0)
