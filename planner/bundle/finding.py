@@ -14,6 +14,8 @@ GPU_RESOURCES = {"nvidia.com/gpu", "amd.com/gpu", "habana.ai/gaudi"}
 
 BACKUP = "k8s/addons/backup/"  # its accelerators are beside those of the plan
 
+LEFT_OUT = "left out at the export"
+
 Severity = Literal["error", "not_checked", "ok"]
 
 
@@ -122,6 +124,11 @@ class Bundle:
     def engine(self) -> str:
         """Engine id of the plan."""
         return str(dig(self.record, "plan", "engine") or "")
+
+    def lacks(self, folder: str) -> bool:
+        """Whether a folder was left out at the export, so that its absence breaks no rule."""
+        left = self.record.get("left_out")
+        return isinstance(left, list) and folder in left and not any(n.startswith(f"{folder}/") for n in self.files)
 
     @cached_property
     def pods(self) -> list[Pods]:

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,8 +32,12 @@ EARLIEST_IN_ZIP = (1980, 1, 1, 0, 0, 0)
 READABLE = 0o100644 << 16  # mode of a regular file, where ZIP keeps it
 
 
-def documents(result: PlanResult, rank: int, catalog: Catalog) -> dict[str, bytes]:
+def documents(result: PlanResult, rank: int, catalog: Catalog, left_out: Sequence[str] = ()) -> dict[str, bytes]:
     """All files of the bundle of a ranked plan, by relative path.
+
+    Parameters
+    ----------
+    left_out : folders at the top that the reader does not want; the record of the plan says so.
 
     Raises
     ------
@@ -46,10 +50,10 @@ def documents(result: PlanResult, rank: int, catalog: Catalog) -> dict[str, byte
     """
     subject = describe(result, rank, catalog)
     begun = draft(subject, catalog)
-    files = _written(begun)
+    files = {name: body for name, body in _written(begun).items() if name.partition("/")[0] not in left_out}
     for name, language in (("README.md", "en"), ("README.zh.md", "zh")):
-        files[name] = readme(begun, language, _held(files)).encode()
-    files["plan.json"] = _json(_record(begun)).encode()
+        files[name] = readme(begun, language, _held(files), left_out).encode()
+    files["plan.json"] = _json(_record(begun) | ({"left_out": sorted(left_out)} if left_out else {})).encode()
     files[validation.FILE] = validation.at_export(_checked(subject, files))
     files[MANIFEST] = manifest(files)
     return dict(sorted(files.items()))

@@ -22,7 +22,6 @@ LANGUAGES = {
     ".xml": "xml",
 }
 SHOWN_BYTES = 60_000
-ALWAYS = ("README.md", "README.zh.md", "plan.json", "validation.json", "MANIFEST.sha256")
 
 
 def page() -> None:
@@ -42,35 +41,39 @@ def page() -> None:
 def _show(result: PlanResult, _: Translate) -> None:
     names = {plan.rank: f"{plan.rank}. {plan_name(plan)}" for plan in result.plans}
     rank = inputs.choose_plan(names, _)
-    files = _files(result.workload.model_dump_json(), rank, catalog().sha256)
+    asked = (result.workload.model_dump_json(), rank, catalog().sha256)
+    files = _files(*asked)
+    if not isinstance(files, PlannerError):
+        files = _files(*asked, _left_out(files, _))
     if isinstance(files, PlannerError):
         refused.box(files, _)
         return
-    chosen = _parts(files, _)
     _verdicts(files, _)
-    _preview(chosen, _)
-    _download(result, rank, files, chosen, _)
+    _preview(files, _)
+    _download(result, rank, files, _)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _files(workload_json: str, rank: int, catalog_sha256: str) -> dict[str, bytes] | PlannerError:
-    """Files of the bundle, or why there are none; shared by whoever asks the same."""
+def _files(
+    workload_json: str, rank: int, catalog_sha256: str, left_out: tuple[str, ...] = ()
+) -> dict[str, bytes] | PlannerError:
+    """Files of the bundle less some folders, or why there are none; shared by whoever asks the same."""
     from planner.bundle.write import documents
     from planner.schema import Workload
 
     answer = solve(Workload.model_validate_json(workload_json))
     assert isinstance(answer, PlanResult)
     try:
-        return documents(answer, rank, catalog())
+        return documents(answer, rank, catalog(), left_out)
     except PlannerError as error:
         return error
 
 
-def _parts(files: Mapping[str, bytes], _: Translate) -> dict[str, bytes]:
-    """Folders of the bundle to keep; the record of the plan always stays."""
+def _left_out(files: Mapping[str, bytes], _: Translate) -> tuple[str, ...]:
+    """Folders that the reader switched off; the record of the plan always stays."""
     folders = sorted({name.partition("/")[0] for name in files if "/" in name})
     kept = st.pills(_("Parts"), folders, selection_mode="multi", default=folders, key="export-parts", bind=KEPT)
-    return {n: body for n, body in files.items() if n in ALWAYS or "/" not in n or n.partition("/")[0] in kept}
+    return tuple(folder for folder in folders if folder not in kept)
 
 
 def _verdicts(files: Mapping[str, bytes], _: Translate) -> None:
@@ -103,15 +106,11 @@ def _preview(files: Mapping[str, bytes], _: Translate) -> None:
         st.caption(_("The rest is in the ZIP."))
 
 
-def _download(
-    result: PlanResult, rank: int, files: Mapping[str, bytes], chosen: Mapping[str, bytes], _: Translate
-) -> None:  # fmt: skip
+def _download(result: PlanResult, rank: int, files: Mapping[str, bytes], _: Translate) -> None:
     from planner.bundle.write import bundle_name, zipped
 
     name = bundle_name(result, rank)
     st.download_button(
-        _("Download the ZIP"), lambda: zipped(chosen, name), f"{name}.zip", "application/zip", on_click="ignore",
+        _("Download the ZIP"), lambda: zipped(files, name), f"{name}.zip", "application/zip", on_click="ignore",
         icon=":material/download:",
     )  # fmt: skip
-    if len(chosen) < len(files):
-        st.caption(_("Parts are left out: the checksums in MANIFEST.sha256 name them all."))

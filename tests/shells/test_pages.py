@@ -168,3 +168,13 @@ def test_export_shows_files_and_verdicts() -> None:
     assert {"README.md", "engine/vllm.args", "MANIFEST.sha256"} <= set(names)
     app.selectbox(key="export-file").set_value("engine/vllm.args").run()
     assert "--tensor-parallel-size" in app.code[0].value
+
+
+def test_export_of_chosen_parts_is_of_these() -> None:
+    app = opened(export)
+    parts = app.button_group(key="export-parts")
+    parts.set_value([name for name in parts.options if name != "engine"]).run()
+    names = set(app.selectbox(key="export-file").options)
+    assert "rules hold" in words(app) and not any(name.startswith("engine/") for name in names)
+    app.selectbox(key="export-file").set_value("MANIFEST.sha256").run()
+    assert {line.partition("  ")[2] for line in app.code[0].value.splitlines()} == names - {"MANIFEST.sha256"}

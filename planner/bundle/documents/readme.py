@@ -19,21 +19,34 @@ LANGUAGES = ("en", "zh")
 BASIS = {"measured": "实测", "calibrated": "校准", "roofline": "屋顶线模型"}
 
 
-def readme(draft: Draft, language: str, held: Sequence[Family] = ()) -> str:
-    """The page in one of LANGUAGES; `held` are the families of documents that the bundle holds."""
+def readme(draft: Draft, language: str, held: Sequence[Family] = (), left_out: Sequence[str] = ()) -> str:
+    """The page in one of LANGUAGES; `held` are the families of documents that the bundle holds, less `left_out`."""
+    names = ", ".join(f"`{name}`" for name in sorted(left_out))
+    values = figures(draft, language) | {"held": _held(held, draft.subject, language), "left_out": names}
+    parts = [_PAGE[language], _FIGURES[language], _HELD[language]]
+    if left_out:
+        parts.append(_LEFT_OUT[language])
+    parts += [_CHECK[language]] if "k8s" in left_out else _started(draft, language, left_out)
+    parts += [variants.section(held, language)]
+    if "k8s" not in left_out:
+        parts.append(_DECISIONS[language])
+    parts.append(_LIMITS[language])
+    if not draft.subject.same_catalogs:
+        parts.append(_OTHER_CATALOGS[language])
+    return "\n".join(part.format(**values) for part in parts if part)
+
+
+def _started(draft: Draft, language: str, left_out: Sequence[str]) -> list[str]:
+    """How to start the fleet with its manifests."""
     subject = draft.subject
-    values = figures(draft, language) | {"held": _held(held, subject, language)}
-    parts = [_PAGE[language], _FIGURES[language], _HELD[language], _START[language]]
+    parts = [_CHECK[language] + _START[language]]
     if not subject.published:
         parts.append(_CHECKPOINT[language])
     if any(pool.nodes > 1 for pool in subject.pools):
         parts.append(_SERVERS[language])
     if subject.apart:
         parts.append(_POOLS[language])
-    parts += [_APPLY[language], variants.section(held, language), _DECISIONS[language], _LIMITS[language]]
-    if not subject.same_catalogs:
-        parts.append(_OTHER_CATALOGS[language])
-    return "\n".join(part.format(**values) for part in parts if part)
+    return [*parts, _APPLY[language] + ("" if "engine" in left_out else _ARGUMENTS[language])]
 
 
 def figures(draft: Draft, language: str = "en") -> dict[str, str]:
@@ -261,12 +274,28 @@ _HELD = {
 """,
 }
 
-_START = {
+_LEFT_OUT = {
+    "en": """Left out at the export: {left_out}. Whatever these pages or the runbooks say of them needs a whole bundle.
+""",
+    "zh": """导出时略去：{left_out}。本页与运行手册中涉及它们之处需要完整的包。
+""",
+}
+
+_CHECK = {
     "en": """## Start it
 
 Check the bundle first: `sha256sum --check MANIFEST.sha256` and `planner lint .`; validation.json says what was
 checked at export and what was not.
+""",
+    "zh": """## 启动
 
+先检查本包：`sha256sum --check MANIFEST.sha256` 和 `planner lint .`；
+validation.json 说明导出时检查了什么、没有检查什么。
+""",
+}
+
+_START = {
+    "en": """
 The nodes need the device plugin that offers `{resource}`, {per_pod} of them free on one node for each pod, and a
 default StorageClass with {storage} per pod (the load time assumes a fast local drive). In a cluster with several kinds
 of accelerators add a nodeSelector for {accelerator} to {manifests}.
@@ -275,11 +304,7 @@ If the weights are gated, store a Hugging Face token first:
 
     kubectl create secret generic hugging-face --from-literal=token=YOUR_TOKEN
 """,
-    "zh": """## 启动
-
-先检查本包：`sha256sum --check MANIFEST.sha256` 和 `planner lint .`；
-validation.json 说明导出时检查了什么、没有检查什么。
-
+    "zh": """
 节点需要提供 `{resource}` 的设备插件，每个 Pod 在一个节点上要有 {per_pod} 个空闲加速器；还需要默认的 StorageClass，
 每个 Pod {storage}（加载时间按快速的本地盘计算）。若集群中有多种加速器，请在 {manifests} 中为
 {accelerator} 加上 nodeSelector。
@@ -346,8 +371,6 @@ _APPLY = {
     kubectl port-forward service/{name} {port}
     curl http://localhost:{port}/v1/completions -H 'Content-Type: application/json' \\
       -d '{{"model": "{served}", "prompt": "1, 2, 3,", "max_tokens": 8}}'
-
-The same arguments, one a line, are in {arguments}.
 """,
     "zh": """然后：
 
@@ -356,7 +379,14 @@ The same arguments, one a line, are in {arguments}.
     kubectl port-forward service/{name} {port}
     curl http://localhost:{port}/v1/completions -H 'Content-Type: application/json' \\
       -d '{{"model": "{served}", "prompt": "1, 2, 3,", "max_tokens": 8}}'
+""",
+}
 
+_ARGUMENTS = {
+    "en": """
+The same arguments, one a line, are in {arguments}.
+""",
+    "zh": """
 同样的参数在 {arguments} 中，每行一个。
 """,
 }

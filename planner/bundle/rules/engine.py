@@ -8,6 +8,7 @@ from importlib import resources
 
 from planner.bundle.finding import (
     GPU_RESOURCES,
+    LEFT_OUT,
     Bundle,
     Finding,
     Pods,
@@ -49,7 +50,9 @@ def gpu_requests(bundle: Bundle) -> Problems:
                 if not most or most != least:
                     text = f"{name}: request {requests.get(name)} and limit {limits.get(name)} must be equal counts"
                     yield Finding("gpu-requests", found.file, "error", text)
-    if not bundle.fleet:
+    if bundle.lacks("k8s"):
+        yield Finding("gpu-requests", "k8s", "not_checked", LEFT_OUT)
+    elif not bundle.fleet:
         yield Finding("gpu-requests", "k8s", "error", "no container of the fleet has an accelerator")
 
 
@@ -64,6 +67,9 @@ def resource_keys(bundle: Bundle) -> Problems:
 
 def gpu_total(bundle: Bundle) -> Problems:
     """Pods times accelerators per pod is what the plan pays for; the backup has the few that plan.json tells."""
+    if bundle.lacks("k8s"):
+        yield Finding("gpu-total", "k8s", "not_checked", LEFT_OUT)
+        return
     total = bundle.number("gpus_total")
     found, beside = (_accelerators(bundle, backup) for backup in (False, True))
     if total is not None and found != total:
@@ -135,8 +141,10 @@ def engine_arguments(bundle: Bundle) -> Problems:
     for found, given in _engines(bundle):
         for name in sorted(_unknown(given, known)):
             yield Finding("engine-arguments", found.file, "error", f"{bundle.engine} {version} does not know {name}")
-        if given not in written:
+        if given not in written and not bundle.lacks("engine"):
             yield Finding("engine-arguments", found.file, "error", "other arguments than in engine/*.args")
+    if bundle.lacks("engine"):
+        yield Finding("engine-arguments", "engine", "not_checked", LEFT_OUT)
     for file, content in sorted(files.items()):
         engine = STEMS.get(file.removeprefix("engine/").partition(".")[0].partition("-")[0], bundle.engine)
         version, known = known_arguments(engine)

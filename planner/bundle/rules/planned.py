@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from planner.bundle.finding import (
+    LEFT_OUT,
     Bundle,
     Finding,
     Pods,
@@ -29,6 +30,9 @@ SERVED = ("Service",)
 
 def as_planned(bundle: Bundle) -> Problems:
     """Context, sequences, cache and memory share are those of the plan; a Service leads to the engine."""
+    if bundle.lacks("k8s"):
+        yield Finding("as-planned", "k8s", "not_checked", LEFT_OUT)
+        return
     kinds = {found.kind for found in bundle.objects}
     for kind in SERVED:
         if kind not in kinds:
