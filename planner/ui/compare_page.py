@@ -13,6 +13,7 @@ from planner.ui.session import KEPT, Refusal, Translate, catalog, plain, solve, 
 from planner.ui.store import MOST_NAME, Saved, Store, store
 
 MOST_SHOWN = 6
+REPLACED = "compare-replaced"  # what the name held that was saved last
 SHOWN = "compare-shown"  # names in the address; those that are no longer saved are left out
 
 
@@ -46,9 +47,36 @@ def _save(shelf: Store, _: Translate) -> None:
     with st.form("save", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(_("Save this question as"), max_chars=MOST_NAME, key="save_as")
         if st.form_submit_button(_("Save"), icon=":material/save:"):
-            shelf.save(name, workload, facts=own_facts.mark())
+            former = shelf.save(name, workload, facts=own_facts.mark())
+            same = former is None or (former.workload, former.facts) == (workload, own_facts.mark())
+            st.session_state[REPLACED] = None if same else former
             _also_compare(" ".join(name.split()))
-            st.toast(_("Saved: {name}").format(name=plain(name)))
+            st.toast((_("Saved: {name}") if same else _("Replaced: {name}")).format(name=plain(name)))
+    _undo(shelf, _)
+
+
+def _undo(shelf: Store, _: Translate) -> None:
+    """What was saved last replaced another question: say so, and offer it back."""
+    former: Saved | None = st.session_state.get(REPLACED)
+    if former is None:
+        return
+    text = _("{name} held another question; this one replaced it.")
+    st.info(plain(text.format(name=former.name)), icon=":material/swap_horiz:")
+    label = _("Put the former question back")
+    st.button(label, on_click=_put_back, args=(shelf, former), icon=":material/undo:", key="put-back")
+
+
+def _put_back(shelf: Store, former: Saved) -> None:
+    shelf.save(former.name, former.workload, former.note, former.facts)
+    st.session_state[REPLACED] = None
+
+
+def _delete(shelf: Store, name: str) -> None:
+    """Forget a question, and what its name held before."""
+    shelf.delete(name)
+    former: Saved | None = st.session_state.get(REPLACED)
+    if former is not None and former.name == name:
+        st.session_state[REPLACED] = None
 
 
 def _also_compare(name: str) -> None:
@@ -110,4 +138,4 @@ def _manage(shelf: Store, saved: dict[str, Saved], _: Translate) -> None:
                 args=(saved[name],),
                 icon=":material/open_in_new:",
             )
-            st.button(_("Delete"), on_click=shelf.delete, args=(name,), icon=":material/delete:")
+            st.button(_("Delete"), on_click=_delete, args=(shelf, name), icon=":material/delete:")

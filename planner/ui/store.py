@@ -41,8 +41,8 @@ class Store:
     def __init__(self, engine: Engine, owner: str = ""):
         self.engine, self.owner = engine, owner
 
-    def save(self, name: str, workload: Workload, note: str = "", facts: str = "") -> None:
-        """Keep a question; the same name replaces what it held.
+    def save(self, name: str, workload: Workload, note: str = "", facts: str = "") -> Saved | None:
+        """Keep a question; the same name replaces what it held, which is returned.
 
         Raises
         ------
@@ -65,10 +65,14 @@ class Store:
                 raise WorkloadError(
                     "{most_saved} questions are saved already. Delete one first.", most_saved=MOST_SAVED
                 )
-            connection.execute(text("DELETE FROM planner_scenarios WHERE owner = :owner AND name = :name"), row)
+            mine = "planner_scenarios WHERE owner = :owner AND name = :name"
+            held = "name, question, saved_at, note, facts"
+            former = connection.execute(text(f"SELECT {held} FROM {mine}"), row).first()
+            connection.execute(text(f"DELETE FROM {mine}"), row)
             columns = "owner, name, question, saved_at, note, facts"
             values = ":owner, :name, :question, :saved_at, :note, :facts"
             connection.execute(text(f"INSERT INTO planner_scenarios ({columns}) VALUES ({values})"), row)
+        return None if former is None else _read(*former)
 
     def _count(self, connection: Connection, but: str) -> int:
         from sqlalchemy import text

@@ -178,3 +178,27 @@ def test_export_of_chosen_parts_is_of_these() -> None:
     assert "rules hold" in words(app) and not any(name.startswith("engine/") for name in names)
     app.selectbox(key="export-file").set_value("MANIFEST.sha256").run()
     assert {line.partition("  ")[2] for line in app.code[0].value.splitlines()} == names - {"MANIFEST.sha256"}
+
+
+def saved_at(app: AppTest, rate: float, name: str) -> None:
+    """Save the question at a rate under a name."""
+    next(one for one in app.number_input if one.key.startswith("rate")).set_value(rate).run()
+    app.text_input(key="save_as").set_value(name)
+    app.button[0].click().run()
+    assert not app.exception
+
+
+def loads(app: AppTest) -> list[str]:
+    table = app.dataframe[0].value
+    return list(table[table["Figure"] == "Load"].iloc[0][1:])
+
+
+def test_a_name_that_is_taken_gives_the_former_question_back() -> None:
+    app = opened(compare)
+    saved_at(app, 5.0, "base")
+    saved_at(app, 5.0, "base")
+    assert "replaced" not in words(app)  # by the same question
+    saved_at(app, 20.0, "base")
+    assert "base held another question; this one replaced it" in words(app) and loads(app) == ["20/s"]
+    app.button(key="put-back").click().run()
+    assert "replaced" not in words(app) and loads(app) == ["5/s"]
