@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from planner.report.cost_words import item_name, line_words, reason, role_words, unpriced_words, way_words
-from planner.report.tables import TextTable, Translate
+from planner.report.tables import TextTable, Translate, fleet_title
 from planner.report.words import supply_words
 from planner.schema.costs import ApiBreakEven, BillItem, CostAnswer, SloStep, WayCost
 from planner.units import floored, percent, si, usd
@@ -24,7 +24,10 @@ def cheapest_sentence(answer: CostAnswer, _: Translate) -> str:
     """The cheapest way."""
     best = answer.ways[0]
     return _("{plan}: cheapest {way}, {month} a month, {million} per million output tokens.").format(
-        plan=answer.plan, way=way_name(best, _), month=usd(best.usd_per_month), million=usd(_million(answer, best))
+        plan=fleet_title(answer.plan, best.replicas + best.spares),
+        way=way_name(best, _),
+        month=usd(best.usd_per_month),
+        million=usd(_million(answer, best)),
     )
 
 

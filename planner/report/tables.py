@@ -66,6 +66,18 @@ def accelerator_name(plan: Plan) -> str:
     return plan.title.split(" × ", 1)[1].rsplit(", ", 2)[0]
 
 
+def fleet_title(title: str, fleet: int) -> str:
+    """Title of a plan with all its replicas, spares included.
+
+    Examples
+    --------
+    >>> fleet_title("4 × NVIDIA H100 SXM 80GB, FP8, TP4", 2), fleet_title("4 × NVIDIA H100 SXM 80GB, FP8, TP4", 1)
+    ('2 × 4 NVIDIA H100 SXM 80GB, FP8, TP4', '4 × NVIDIA H100 SXM 80GB, FP8, TP4')
+    """
+    each, rest = title.split(" × ", 1)
+    return title if fleet == 1 else f"{fleet:,} × {each} {rest}"
+
+
 def layout_text(plan: Plan) -> str:
     """Precisions of weights and cache, and parallel sizes, such as `FP8/BF16 TP8 PP2`."""
     layout = plan.layout

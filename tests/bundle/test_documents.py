@@ -429,7 +429,7 @@ def test_pages_show_the_plan(name: str, language: str) -> None:
     subject = describe(FROZEN[name], 1, CATALOG)
     page = readme.readme(draft(subject, CATALOG), language)
     values = readme.figures(draft(subject, CATALOG), language)
-    for figure in ("month", "million", "gpus_total", "image", "startup", "storage", "tpot_p99"):
+    for figure in ("month", "million", "in_all", "image", "startup", "storage", "tpot_p99"):
         assert values[figure] in page
     assert not re.search(r"(?<!\$)\{\w+\}|None|nan", page)
 

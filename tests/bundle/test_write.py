@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from planner.bundle.lint import lint
 from planner.bundle.write import bundle_zip, documents, write_bundle
 from planner.catalog import load_catalog
 from planner.errors import OutputError
@@ -200,22 +199,3 @@ def test_the_archive_is_the_folder() -> None:
         found = {info.filename.removeprefix(f"{top}/"): archive.read(info) for info in archive.infolist()}
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     assert found == documents(result, 1, catalog)
-
-
-@pytest.mark.parametrize("left_out", [("engine",), ("k8s",), ("host", "monitoring"), ("engine", "k8s", "procurement")])
-def test_chosen_parts_are_a_whole_bundle(tmp_path: Path, left_out: tuple[str, ...]) -> None:
-    """Manifest, READMEs and verdicts are of what is there; the record names what is not."""
-    chosen = documents(frozen_result("r1-h200-vllm"), 1, load_catalog(), left_out)
-    assert not {name.partition("/")[0] for name in chosen} & set(left_out)
-    write_bundle(chosen, tmp_path / "out")
-    assert [finding for finding in lint(tmp_path / "out") if finding.severity == "error"] == []
-    assert not any(f"| `{folder}" in chosen["README.md"].decode() for folder in left_out)
-    assert f"Left out at the export: `{left_out[0]}`" in chosen["README.md"].decode()
-    assert ("kubectl apply -k k8s/base" in chosen["README.zh.md"].decode()) == ("k8s" not in left_out)
-
-
-def test_a_part_that_got_lost_is_still_an_error(tmp_path: Path) -> None:
-    """Only a folder that the export left out may be missing."""
-    chosen = documents(frozen_result("r1-h200-vllm"), 1, load_catalog(), ("engine",))
-    write_bundle({name: body for name, body in chosen.items() if not name.startswith("k8s/")}, tmp_path / "out")
-    assert {"manifest", "gpu-total"} <= {f.rule for f in lint(tmp_path / "out") if f.severity == "error"}

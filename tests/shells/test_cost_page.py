@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from planner.catalog import Catalog
 from planner.i18n import translator
-from planner.report import charts, cost_charts, cost_frames
+from planner.report import charts, cost_charts, cost_frames, costs
 from planner.schema.costs import CostAnswer
 from planner.search.cost import cost
 from planner.search.plan import plan
@@ -136,3 +136,13 @@ def test_the_supply_mix_opens_below() -> None:
     app.number_input(key="mix-firm").set_value(0.0).run()
     assert not app.exception
     assert not [one for one in opened().selectbox if one.key == "mix-load"]  # the page itself waits for none of it
+
+
+def test_the_headline_names_the_fleet_that_its_price_is_of(answer: CostAnswer) -> None:
+    """Two replicas cost what two replicas cost; their title alone names the accelerators of one."""
+    best = answer.ways[0].model_copy(update={"replicas": 2, "spares": 0})
+    said = costs.cheapest_sentence(answer.model_copy(update={"ways": (best, *answer.ways[1:])}), str)
+    assert said.startswith("2 × 8 NVIDIA H200 SXM 141GB, FP8")
+    alone = best.model_copy(update={"replicas": 1})
+    said = costs.cheapest_sentence(answer.model_copy(update={"ways": (alone, *answer.ways[1:])}), str)
+    assert said.startswith("8 × NVIDIA H200 SXM 141GB, FP8")

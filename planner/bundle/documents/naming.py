@@ -6,11 +6,27 @@ from typing import Any
 
 from planner.bundle.documents.subject import Pool, Subject
 from planner.errors import PlannerError
+from planner.schema import Plan
 
 Document = dict[str, Any]
 
 GPU_RESOURCES = {"NVIDIA": "nvidia.com/gpu", "AMD": "amd.com/gpu", "Intel": "habana.ai/gaudi"}
 MONITORING = "monitoring"  # namespace from which Prometheus may read
+
+
+def fleet(plan: Plan, language: str) -> str:
+    """Replicas and spares in words."""
+    n, spares = plan.replicas, plan.spares
+    if language == "zh":
+        return f"{n:,} 个副本" + (f"加 {spares:,} 个备用副本" if spares else "，没有备用副本")
+    words = f"{n:,} replica{'' if n == 1 else 's'}"
+    return f"{words} and {f'{spares:,}' if spares else 'no'} spare{'s' if spares > 1 else ''}"
+
+
+def accelerators(plan: Plan, language: str) -> str:
+    """All of a plan, in words."""
+    n = plan.gpus_total
+    return f"{n:,} 个加速器" if language == "zh" else f"{n:,} accelerator{'' if n == 1 else 's'}"
 
 
 def selector(subject: Subject, component: str = "serve") -> dict[str, str]:

@@ -11,6 +11,7 @@ from planner.bundle.documents import kubernetes, naming, operation, overlays, po
 from planner.bundle.documents.draft import Draft, Family
 from planner.bundle.documents.engine import image
 from planner.bundle.documents.subject import MODEL_VARIABLE, Pool, Subject
+from planner.report.tables import fleet_title
 from planner.schema import SupplyUnit
 from planner.search.single import load_share
 from planner.units import GIB, floored, percent, si, usd
@@ -23,14 +24,9 @@ def readme(draft: Draft, language: str, held: Sequence[Family] = (), left_out: S
     """The page in one of LANGUAGES; `held` are the families of documents that the bundle holds, less `left_out`."""
     names = ", ".join(f"`{name}`" for name in sorted(left_out))
     values = figures(draft, language) | {"held": _held(held, draft.subject, language), "left_out": names}
-    parts = [_PAGE[language], _FIGURES[language], _HELD[language]]
-    if left_out:
-        parts.append(_LEFT_OUT[language])
+    parts = [_PAGE[language], _FIGURES[language], _HELD[language], _LEFT_OUT[language] if left_out else ""]
     parts += [_CHECK[language]] if "k8s" in left_out else _started(draft, language, left_out)
-    parts += [variants.section(held, language)]
-    if "k8s" not in left_out:
-        parts.append(_DECISIONS[language])
-    parts.append(_LIMITS[language])
+    parts += [variants.section(held, language), "" if "k8s" in left_out else _DECISIONS[language], _LIMITS[language]]
     if not draft.subject.same_catalogs:
         parts.append(_OTHER_CATALOGS[language])
     return "\n".join(part.format(**values) for part in parts if part)
@@ -61,7 +57,8 @@ def figures(draft: Draft, language: str = "en") -> dict[str, str]:
         "name": subject.name,
         "llm": subject.llm.name,
         "llm_id": plan.llm,
-        "title": plan.title,
+        "title": fleet_title(plan.title, plan.replicas + plan.spares),
+        "fleet": naming.fleet(plan, language),
         "engine": f"{subject.engine.name} {subject.engine.version}",
         "image": image(subject),
         "gpus": str(plan.gpus_per_replica),
@@ -70,7 +67,7 @@ def figures(draft: Draft, language: str = "en") -> dict[str, str]:
             f"k8s/base/{kubernetes.prefix(pool)}{naming.workload_kind(pool).lower()}.yaml" for pool in subject.pools
         ),
         "unit": _unit(subject, language),
-        "gpus_total": str(plan.gpus_total),
+        "in_all": naming.accelerators(plan, language),
         "replicas": str(plan.replicas),
         "spares": str(plan.spares),
         "pods": str(subject.pods),
@@ -202,12 +199,12 @@ def _served_name(subject: Subject) -> str:
 _PAGE = {
     "en": """# {llm}: {title}
 
-{replicas} replicas and {spares} spares of {gpus} × {accelerator}, {gpus_total} accelerators in all, served by
+{fleet} of {gpus} × {accelerator}, {in_all} in all, served by
 {engine} on Kubernetes.
 """,
     "zh": """# {llm}：{title}
 
-{replicas} 个副本加 {spares} 个备用副本，每个 {gpus} × {accelerator}，共 {gpus_total} 个加速器，
+{fleet}，每个 {gpus} × {accelerator}，共 {in_all}，
 在 Kubernetes 上由 {engine} 提供服务。
 """,
 }

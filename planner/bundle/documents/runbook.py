@@ -18,7 +18,9 @@ FILES = {"en": "RUNBOOK.md", "zh": "RUNBOOK.zh.md"}
 def write(draft: Draft) -> Files:
     """Both languages."""
     values = figures(draft, draft.spare)
-    return {name: page(draft, language, values, draft.spare) for language, name in FILES.items()}
+    plan = draft.subject.plan
+    told = {language: values | {"fleet": naming.fleet(plan, language)} for language in FILES}
+    return {name: page(draft, language, told[language], draft.spare) for language, name in FILES.items()}
 
 
 def page(draft: Draft, language: str, values: dict[str, str], spare: Backup | None) -> str:
