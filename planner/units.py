@@ -62,12 +62,33 @@ def _digits(value: float, digits: int) -> str:
 
 
 def floored(share: float, digits: int = 2) -> str:
-    """Share in percent, never rounded up: only a machine that cannot fail shows 100 %.
+    """Share in percent with every nine that it has, never rounded up: only a machine that cannot fail shows 100 %.
 
     Examples
     --------
-    >>> floored(0.999984)
-    '99.99 %'
+    >>> floored(0.99984), floored(0.999984), floored(0.9999995)
+    ('99.98 %', '99.99 %', '99.9999 %')
     """
+    digits = max(digits, _nines(share) - 2)
     scale = 10**digits
-    return f"{math.floor(share * 100 * scale) / scale:.{digits}f} %"
+    return f"{math.floor(share * 100 * scale + 1e-6) / scale:.{digits}f} %"
+
+
+def promised(share: float) -> str:
+    """Promised share in percent, with every digit that was asked for.
+
+    Examples
+    --------
+    >>> promised(0.999), promised(0.99995), promised(0.999999)
+    ('99.90 %', '99.995 %', '99.9999 %')
+    """
+    return f"{share * 100:.{places(share)}f} %"
+
+
+def places(share: float) -> int:
+    """Digits after the point that a share in percent needs, two at least."""
+    return max(2, len(f"{share * 100:.8f}".rstrip("0").partition(".")[2]))
+
+
+def _nines(share: float) -> int:
+    return math.floor(-math.log10(max(1 - share, 1e-9)) + 1e-6) if share < 1 else 0

@@ -200,7 +200,7 @@ def _slo_row(step: SloStep, _: Translate) -> tuple[str, ...]:
     name = {"ttft_p99_s": "P99 TTFT", "tpot_p99_s": "P99 TPOT", "e2e_p99_s": "P99 E2E"}.get(step.metric, "")
     first = f"{name} {si(step.limit_s, 's')}" if step.limit_s is not None else ""
     if step.availability is not None:
-        first = _("available {share}").format(share=f"{step.availability * 100:.6g} %")
+        first = _("available {share}").format(share=f"{step.availability * 100:.9g} %")
     if step.usd_per_month is None or step.usd_per_request is None:
         return first, DASH, _("nothing keeps it"), DASH, DASH
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from planner.report.cost_words import unpriced_words
 from planner.report.tables import TextTable, Translate
 from planner.schema.mix import MixLine, MixResult, Shadow
-from planner.units import percent, usd
+from planner.units import percent, promised, usd
 
 
 def way_words(_: Translate) -> dict[str, str]:
@@ -108,7 +108,7 @@ def remarks(answer: MixResult, _: Translate) -> list[str]:
         "availability": _("{share} of the load must not depend on Spot, or {target} availability is out of reach."),
         "no spot": _("Spot has no price here or is not allowed."),
     }
-    share, target = percent(answer.firm_share, 0), percent(answer.workload.slo.availability, 2)
+    share, target = percent(answer.firm_share, 0), promised(answer.workload.slo.availability)
     told.append(rules[answer.firm_rule].format(share=share, target=target))
     if answer.not_included:
         words = cost_names(_)
@@ -133,7 +133,7 @@ def shadow_sentence(one: Shadow, _: Translate) -> str:
     if one.limit == "availability":
         more = usd(max(-one.usd_per_year, 0.0) + 0.0)  # plus zero: none is not less than nothing
         return _("A promise of {target} of the time would cost {cost} more a year.").format(
-            target=f"{float(one.of) * 100:.6g} %", cost=more
+            target=f"{float(one.of) * 100:.9g} %", cost=more
         )
     if one.limit == "peak":
         return _("One replica less in the busiest hours would save {cost} a year.").format(cost=cost)

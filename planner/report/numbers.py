@@ -8,7 +8,7 @@ from planner.catalog import Catalog
 from planner.report import bands
 from planner.report.tables import Translate
 from planner.schema import Plan, PlanResult
-from planner.units import floored, percent, si, usd
+from planner.units import floored, places, promised, si, usd
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,15 @@ def _power(plan: Plan, catalog: Catalog, _: Translate) -> Number:
 
 
 def _availability(result: PlanResult, plan: Plan, catalog: Catalog, _: Translate) -> Number:
-    ready, promise = bands.availability(plan, catalog), percent(result.workload.slo.availability, 2)
+    ready, asked = bands.availability(plan, catalog), result.workload.slo.availability
+    promise, digits = promised(asked), places(asked)
     meaning = _("From interruptions per accelerator-hour and the stated range of repair times. Promise: {limit}.")
     return Number(
         _("Availability"),
-        floored(plan.availability),
-        span(floored(ready[0]), floored(ready[1])) if ready else _("promise {target}").format(target=promise),
+        floored(plan.availability, digits),
+        span(floored(ready[0], digits), floored(ready[1], digits))
+        if ready
+        else _("promise {target}").format(target=promise),
         "assumed",
         meaning.format(limit=promise),
         "Availability",

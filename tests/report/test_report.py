@@ -97,8 +97,18 @@ def test_speed_at_cost_lies_on_the_curve(result: PlanResult) -> None:
 
 
 def test_availability_is_never_rounded_up() -> None:
-    assert floored(0.9999999) == "99.99 %"
+    assert floored(0.999984) == "99.99 %"
     assert floored(0.999) == "99.90 %"
+    assert floored(0.9999999) == "99.99999 %"
+    assert floored(0.9998) == "99.98 %" and floored(1.0) == "100.00 %" and floored(1 - 1e-15) != "100.00 %"
+
+
+def test_a_promise_of_six_nines_shows_six(result: PlanResult, catalog: Catalog) -> None:
+    slo = result.workload.slo.model_copy(update={"availability": 0.999999})
+    asked = result.model_copy(update={"workload": result.workload.model_copy(update={"slo": slo})})
+    best = result.plans[0].model_copy(update={"availability": 0.9999995})
+    card = numbers(asked, best, catalog, str)[4]
+    assert card.value == "99.9999 %" and "99.9999 %" in card.meaning
 
 
 def test_every_word_of_the_results_is_known(result: PlanResult) -> None:

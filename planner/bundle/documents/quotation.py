@@ -74,7 +74,7 @@ def _values(subject: Subject, bought: Purchase, language: str) -> dict[str, str]
         "most_watts": unknown if band.gpu_w is None else si(band.gpu_w[1], "W"),
         "load": si(bill.host.load_time_s, "s"),
         "read": si(bill.host.array_read_bytes_per_s, "B/s"),
-        "availability": f"{subject.result.workload.slo.availability * 100:g} %",
+        "availability": f"{subject.result.workload.slo.availability * 100:.9g} %",
         "catalogs": f"{subject.result.catalog_as_of}, {subject.result.catalog_sha256[:12]}",
     }
 
