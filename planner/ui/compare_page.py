@@ -88,7 +88,8 @@ def _also_compare(name: str) -> None:
 
 def _show(chosen: list[Saved], _: Translate) -> None:
     answers = [_solved(one) for one in chosen]
-    table = told.side_by_side([one.name for one in chosen], [_answer(a) for a in answers], _)
+    names, asked = [one.name for one in chosen], [one.workload for one in chosen]
+    table = told.side_by_side(names, asked, [_answer(a) for a in answers], _)
     st.markdown(f"**{plain(told.finding(table, _))}**")
     frame = pd.DataFrame(table.rows, columns=list(table.headings))
     style = frame.style.apply(lambda row: _marks(row, table.differs), axis=1)
