@@ -5,22 +5,26 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from planner.assets import catalogs_dir
+from planner.catalog import Catalog, load_catalog
 from planner.complaints import complaint
 from planner.encoding import decoded
 from planner.errors import Joined, Message, Told, UnknownName, WorkloadError
+from planner.models.precision import made_from
 from planner.schema import Workload
 
 MAX_FILE_BYTES = 1_000_000
 DEFAULT = "default"
 NAMED_TABLES = {"prices", "unit_prices", "commitment_discounts"}  # tables whose keys are names, not fields
 RIVALS = {"traffic.rate_per_s", "traffic.concurrency"}  # setting one unsets the other
+WEIGHTS = {"limits", "limits.weights", "layout.weights"}  # changes that state the weights' precision
 
 
 def presets() -> dict[str, Path]:
@@ -30,7 +34,7 @@ def presets() -> dict[str, Path]:
 
 
 def load_workload(name: str = DEFAULT, changes: Mapping[str, Any] | None = None) -> Workload:
-    """Read a preset or a TOML file, with some dotted fields replaced.
+    """Read a preset or a TOML file, with some dotted fields replaced; a preset's weights yield to another LLM.
 
     Parameters
     ----------
@@ -46,6 +50,8 @@ def load_workload(name: str = DEFAULT, changes: Mapping[str, Any] | None = None)
     table = _read(path)
     for field, value in (changes or {}).items():
         set_field(table, field, value)
+    if name in presets() and changes_only_llm(changes or ()):
+        yield_weights(table, load_catalog())
     return parse_workload(table, Message("{file} with your options", file=path.name) if changes else path.name)
 
 
@@ -83,6 +89,31 @@ def set_field(table: dict[str, Any], field: str, value: Any) -> None:
     if way == ["traffic"] and last in rivals:
         here.pop(rivals[last], None)
     here[last] = value
+
+
+def changes_only_llm(fields: Iterable[str]) -> bool:
+    """Whether these changes choose an LLM without saying in which precision."""
+    return "llm" in set(fields) and not WEIGHTS & set(fields)
+
+
+def yield_weights(table: dict[str, Any], catalog: Catalog) -> bool:
+    """Drop a preset's precisions that its changed LLM cannot be served in; its published one then counts."""
+    limits, llm = table.get("limits") or {}, table["llm"]
+    weights = tuple(limits.get("weights") or ())
+    try:
+        published = catalog.llms[catalog.llm_id(str(llm))].weights
+    except UnknownName:  # told where the LLM is looked up
+        return False
+    if weights not in _preset_weights() or set(weights) <= set(made_from(published)):
+        return False
+    limits["weights"] = []
+    return True
+
+
+@cache
+def _preset_weights() -> set[tuple[str, ...]]:
+    tables = [_read(path) for path in presets().values()]
+    return {tuple(table.get("limits", {}).get("weights", ())) for table in tables}
 
 
 def field_value(text: str) -> Any:

@@ -70,6 +70,19 @@ def test_a_rate_replaces_a_concurrency_and_the_other_way_round() -> None:
     assert load_workload("default", {"traffic.concurrency": 3}).traffic.rate_per_s is None
 
 
+@pytest.mark.parametrize("llm", ["gpt-oss-120b", "gpt-oss-20b", "kimi-k2.5"])
+def test_a_presets_weights_yield_to_an_llm_that_cannot_have_them(catalog: Catalog, llm: str) -> None:
+    assert load_workload("default", {"llm": llm}).limits.weights == ()
+    assert load_workload("default", {"llm": llm, "limits.weights": ["fp8"]}).limits.weights == ("fp8",)
+    assert load_workload("default", {"llm": "llama-3.1-8b"}).limits.weights == ("fp8",)
+
+
+def test_the_weights_of_an_own_file_stand(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(TEXT + '[limits]\nweights = ["fp8"]\n')
+    assert load_workload(str(file), {"llm": "gpt-oss-120b"}).limits.weights == ("fp8",)
+
+
 def test_parsing_leaves_the_table_alone() -> None:
     before = repr(SMALLEST)
     first, second = parse_workload(SMALLEST, "here"), parse_workload(SMALLEST, "here")

@@ -27,6 +27,19 @@ BITS = {"bf16": 16, "fp8": 8, "int8": 8, "int4": 4, "nvfp4": 4, "mxfp4": 4}
 ATTENTION_STAYS_16_BIT = frozenset({"nvfp4", "mxfp4"})
 
 
+def made_from(published: str) -> tuple[str, ...]:
+    """Formats no finer than the published one; fp8 checkpoints can also be widened to bf16.
+
+    Examples
+    --------
+    >>> made_from("mxfp4")
+    ('int4', 'nvfp4', 'mxfp4')
+    """
+    finest = 16 if published in ("bf16", "fp8") else BITS[published]
+    made = [weights for weights, bits in BITS.items() if bits <= finest and weights != "mxfp4"]
+    return tuple(made if published in made else [*made, published])
+
+
 def compute_dtype(weights: str, accelerator_dtypes: frozenset[str]) -> str | None:
     """Data type in which matrix products run, None if the accelerator cannot.
 

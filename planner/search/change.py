@@ -26,7 +26,7 @@ from planner.errors import Message, UnknownName, WorkloadError
 from planner.schema import Price, Purchase, Workload
 from planner.schema.whatif import Applied
 from planner.search.offers import OPTION_TERMS
-from planner.workloads import field_value, parse_workload, set_field
+from planner.workloads import changes_only_llm, field_value, parse_workload, set_field, yield_weights
 
 Value = float | str | bool | None
 Row = TypeVar("Row", bound=BaseModel)
@@ -102,18 +102,26 @@ def parse_change(text: str) -> Change:
 
 
 def apply(question: Question, changes: Iterable[Change]) -> tuple[Question, tuple[Applied, ...]]:
-    """The question with the changes made one after the other.
+    """The question with the changes made one after the other; a preset's weights yield to another LLM.
 
     Raises
     ------
     UnknownName, WorkloadError
         For a field that nothing has, or a value that it cannot hold.
     """
-    applied = []
+    applied, fields = [], []
     for change in changes:
         question, one = _apply(question, change)
         applied.append(one)
-    return question, tuple(applied)
+        fields.append(change.field)
+    return _yielding(question) if changes_only_llm(fields) else question, tuple(applied)
+
+
+def _yielding(question: Question) -> Question:
+    table = question.workload.model_dump(mode="json")
+    if not yield_weights(table, question.catalog):
+        return question
+    return Question(Workload.model_validate(table), question.catalog)
 
 
 def _apply(question: Question, change: Change) -> tuple[Question, Applied]:

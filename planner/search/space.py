@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from planner.catalog import Catalog
 from planner.errors import WorkloadError
-from planner.models.precision import BITS, compute_dtype
+from planner.models.precision import compute_dtype, made_from
 from planner.models.shape import LlmShape
 from planner.schema import Accelerator, Engine, Limits, Llm
 from planner.search.columns import KV, WEIGHTS, Candidates, Index, reach
@@ -97,10 +97,8 @@ def weight_choices(llm: Llm, asked: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def possible_weights(llm: Llm) -> tuple[str, ...]:
-    """Precisions no finer than the published one; fp8 checkpoints can also be widened to bf16."""
-    finest = 16 if llm.weights in ("bf16", "fp8") else BITS[llm.weights]
-    made = [w for w in WEIGHTS if BITS[w] <= finest and w != "mxfp4"]
-    return tuple(made if llm.weights in made else [*made, llm.weights])
+    """Precisions that can be made from the published one."""
+    return made_from(llm.weights)
 
 
 def _chosen(asked: tuple[str, ...], every: list[str], resolve: Callable[[str, str], str], where: str) -> list[str]:

@@ -145,7 +145,10 @@ def number(label: str, name: str, step: Any, format: str, **options: Any) -> Non
 
 def _llm(catalog: Catalog, _: Translate) -> None:
     names = {id: row.name for id, row in catalog.llms.items()}
-    st.selectbox(_("LLM"), list(names), format_func=names.__getitem__, key=key("llm"), width=168)
+    st.selectbox(
+        _("LLM"), list(names), format_func=names.__getitem__, key=key("llm"), width=168,
+        on_change=question.choose_llm, args=(catalog,),
+    )  # fmt: skip
 
 
 def _supply(_: Translate) -> None:

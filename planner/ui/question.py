@@ -22,7 +22,7 @@ from planner.ui import link, packed
 from planner.ui.browser import went_back
 from planner.ui.fields import FIELDS, check_bounds, table_of, values_of
 from planner.ui.session import language
-from planner.workloads import DEFAULT, load_workload, parse_workload, presets
+from planner.workloads import DEFAULT, load_workload, parse_workload, presets, yield_weights
 
 STEPS_KEPT = 50
 BESIDE = ("preset", "load", "plan")  # widgets of the form that are no field of the question
@@ -102,6 +102,13 @@ def fill(table: dict[str, Any], catalog: Catalog, preset: str, rank: int = 1) ->
     _replace(Step(preset, table_of(table, values), rank), catalog)
 
 
+def choose_llm(catalog: Catalog) -> None:
+    """A preset's weights yield to an LLM that cannot have them."""
+    table = _table()
+    if yield_weights(table, catalog):
+        fill(table, catalog, st.session_state["preset"])
+
+
 def _replace(step: Step, catalog: Catalog) -> None:
     state = st.session_state
     state["question"], state["preset"], state["rank"] = step.table, step.preset, step.rank
@@ -152,13 +159,17 @@ def read(where: str) -> Workload:
     WorkloadError
         For numbers that contradict each other.
     """
-    table = table_of(
-        st.session_state["question"], {name: value(name) for name in ("load", *(field.name for field in FIELDS))}
-    )
+    table = _table()
     if table != st.session_state["question"]:
         _remember()
         st.session_state["question"], st.session_state["rank"] = table, 1
     return parse_workload(table, where)
+
+
+def _table() -> dict[str, Any]:
+    return table_of(
+        st.session_state["question"], {name: value(name) for name in ("load", *(field.name for field in FIELDS))}
+    )
 
 
 def key(name: str) -> str:

@@ -42,6 +42,12 @@ def test_a_price_reaches_the_answer(question: Question) -> None:
     assert saved.change == pytest.approx(answer.after.usd_per_month - answer.before.usd_per_month)
 
 
+def test_a_presets_weights_yield_to_another_llm(question: Question) -> None:
+    assert changed(question, "llm=gpt-oss-120b").workload.limits.weights == ()
+    assert changed(question, "layout.weights=fp8", "llm=gpt-oss-120b").workload.limits.weights == ("fp8",)
+    assert changed(question, "llm=qwen3-32b").workload.limits.weights == ("fp8",)
+
+
 def test_before_is_what_plan_answers(question: Question) -> None:
     best = plan(question.workload, question.catalog).plans[0]
     answer = whatif(question, [Change("traffic.rate_per_s", "x4")])

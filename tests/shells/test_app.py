@@ -66,6 +66,15 @@ def test_a_changed_number_changes_the_answer() -> None:
     assert app.query_params["traffic.rate_per_s"] == "200"
 
 
+def test_an_llm_that_cannot_have_the_presets_weights_is_planned_as_published() -> None:
+    app = opened()
+    app.selectbox(key="llm.0").set_value("gpt-oss-120b").run()
+    assert not app.exception and "a month" in headline(app)
+    assert app.selectbox(key="llm.1").value == "gpt-oss-120b" and app.multiselect(key="weights.1").value == []
+    app.multiselect(key="weights.1").set_value(["fp8"]).run()
+    assert "cannot be served in fp8" in app.warning[0].value
+
+
 def test_an_impossible_promise_says_why() -> None:
     app = set_number(opened(), "ttft", 0.01)
     (box,) = app.warning
