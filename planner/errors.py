@@ -4,6 +4,7 @@
     |-- UnknownName                   a name that no catalog row has
     |-- CatalogError                  a catalog file that breaks its own rules
     |-- MissingFact                   a blank that a model needs
+    |   `-- NoSpotPrice               an accelerator that no cloud is known to sell on Spot
     |-- WorkloadError                 a question that contradicts itself or cannot be read
     |   `-- TooSmall                a set-up whose memory does not hold the LLM
     |-- NoPlan                        a good question without an answer; carries the rejections
@@ -192,6 +193,14 @@ class MissingFact(PlannerError):
             next_step=next_step,
         )
         super().__init__(told)
+
+
+class NoSpotPrice(MissingFact):
+    """An accelerator without a sourced spot price; `option` states one."""
+
+    def __init__(self, accelerator: str, option: str):
+        step = Message("Give the spot price over on-demand: --fleet {option}=0.4", option=option)
+        super().__init__(accelerator, Message("spot price"), option, step)
 
 
 class WorkloadError(PlannerError):

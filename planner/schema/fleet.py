@@ -40,7 +40,7 @@ class AutoscaleOptions(Strict):
         "where no zone has any; absent: no spot",
     )
     spot_price_ratio: float | None = Field(
-        None, gt=0, lt=1, description="spot over on-demand; absent: the advisor's [-]"
+        None, gt=0, lt=1, description="spot over on-demand; absent: the advisor's, else as priced [-]"
     )
     spot_drain_s: NonNegative = Field(120.0, description="notice before a zone takes its replicas [s]")
 
@@ -159,7 +159,9 @@ class FailedFleet(Strict):
 class SpotOptions(Strict):
     """Spot capacity for a plan."""
 
-    price_ratio: float | None = Field(None, gt=0, lt=1, description="spot over on-demand; absent: the advisor's [-]")
+    price_ratio: float | None = Field(
+        None, gt=0, lt=1, description="spot over on-demand; absent: the advisor's, else as priced [-]"
+    )
     start_s: Positive | None = Field(None, description="from asking until a replica serves; absent: host model [s]")
     drain_s: NonNegative = Field(120.0, description="notice of an interruption [s]")
     days: Positive = Field(45.0, le=366, description="length of the drawn record [d]")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.catalog import Catalog
-from planner.errors import Message, MissingFact
+from planner.errors import Message, MissingFact, NoSpotPrice
 from planner.models.spot import beta_parameters, firm_base
 from planner.models.spot_replay import Up, draw_zones
-from planner.schema import Assumption, SpotAdvice, SpotRecord
+from planner.schema import Assumption, Price, SpotAdvice, SpotRecord
 
 STEP_S = 195.0  # as the zones were probed
 BUCKETS: dict[str, tuple[float, float | None]] = {
@@ -134,24 +134,44 @@ def family_of(catalog: Catalog, accelerator: str) -> Family | None:
 
 
 def price_ratio(catalog: Catalog, accelerator: str, given: float | None, option: str) -> tuple[float, str]:
-    """Spot price over on-demand and where it is from: the reader's own, else the advice on the first family. [-]
+    """Spot price over on-demand and where it is from: the reader's own, the advice on the first family, the prices. [-]
 
     Raises
     ------
-    MissingFact
-        If neither is known; names the option that states it.
+    NoSpotPrice
+        If none is known; names the option that states it.
     """
     if given:
         return given, "option"
     family = family_of(catalog, accelerator)
-    if family is None:
-        raise MissingFact(
-            accelerator,
-            Message("spot price"),
-            option,
-            Message("Give the spot price over on-demand: --fleet {option}=0.4", option=option),
-        )
-    return family.price_ratio, family.source
+    if family is not None:
+        return family.price_ratio, family.source
+    priced = _priced(catalog, accelerator)
+    if priced is None:
+        raise NoSpotPrice(accelerator, option)
+    return priced
+
+
+def _priced(catalog: Catalog, accelerator: str) -> tuple[float, str] | None:
+    """Cheapest spot price of an accelerator over on demand, of the same provider where that sells it so, too."""
+    by_term: dict[str, list[tuple[float, Price]]] = {"spot": [], "on_demand": []}
+    for price, count in catalog.rented.get(accelerator, ()):
+        if price.term in by_term:
+            by_term[price.term].append((price.price_usd_per_hour / count, price))
+    if not all(by_term.values()):
+        return None
+    sellers = {price.provider for _, price in by_term["on_demand"]}
+    usd, spot = min(by_term["spot"], key=lambda one: (one[1].provider not in sellers, one[0]))
+    whole_usd, whole = min(by_term["on_demand"], key=lambda one: (one[1].provider != spot.provider, one[0]))
+    return usd / whole_usd, "; ".join(
+        f"{price.provider} {price.term} {each:.2f} USD/h: {price.source} ({price.source_date})"
+        for each, price in ((usd, spot), (whole_usd, whole))
+    )
+
+
+def price_told(ratio: float, source: str) -> Assumption:
+    """What is taken of the price, with its source."""
+    return Assumption(name="spot price over on demand", value=ratio, unit="-", source=source)
 
 
 def _range(advice: list[SpotAdvice]) -> tuple[float, float | None]:

@@ -12,7 +12,7 @@ from planner.catalog import Catalog
 from planner.models.places import SpotZones
 from planner.models.spot import recomputed
 from planner.schema import Assumption, AutoscaleOptions, Plan, SpotDay
-from planner.search.spot import STEP_S, drawn_zones, price_ratio, spot_zones, told_zones
+from planner.search.spot import STEP_S, drawn_zones, price_ratio, price_told, spot_zones, told_zones
 
 
 class Served(Protocol):
@@ -43,7 +43,7 @@ def spot_under(catalog: Catalog, subject: Served, options: AutoscaleOptions, len
 
     Raises
     ------
-    MissingFact
+    NoSpotPrice
         If nobody sourced a price ratio for the accelerator.
     """
     option = "autoscale.spot_price_ratio"
@@ -61,6 +61,6 @@ def spot_under(catalog: Catalog, subject: Served, options: AutoscaleOptions, len
         price_ratio=ratio,
         caught_share=caught,
     )
-    price = Assumption(name="spot price over on demand", value=ratio, unit="-", source=priced)
+    price = price_told(ratio, priced)
     notice = Assumption(name="notice", value=options.spot_drain_s, unit="s", source="option")
     return SpotUnder(SpotZones(up, STEP_S, base, caught), told, (*told_zones(catalog, pool), price, notice))

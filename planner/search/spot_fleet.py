@@ -11,7 +11,7 @@ from planner.models.traffic import Trace
 from planner.schema import Assumption, SpotFleet, SpotMix, SpotOptions
 from planner.search.fleet import Subject
 from planner.search.replay import Server, replay
-from planner.search.spot import STEP_S, Zones, drawn_zones, family_of, price_ratio, spot_zones, told_zones
+from planner.search.spot import STEP_S, Zones, drawn_zones, family_of, price_ratio, price_told, spot_zones, told_zones
 
 SAMPLE = 5000  # requests whose service times an interruption meets
 
@@ -27,7 +27,7 @@ def live_on_spot(
 
     Raises
     ------
-    MissingFact
+    NoSpotPrice
         If nobody sourced a price ratio for the accelerator.
     """
     family = family_of(catalog, subject.plan.accelerator)
@@ -52,7 +52,7 @@ def live_on_spot(
         recomputed_share=caught.share,
         lost_s_per_request=caught.lost_s,
         monthly_interruption=family.monthly if family else None,
-        assumptions=_told(catalog, pool, options, wait_s),
+        assumptions=(*_told(catalog, pool, options, wait_s), price_told(ratio, priced)),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import streamlit as st
 
+from planner.errors import NoSpotPrice
 from planner.models.host import Source
 from planner.report import fleet as told
 from planner.report import fleet_findings as found_of
@@ -36,18 +37,39 @@ def ask(_: Translate) -> FleetOptions:
         table: dict[str, dict[str, Any]] = {name: {} for name in chosen}
         if "autoscale" in table:
             table["autoscale"] = _autoscale(_)
-        if "spot" in table:
-            label, sourced = _("Spot price over on demand"), _("as sourced")
-            ratio = st.number_input(
-                label, 0.01, 0.99, None, 0.05, placeholder=sourced, key="fleet-ratio", bind=KEPT, width=190
-            )
-            table["spot"] = {"price_ratio": ratio}
+        if "spot" in table or table.get("autoscale", {}).get("spot_base") is not None:
+            _spot_price(table, _)
         if "surge" in table:
             factor = st.number_input(
                 _("Surge, times the rate"), 1.0, 50.0, 4.0, 1.0, key="fleet-surge", bind=KEPT, width=130
             )
             table["surge"] = {"factor": factor}
     return FleetOptions.model_validate(table)
+
+
+def _spot_price(table: dict[str, dict[str, Any]], _: Translate) -> None:
+    """One price for all of the fleet that is on Spot."""
+    label, sourced = _("Spot price over on demand"), _("as sourced")
+    ratio = st.number_input(label, 0.01, 0.99, None, 0.05, placeholder=sourced, key="fleet-ratio", bind=KEPT, width=190)
+    if "spot" in table:
+        table["spot"] = {"price_ratio": ratio}
+    if table.get("autoscale", {}).get("spot_base") is not None:
+        table["autoscale"]["spot_price_ratio"] = ratio
+
+
+def without_spot(asked: FleetOptions) -> FleetOptions:
+    """What is left to answer where the accelerator has no spot price."""
+    day = asked.autoscale and asked.autoscale.model_copy(update={"spot_base": None})
+    return asked.model_copy(update={"spot": None, "autoscale": day})
+
+
+def say_unpriced(error: NoSpotPrice, _: Translate) -> None:
+    """In place of what is on Spot."""
+    text = _(
+        "{accelerator} has no sourced spot price, so nothing is said about Spot. Fill in the field “{field}” above."
+    )
+    told = text.format(accelerator=error.row, field=_("Spot price over on demand"))
+    st.warning(plain(told), icon=":material/block:")
 
 
 def _autoscale(_: Translate) -> dict[str, Any]:

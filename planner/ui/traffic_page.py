@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from planner.errors import PlannerError
+from planner.errors import NoSpotPrice, PlannerError
 from planner.report import simulated as told
 from planner.report import traffic_charts
 from planner.report.command import simulate_options
@@ -59,10 +59,15 @@ def page() -> None:
         return
     with st.spinner(_("Simulating every request…")):
         found = _simulated(workload.model_dump_json(), asked, catalog().sha256)
+        unpriced = found if isinstance(found, NoSpotPrice) else None
+        if unpriced:
+            fleet = fleet_panel.without_spot(FleetOptions.model_validate_json(asked.fleet))
+            asked = replace(asked, fleet=fleet.model_dump_json())
+            found = _simulated(workload.model_dump_json(), asked, catalog().sha256)
     if isinstance(found, PlannerError):
         refused.page(found, _)
         return
-    _show(found, _)
+    _show(found, unpriced, _)
     fleet = FleetOptions.model_validate_json(asked.fleet)
     options = simulate_options(asked.rank, asked.replicas, asked.drop_longer, asked.busiest_h, asked.seed, fleet)
     reproduce(session_command("simulate", found.workload, *options), _)
@@ -243,7 +248,7 @@ def _upload(_: Translate) -> tuple[str, bytes] | None:
 # ---- the answer
 
 
-def _show(found: Simulated, _: Translate) -> None:
+def _show(found: Simulated, unpriced: NoSpotPrice | None, _: Translate) -> None:
     st.markdown(f"# {plain(told.headline(found, _))}", anchors=False)
     st.markdown(f":gray[{plain(told.margin_sentence(found, _))}]")
     _numbers(found, _)
@@ -253,6 +258,8 @@ def _show(found: Simulated, _: Translate) -> None:
     _arrivals(found, _)
     _latency(found, _)
     fleet_panel.show(found, palette(), _)
+    if unpriced:
+        fleet_panel.say_unpriced(unpriced, _)
     with st.expander(_("What was done to the traffic")):
         st.markdown("\n".join(f"- {plain(spelled(one, _))}" for one in found.remarks) or "–")
     with st.expander(_("The table behind these charts")):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from planner.catalog import Catalog
-from planner.errors import MissingFact, UnknownName, WorkloadError
+from planner.errors import MissingFact, NoSpotPrice, UnknownName, WorkloadError
 from planner.models.traffic import RateProfile, Trace
 from planner.schema import (
     Autoscaled,
@@ -215,9 +216,26 @@ def test_a_day_on_spot(case: Case, catalog: Catalog) -> None:
     assert days[0] == autoscale(case.subject, catalog, asked)
 
 
+def test_the_catalogs_prices_stand_in_for_the_advisor(catalog: Catalog) -> None:
+    """Of B200 the advisor says nothing; a cloud sells it both ways."""
+    ratio, source = spot.price_ratio(catalog, "b200-sxm-180gb", None, "spot.price_ratio")
+    cheapest: dict[tuple[str, str], float] = {}
+    for price, count in catalog.rented["b200-sxm-180gb"]:
+        key = (price.provider, price.term)
+        cheapest[key] = min(cheapest.get(key, math.inf), price.price_usd_per_hour / count)
+    provider, spot_usd = min(
+        ((p, usd) for (p, term), usd in cheapest.items() if term == "spot"), key=lambda one: one[1]
+    )
+    assert ratio == pytest.approx(spot_usd / cheapest[provider, "on_demand"])
+    assert source.count(provider) >= 2 and "2026-07-20" in source
+    with pytest.raises(NoSpotPrice, match=r"gb200.*spot\.price_ratio"):
+        spot.price_ratio(catalog, "gb200-192gb", None, "spot.price_ratio")
+
+
 def test_without_a_price_ratio_spot_is_refused(case: Case, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (spot, spot_fleet):
         monkeypatch.setattr(module, "family_of", lambda *_: None)
+    monkeypatch.setattr(spot, "_priced", lambda *_: None)
     with pytest.raises(MissingFact, match=r"spot\.price_ratio"):
         live_on_spot(case.subject, case.server, case.trace, catalog, SpotOptions(), 400.0)
     given = SpotOptions(price_ratio=0.4, days=5)

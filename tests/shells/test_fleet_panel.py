@@ -38,3 +38,18 @@ def test_every_section_is_told(app: AppTest) -> None:
     fixed = rules[rules["Autoscaler"] == "fixed"]["Replicas"].item()
     assert fixed.split("–")[0] != fixed.split("–")[1]  # some had failed at times
     assert any("Anyscale" in str(element.value) for element in app.markdown)
+
+
+def test_without_a_spot_price_only_the_spot_panel_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    from planner.search import spot
+
+    for name in ("_priced", "family_of"):
+        monkeypatch.setattr(spot, name, lambda *_: None)
+    app = AppTest.from_function(script, default_timeout=TIMEOUT_S)
+    app.query_params.update({"limits.accelerators": '["b200-sxm-180gb"]', "limits.engines": '["vllm"]'})
+    app.session_state["fleet-show"] = ["spot", "surge"]
+    app.run()
+    assert not app.exception
+    assert any("Spot price over on demand" in box.value for box in app.warning)
+    text = "\n".join(str(element.value) for element in app.markdown)
+    assert "Surge" in text and "must be firm" not in text
