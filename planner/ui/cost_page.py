@@ -69,7 +69,7 @@ def _own_figures(_: Translate) -> None:
     """The buyer's figures, which are part of the question; a blank one stays not priced."""
     with st.expander(_("Your own figures: blank means not priced, never zero")), st.grid(5, min_column_width=150):
         for name, label in {**_share_labels(_), **_amount_labels(_), **_discount_labels(_)}.items():
-            inputs.number(label, name, None, "%g", value=None, placeholder="–")
+            inputs.own_number(label, name, _)
         st.selectbox(
             _("Load follows"), [None, *profiles(catalog())], key=key("load_profile"),
             format_func=lambda name: name or _("constant"),

@@ -62,6 +62,20 @@ FIELDS = (
     *OWN,
 )
 LOADS = ("rate", "users")
+# Number fields of the form, as it heads them.
+LABELS = {
+    "rate": Message("Requests/s"),
+    "users": Message("Users at once"),
+    "tokens_in": Message("Tokens in"),
+    "tokens_out": Message("Tokens out"),
+    "ttft": Message("P99 TTFT, s"),
+    "tpot": Message("P99 TPOT, ms"),
+    "availability": Message("Available, %"),
+    "horizon": Message("Years over which a purchase is recovered"),
+    "discount": Message("Yearly cost of capital, %"),
+    "max_gpus": Message("Most accelerators per replica"),
+    "prefix_hits": Message("Prompt tokens found in the prefix cache, %"),
+}
 # What the number fields can hold, in their own units.
 BOUNDS: dict[str, tuple[Any, Any]] = {
     "rate": (1e-6, 1e6),
@@ -132,7 +146,7 @@ def table_of(before: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_bounds(values: dict[str, Any]) -> None:
-    """Refuse what a widget would replace in silence by the nearest that it can hold.
+    """Refuse what lies outside a field's bounds; the browser would do so without a word.
 
     Raises
     ------
@@ -142,8 +156,8 @@ def check_bounds(values: dict[str, Any]) -> None:
     for name, (low, high) in BOUNDS.items():
         if values[name] is not None and not low <= values[name] <= high:
             raise WorkloadError(
-                "{name} {value:g} is outside {low:g} to {high:g}, which the form can hold.",
-                name=name,
+                "{name}: {value:.10g} is outside {low:.10g} to {high:.10g}, which the form can hold.",
+                name=LABELS.get(name, name),
                 value=values[name],
                 low=low,
                 high=high,

@@ -13,12 +13,12 @@ from planner.report.words import preset_words, supply_words
 from planner.schema import Workload
 from planner.traces import is_shipped
 from planner.ui import link, log, question
-from planner.ui.fields import BOUNDS, LOADS
+from planner.ui.fields import BOUNDS, LABELS, LOADS
 from planner.ui.question import key, open_question, value
 from planner.ui.session import Translate
 from planner.workloads import presets
 
-__all__ = ["ask", "choose_plan", "choose_preset", "number", "offer_undo", "on_page", "open_question"]
+__all__ = ["ask", "choose_plan", "choose_preset", "offer_undo", "on_page", "open_question", "own_number"]
 WEIGHTS = ("bf16", "fp8", "int8", "int4", "nvfp4", "mxfp4")
 CACHES = ("bf16", "fp8")
 
@@ -125,22 +125,29 @@ def _row(catalog: Catalog, _: Translate) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="question-row"):
         _llm(catalog, _)
         if value("load") == "rate":
-            number(_("Requests/s"), "rate", 1.0, "%g", width=88)
+            _number("rate", 1.0, "%g", _, width=88)
         else:
-            number(_("Users at once"), "users", 1, "%d", width=96)
-        number(_("Tokens in"), "tokens_in", 100, "%d", width=84)
-        number(_("Tokens out"), "tokens_out", 100, "%d", width=84)
-        number(_("P99 TTFT, s"), "ttft", 0.1, "%g", width=88)
-        number(_("P99 TPOT, ms"), "tpot", 1.0, "%g", width=98)
-        number(_("Available, %"), "availability", 0.01, "%g", width=88)
+            _number("users", 1, "%d", _, width=96)
+        _number("tokens_in", 100, "%d", _, width=84)
+        _number("tokens_out", 100, "%d", _, width=84)
+        _number("ttft", 0.1, "%g", _, width=88)
+        _number("tpot", 1.0, "%g", _, width=98)
+        _number("availability", 0.01, "%g", _, width=88)
         _supply(_)
         _site(catalog, _)
         _more(catalog, _)
 
 
-def number(label: str, name: str, step: Any, format: str, **options: Any) -> None:
+def _number(name: str, step: Any, format: str, _: Translate, **options: Any) -> None:
+    """A number of any size: what lies outside its bounds is refused in words, which a browser does not do."""
+    st.number_input(LABELS[name].told(_), step=step, format=format, key=key(name), **options)
+
+
+def own_number(label: str, name: str, _: Translate) -> None:
+    """A figure that may stay blank."""
     low, high = BOUNDS[name]
-    st.number_input(label, min_value=low, max_value=high, step=step, format=format, key=key(name), **options)
+    allowed = _("{low:g} to {high:g}, or blank").format(low=low, high=high)
+    st.number_input(label, low, high, None, format="%g", key=key(name), placeholder="–", help=allowed)
 
 
 def _llm(catalog: Catalog, _: Translate) -> None:
@@ -170,8 +177,8 @@ def _site(catalog: Catalog, _: Translate) -> None:
     horizon = f"{value('horizon'):g}"
     with st.popover(_("{site}, {years} y").format(site=value("site"), years=horizon)):
         st.selectbox(_("Where owned hardware stands"), list(names), format_func=names.__getitem__, key=key("site"))
-        number(_("Years over which a purchase is recovered"), "horizon", 0.5, "%g")
-        number(_("Yearly cost of capital, %"), "discount", 0.5, "%g")
+        _number("horizon", 0.5, "%g", _)
+        _number("discount", 0.5, "%g", _)
 
 
 def _more(catalog: Catalog, _: Translate) -> None:
@@ -190,5 +197,5 @@ def _more(catalog: Catalog, _: Translate) -> None:
             key=key("accelerators"),
             placeholder=everything,
         )
-        number(_("Most accelerators per replica"), "max_gpus", 1, "%d")
-        number(_("Prompt tokens found in the prefix cache, %"), "prefix_hits", 5.0, "%g")
+        _number("max_gpus", 1, "%d", _)
+        _number("prefix_hits", 5.0, "%g", _)

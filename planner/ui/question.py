@@ -20,7 +20,7 @@ from planner.errors import PlannerError
 from planner.schema import Workload
 from planner.ui import link, packed
 from planner.ui.browser import went_back
-from planner.ui.fields import FIELDS, check_bounds, table_of, values_of
+from planner.ui.fields import BOUNDS, FIELDS, check_bounds, table_of, values_of
 from planner.ui.session import language
 from planner.workloads import DEFAULT, load_workload, parse_workload, presets, yield_weights
 
@@ -106,7 +106,8 @@ def choose_llm(catalog: Catalog) -> None:
     """A preset's weights yield to an LLM that cannot have them."""
     table = _table()
     if yield_weights(table, catalog):
-        fill(table, catalog, st.session_state["preset"])
+        _remember()
+        _replace(Step(st.session_state["preset"], table, 1), catalog)
 
 
 def _replace(step: Step, catalog: Catalog) -> None:
@@ -157,8 +158,9 @@ def read(where: str) -> Workload:
     Raises
     ------
     WorkloadError
-        For numbers that contradict each other.
+        For numbers that contradict each other, or that the form cannot hold; those are not kept.
     """
+    check_bounds({name: value(name) for name in BOUNDS})
     table = _table()
     if table != st.session_state["question"]:
         _remember()

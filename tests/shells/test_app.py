@@ -75,6 +75,25 @@ def test_an_llm_that_cannot_have_the_presets_weights_is_planned_as_published() -
     assert "cannot be served in fp8" in app.warning[0].value
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("rate", 0.0, "Requests/s: 0 is outside 1e-06 to 1000000"),
+        ("availability", 100.0, "Available, %: 100 is outside 0.1 to 99.999999"),
+        ("tokens_in", 0, "Tokens in: 0 is outside 1 to 10000000"),
+        ("tpot", -1.0, "P99 TPOT, ms: -1 is outside 0.01"),
+    ],
+)
+def test_a_number_outside_the_form_is_refused_in_words(name: str, value: float, told: str) -> None:
+    app = opened()
+    usual, before = app.number_input(key=f"{name}.0").value, headline(app)
+    assert app.number_input(key=f"{name}.0").min is None or app.number_input(key=f"{name}.0").min < value
+    set_number(app, name, value)
+    assert headline(app) == "# This question cannot be answered." and told in app.warning[0].value.replace("\\", "")
+    assert not app.metric and not app.query_params
+    assert headline(set_number(app, name, usual)) == before
+
+
 def test_an_impossible_promise_says_why() -> None:
     app = set_number(opened(), "ttft", 0.01)
     (box,) = app.warning
@@ -261,3 +280,11 @@ def test_each_number_opens_its_formula_and_its_command() -> None:
     assert not app.exception
     assert sum(code.value == "planner plan --explain" for code in app.code) == 5
     assert len(app.tabs) >= 5 and len(app.dataframe) == 3
+
+
+def test_an_llm_is_chosen_beside_a_refused_number() -> None:
+    app = set_number(opened(), "ttft", 0.0)
+    app.selectbox(key="llm.0").set_value("gpt-oss-120b").run()
+    assert not app.exception and "0 is outside 0.001 to 3600" in app.warning[0].value
+    app.number_input(key="ttft.1").set_value(2.0).run()
+    assert not app.exception and "a month" in headline(app)
