@@ -42,12 +42,16 @@ def ends(found: Inverse, _: Translate) -> str:
     plan = found.plan
     sizing = plan.sizing
     text = _("{why} Confirmed by simulation of {n:,} requests: P99 TTFT {ttft}, P99 TPOT {tpot}.")
-    return text.format(
+    told = text.format(
         why=words[found.limit],
         n=sizing.requests if sizing else 0,
         ttft=si(plan.slo.ttft_p99_s, "s"),
         tpot=si(plan.slo.tpot_p99_s, "s"),
     )
+    if sizing is None:
+        return told
+    margin = _("As every plan it must hold {least:.3g} × its load, so that at the edge some stays in hand.")
+    return f"{told} {margin.format(least=1 / sizing.headroom)}"
 
 
 def _context(found: Inverse, catalog: Catalog, _: Translate) -> str:

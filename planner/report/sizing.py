@@ -17,7 +17,7 @@ def sizing_sentence(plan: Plan, _: Translate) -> str:
         return _("Sized by closed forms, not confirmed by simulation: bursts may break its promise.")
     text = _(
         "Sized on {source}: {n:,} requests simulated, whose P99 TTFT over parts of the time is {ttft} and P99 TPOT "
-        "{tpot}. It holds {margin} the asked load."
+        "{tpot}. It holds {margin} the asked load; a plan must hold {least:.3g} ×."
     )
     parts = [
         text.format(
@@ -26,6 +26,7 @@ def sizing_sentence(plan: Plan, _: Translate) -> str:
             ttft=_span(sizing.spread.ttft_p99_s),
             tpot=_span(sizing.spread.tpot_p99_s),
             margin=_margin(sizing, _),
+            least=1 / sizing.headroom,
         )
     ]
     if sizing.router != "round-robin":

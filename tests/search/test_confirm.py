@@ -281,7 +281,7 @@ def test_servers_take_limits_from_the_engine(catalog: Catalog) -> None:
 def test_the_answer_says_what_it_was_sized_on(result: PlanResult) -> None:
     told = sizing_sentence(result.plans[0], str)
     assert told.startswith("Sized on the trace azure-conv at the asked rate, with lengths scaled to those asked: ")
-    assert "× the asked load" in told and "Closed forms had said" in told
+    assert "× the asked load; a plan must hold 1.25 ×." in told and "Closed forms had said" in told
     unsized = result.plans[0].model_copy(update={"sizing": None})
     told = sizing_sentence(unsized, str)
     assert told == "Sized by closed forms, not confirmed by simulation: bursts may break its promise."

@@ -31,6 +31,7 @@ def result(workload: Workload, catalog: Catalog) -> PlanResult:
 
 def told_without_gaps(found: Inverse, catalog: Catalog) -> None:
     text = told.sentence(found, catalog, str) + told.ends(found, str)
+    assert "must hold 1.25 × its load" in text
     assert "{" not in text and "nan" not in text and found.plan.accelerator[:4].upper() in text
 
 
