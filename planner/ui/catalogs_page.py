@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,13 +16,14 @@ from planner.report.words import confidence_words
 from planner.schema import Llm, Sourced
 from planner.ui import own_facts, own_view
 from planner.ui.session import KEPT, Translate, catalog, plain, translate
-from planner.units import si
+from planner.ui.values import with_unit
 
 HIDDEN = ("source", "source_date", "confidence", "unverified", "notes")
 PROVENANCE = ("confidence", "source_date", "source")
 MOST_ROWS = 2000
 SCALES = {"_bytes_per_s": (1e9, "GB/s"), "_bytes": (1e9, "GB"), "_flops_per_s": (1e12, "TFLOP/s")}
 MAX_BYTES = 1_000_000
+MOST_NAME = 64
 
 
 def page() -> None:
@@ -81,7 +81,7 @@ def _row(id: str, row: Sourced, _: Translate) -> None:
     lines = [
         (
             name,
-            _with_unit(value, fields[name].description or ""),
+            with_unit(value, fields[name].description or ""),
             fields[name].description or "",
             words[where.confidence],
             where.source_date,
@@ -98,43 +98,41 @@ def _row(id: str, row: Sourced, _: Translate) -> None:
         st.caption(plain(_("Notes: {notes}").format(notes=row.notes)))
 
 
-def _with_unit(value: Any, meaning: str) -> str:
-    """A figure as people write it where its meaning names a unit that takes prefixes: 7.68e11 B/s as 768 GB/s."""
-    unit = re.search(r"\[(B|B/s|FLOP/s|W|J)\]", meaning)
-    if unit is None or isinstance(value, bool) or not isinstance(value, int | float):
-        return _spelled(value)
-    return si(value, unit[1], 4)
-
-
-def _spelled(value: Any) -> str:
-    if isinstance(value, float | int) and not isinstance(value, bool):
-        return f"{value:,.6g}"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_spelled(one)}" for key, one in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
 def _import(_: Translate) -> None:
     """A Hugging Face config.json as a catalog entry, to be read before it is used or kept."""
     with st.expander(_("Add an LLM from its config.json")):
         file = st.file_uploader(_("config.json"), type=["json"], max_upload_size=1, key="catalog_config")
-        name = st.text_input(_("Name of the entry"), max_chars=64, key="catalog_name")
-        if file is None or not name.strip():
+        name = st.text_input(_("Name of the entry"), max_chars=MOST_NAME, key="catalog_name")
+        if file is None:
             st.caption(_("The entry is shown here; add it to catalogs/llms.toml, or use it here at once."))
             return
         try:
-            id, entry = _entry(file.getvalue(), name)
-            st.code(llm_to_toml(id, entry), language="toml")
-            st.button(
-                _("Use it"), on_click=own_facts.add_llm, args=(id, entry), icon=":material/add:",
-                disabled=id in catalog().llms, key="catalog_use",
-            )  # fmt: skip
+            config = _config(file.getvalue())
+            named = name.strip() or _own_name(config)
+            entry = llm_from_config(config, named or file.name, catalog().as_of)
+            if named:
+                _offer(llm_slug(named), entry, _)
+            else:
+                st.info(_("This config.json does not say its name: write one above."), icon=":material/edit:")
         except PlannerError as error:
             st.error(plain(error.told(_)), icon=":material/block:")
 
 
-def _entry(content: bytes, name: str) -> tuple[str, Llm]:
-    """Id and entry of an LLM; raises PlannerError for whatever is no configuration."""
+def _offer(id: str, entry: Llm, _: Translate) -> None:
+    st.code(llm_to_toml(id, entry), language="toml")
+    st.button(
+        _("Use it"), on_click=own_facts.add_llm, args=(id, entry), icon=":material/add:",
+        disabled=id in catalog().llms, key="catalog_use",
+    )  # fmt: skip
+
+
+def _own_name(config: Mapping[str, Any]) -> str:
+    """What a configuration calls its LLM, without its owner or folder; empty where it says nothing."""
+    return str(config.get("_name_or_path") or "").rstrip("/").rpartition("/")[2].strip()[:MOST_NAME]
+
+
+def _config(content: bytes) -> dict[str, Any]:
+    """A configuration; raises WorkloadError for whatever is none."""
     try:
         if len(content) > MAX_BYTES:
             raise Invalid("larger than {max_bytes:,} bytes", max_bytes=MAX_BYTES)
@@ -143,4 +141,4 @@ def _entry(content: bytes, name: str) -> tuple[str, Llm]:
             raise Invalid("a JSON object is expected")
     except (ValueError, RecursionError) as error:
         raise WorkloadError("config.json cannot be read: {error}.", error=error) from None
-    return llm_slug(name), llm_from_config(config, name, catalog().as_of)
+    return config

@@ -10,12 +10,13 @@ import streamlit as st
 from planner.errors import PlannerError
 from planner.market.quotes import MAX_BYTES
 from planner.report.command import command
-from planner.schema import Purchase, Sourced, Workload
+from planner.schema import Parameter, Purchase, Sourced, Workload
 from planner.schema.market import Quote
 from planner.search.overrides import KINDS, MOST_REASON, Override
 from planner.ui import own_facts
 from planner.ui.own_facts import own
 from planner.ui.session import Translate, plain
+from planner.ui.values import as_entered, unit_of
 
 NOT_FIGURES = {"source", "source_date", "confidence", "unverified", "notes", "id", "aliases"}
 
@@ -80,26 +81,28 @@ def replace_figure(kind: str, id: str, row: Sourced, _: Translate) -> None:
 
 
 def _figures(kind: str, id: str, row: Sourced) -> Iterator[tuple[str, str]]:
-    """Field as `--set` takes it, and how it reads."""
-    if kind == "calibration":
-        yield f"calibration.{id}", f"value = {getattr(row, 'value', '')}"
+    """Field as `--set` takes it, and how it reads, with the unit of a new value."""
+    if isinstance(row, Parameter):  # its name has its unit
+        yield f"calibration.{id}", f"value = {as_entered(row.value, '')}"
         return
     if isinstance(row, Purchase):
         yield f"purchases.{row.item}", f"{row.item}: {row.price_usd_low:,.6g} … {row.price_usd_high:,.6g} USD"
         return
+    fields = type(row).model_fields
     for name, value in row:
         if name not in NOT_FIGURES:
-            yield from ((f"{kind}.{id}.{path}", f"{path} = {now}") for path, now in _paths(name, value))
+            unit = unit_of(fields[name].description or "")
+            yield from ((f"{kind}.{id}.{path}", f"{path} = {now}") for path, now in _paths(name, value, unit))
 
 
-def _paths(name: str, value: Any) -> Iterator[tuple[str, str]]:
+def _paths(name: str, value: Any, unit: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _paths(f"{name}.{key}", inner)
+            yield from _paths(f"{name}.{key}", inner, unit)
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield name, f"{value:,.6g}"
+        yield name, as_entered(value, unit)
     elif value is None:
-        yield name, "–"
+        yield name, f"– [{unit}]" if unit else "–"
 
 
 def take_figures(_: Translate) -> None:

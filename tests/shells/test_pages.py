@@ -9,7 +9,6 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from planner.errors import PlannerError
 from planner.ui import catalogs_page
 
 TIMEOUT_S = 60
@@ -22,7 +21,6 @@ def capacity() -> None:
 
 
 def catalogs() -> None:
-    from planner.ui import catalogs_page
 
     catalogs_page.page()
 
@@ -135,13 +133,39 @@ def test_a_figure_that_cannot_be_is_refused(value: str, reason: str) -> None:
     assert app.error and "own_facts" not in app.session_state
 
 
-def test_a_config_becomes_an_entry_or_a_reason() -> None:
-    config = b'{"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 896, "num_attention_heads": 14, "num_key_value_heads": 2, "num_hidden_layers": 24, "intermediate_size": 4864, "vocab_size": 151936, "tie_word_embeddings": true, "max_position_embeddings": 32768, "torch_dtype": "bfloat16"}'  # noqa: E501
-    id, entry = catalogs_page._entry(config, "tiny")
-    assert (id, entry.layers) == ("tiny", 24)
-    for bad in (b"", b"[]", b"{}", b"\xff", b"1" * 2_000_000):
-        with pytest.raises(PlannerError):
-            catalogs_page._entry(bad, "tiny")
+CONFIG = b'{"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 896, "num_attention_heads": 14, "num_key_value_heads": 2, "num_hidden_layers": 24, "intermediate_size": 4864, "vocab_size": 151936, "tie_word_embeddings": true, "max_position_embeddings": 32768, "torch_dtype": "bfloat16"}'  # noqa: E501
+
+
+def uploaded(content: bytes) -> AppTest:
+    """The catalogs page after somebody uploaded a config.json, and named nothing."""
+    app = opened(catalogs)
+    app.file_uploader(key="catalog_config").set_value(("config.json", content, "application/json")).run()
+    assert not app.exception
+    return app
+
+
+def test_a_config_becomes_an_entry_under_its_own_name_or_is_asked_for_one() -> None:
+    app = uploaded(CONFIG.replace(b"{", b'{"_name_or_path": "me/Tiny-Qwen", ', 1))
+    assert any('id = "tiny-qwen"' in code.value or "tiny-qwen" in code.value for code in app.code)
+    app = uploaded(CONFIG)
+    assert "write one above" in app.info[0].value and not app.error
+    app.text_input(key="catalog_name").set_value("tiny").run()
+    assert not app.info and any("layers = 24" in code.value for code in app.code)
+
+
+@pytest.mark.parametrize("bad", [b"[]", b"{}", b"\xff", b"1" * 1_500_000])
+def test_what_is_no_config_says_so_at_once(bad: bytes) -> None:
+    app = uploaded(bad)
+    assert len(app.error) == 1 and not app.code
+
+
+def test_figures_to_replace_have_units() -> None:
+    app = opened(catalogs)
+    app.selectbox(key="catalogs-kind").set_value("accelerators").run()
+    app.selectbox(key="catalogs-row-accelerators").set_value("l40s-48gb").run()
+    offered = next(box for box in app.selectbox if box.label == "Figure").options
+    for told in ("memory_marketed_bytes = 48 GB (4.8e+10 B)", "tdp_w = 350 W"):
+        assert told in offered
 
 
 def test_saved_questions_stand_side_by_side() -> None:
