@@ -174,5 +174,7 @@ def _wrong_cell(path: Path, line: int, column: str, first: Any) -> CatalogError:
 def _text(path: Path) -> str:
     try:
         return decoded(path.read_bytes())
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise CatalogError("{name} is not UTF-8 text.", name=path.name) from None
+    except OSError as error:
         raise CatalogError("cannot read catalog file {path}: {error}.", path=path, error=error) from None

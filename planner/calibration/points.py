@@ -136,7 +136,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             for row in reader:
                 cells = {k: (v or "").strip() for k, v in row.items() if k is not None and isinstance(v, str | None)}
                 yield reader.line_num, cells
-    except (OSError, UnicodeDecodeError, csv.Error, EOFError, zlib.error) as error:
+    except UnicodeDecodeError:
+        raise WorkloadError("{name} is not UTF-8 text.", name=path.name) from None
+    except (OSError, csv.Error, EOFError, zlib.error) as error:
         raise WorkloadError("cannot read {path}: {reason}.", path=path.name, reason=error) from None
 
 

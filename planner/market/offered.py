@@ -238,8 +238,9 @@ def _quoted(row: Quote, catalog: Catalog, where: Told) -> Offered:
     id = catalog.accelerator_id(row.accelerator, where)
     item = id if row.term == "purchase" else f"quote-{row.accelerators}x-{id}"
     told = f"{row.price:,.6g} {row.currency} at {row.usd_per_unit:g} USD" if row.currency != "USD" else ""
-    notes = "; ".join(filter(None, (row.notes, told)))
+    seller = f"provider: {row.provider}" if row.provider != row.provider_id else ""
+    notes = "; ".join(filter(None, (row.notes, seller, told)))
     return Offered(
-        row.provider, item, row.region, row.term, row.price_usd, f"quote: {row.source}", row.source_date,
+        row.provider_id, item, row.region, row.term, row.price_usd, f"quote: {row.source}", row.source_date,
         id, row.accelerators, notes,
     )  # fmt: skip

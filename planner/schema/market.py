@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from planner.errors import Invalid
-from planner.schema.base import Id, NonNegative, Positive, Strict, Text, earliest_day
+from planner.schema.base import NonNegative, Positive, Strict, Text, earliest_day
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,&'()+_-]*")
+
+
+def _seller(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise Invalid("a name has letters of A to Z, digits, spaces and . , & ' ( ) + - _, a letter or digit first")
+    return value
+
+
+Seller = Annotated[str, StringConstraints(max_length=64), AfterValidator(_seller)]
 QuoteTerm = Literal["on_demand", "spot", "reserved_1y", "rental_3y", "purchase"]
 
 
@@ -21,7 +32,7 @@ class Quote(Strict):
     price: Positive = Field(description="per hour, or per accelerator for a purchase, in `currency`")
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = Field("USD", description="ISO 4217")
     usd_per_unit: Positive | None = Field(None, description="exchange rate of a currency other than USD [USD]")
-    provider: Id = Field(description="who quotes")
+    provider: Seller = Field(description="who quotes")
     region: str = Field("", description="region; blank: anywhere")
     source: Text = Field(description="offer number or document")
     source_date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="date of the offer, YYYY-MM-DD")
@@ -42,6 +53,11 @@ class Quote(Strict):
         if self.term == "purchase" and self.accelerators != 1:
             raise Invalid("a purchase is quoted per accelerator: leave accelerators out")
         return self
+
+    @property
+    def provider_id(self) -> str:
+        """The provider as catalogs write it: `ACME Cloud` is `acme-cloud`."""
+        return re.sub(r"[^a-z0-9.+]+", "-", self.provider.lower()).strip("-")
 
     @property
     def price_usd(self) -> float:

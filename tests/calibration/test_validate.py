@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planner.calibration.points import COLUMNS, NEEDED
+from planner.calibration.points import COLUMNS, NEEDED, read_points
 from planner.calibration.score import validate
 from planner.catalog import Catalog
 from planner.errors import PlannerError, WorkloadError
@@ -157,3 +157,10 @@ def answered(file: Path, catalog: Catalog) -> Validation | None:
         return validate(file, catalog)
     except PlannerError:
         return None
+
+
+def test_no_text_is_told_by_the_name_of_the_file(tmp_path: Path, catalog: Catalog) -> None:
+    file = tmp_path / "POINTS.csv"
+    file.write_bytes(b"\x89PNG\x00\xff")
+    with pytest.raises(WorkloadError, match=r"^POINTS\.csv is not UTF-8 text\.$"):
+        read_points(file, catalog)

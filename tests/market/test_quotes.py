@@ -56,3 +56,26 @@ def test_the_template_reads() -> None:
 def test_what_is_no_quote_is_refused(content: bytes) -> None:
     with pytest.raises(PlannerError):
         read_quotes(content, load_catalog())
+
+
+@pytest.mark.parametrize(
+    ("provider", "id"),
+    [("ACME Cloud", "acme-cloud"), ("Dell", "dell"), ("B & B (EU)", "b-b-eu"), ("acme-2.eu", "acme-2.eu")],
+)
+def test_a_seller_is_named_as_people_write_it(provider: str, id: str) -> None:
+    """The catalogs' own spelling is made of it, and what was written stays in the notes."""
+    content = f"{HEAD}h200,8,rental_3y,4.00,{provider},offer 12,2026-11-20\n".encode()
+    offer = read_quotes(content, load_catalog()).offers[0]
+    assert offer.provider == id and (provider in offer.notes) == (provider != id)
+
+
+@pytest.mark.parametrize("provider", ["<b>acme</b>", "-acme", "[acme](x)", "阿里云"])
+def test_a_seller_with_markup_is_refused_with_what_is_allowed(provider: str) -> None:
+    content = f"{HEAD}h200,8,rental_3y,4.00,{provider},offer 12,2026-11-20\n".encode()
+    with pytest.raises(PlannerError, match=r"column provider.*letters of A to Z, digits, spaces"):
+        read_quotes(content, load_catalog())
+
+
+def test_no_text_is_told_without_a_place_of_the_server() -> None:
+    with pytest.raises(PlannerError, match=r"^quotes\.csv is not UTF-8 text"):
+        read_quotes(b"\x89PNG\r\n\x1a\n\x00\xff", load_catalog())
