@@ -37,7 +37,7 @@ def ends(found: Inverse, _: Translate) -> str:
         }[found.asked],
         "promise": _("Beyond it nothing keeps the promise, whatever one spends."),
         "llm": _("The LLM reads no more."),
-        "search": _("The search ends there."),
+        "search": _("The search looks no further than this: more may be possible."),
     }
     plan = found.plan
     sizing = plan.sizing
@@ -114,7 +114,7 @@ def _parts(found: Inverse, _: Translate) -> dict[str, str]:
 def _load_text(found: Inverse, value: float, _: Translate) -> str:
     if found.field == "traffic.concurrency":
         return _("{n:,.0f} users at once").format(n=value)
-    return _("{n:,.3g} requests/s").format(n=value)
+    return _("{n} requests/s").format(n=f"{value:,.0f}" if value >= 100 else f"{value:.3g}")
 
 
 def _loaded(found: Inverse, value: float, _: Translate) -> str:

@@ -101,3 +101,9 @@ def test_nothing_within_the_limit_is_said(workload: Workload, catalog: Catalog) 
     for bad in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(WorkloadError, match="above 0"):
             inverse.fastest(workload, catalog, bad)
+
+
+def test_a_large_load_is_spelled_and_an_end_of_the_search_explained(workload: Workload, catalog: Catalog) -> None:
+    found = inverse.most_load(workload, catalog, 60_000).model_copy(update={"value": 5000.0, "limit": "search"})
+    assert "serve up to 5,000 requests/s" in told.sentence(found, catalog, str)
+    assert told.ends(found, str).startswith("The search looks no further than this: more may be possible. Conf")
