@@ -80,18 +80,19 @@ def sentence(answer: WhatIf, _: Translate) -> str:
 
 
 def _named(one: Outcome) -> str:
-    return f"{one.gpus_total} × {one.accelerator} {one.layout}"
+    return f"{one.gpus_total:,} × {one.accelerator} {one.layout}"
 
 
 def _signed_percent(share: float) -> str:
-    return f"{share * 100:+.1f} %".replace("-", "−")
+    digits = 1 if abs(share) < 10 else 0
+    return f"{share * 100:+,.{digits}f} %".replace("-", "−")
 
 
 def difference_table(answer: WhatIf, _: Translate) -> TextTable:
     """Figures before and after."""
     words = figure_words(_)
     parts: dict[str, Callable[[Outcome], str]] = {
-        _("Plan"): lambda one: f"{one.gpus_total} × {one.accelerator}",
+        _("Plan"): lambda one: f"{one.gpus_total:,} × {one.accelerator}",
         _("Layout"): lambda one: one.layout,
         _("Supply"): lambda one: _supply(one, _),
     }

@@ -19,6 +19,8 @@ from planner.ui.figure import behind_it, text_table, wrapped_table
 from planner.ui.own_view import session_command
 from planner.ui.session import KEPT, Translate, catalog, palette, plain, translate
 
+READY, TOUCHED = "whatif-ready", "whatif-touched"  # ready changes, and whether the reader chose them
+
 
 def page() -> None:
     """Ask the question, choose a view of its uncertainties, tell."""
@@ -56,17 +58,28 @@ def suggestions(workload: Workload, _: Translate) -> dict[str, tuple[str, str]]:
     }
 
 
+def _touched() -> None:
+    st.session_state[TOUCHED] = True
+
+
+def _alone() -> None:
+    """What somebody writes stands alone, unless they chose a ready change themselves."""
+    if st.session_state.get("whatif-own") and not st.session_state.get(TOUCHED):
+        st.session_state[READY] = []
+        _touched()
+
+
 def _change(workload: Workload, _: Translate) -> None:
     ready = suggestions(workload, _)
     chosen = st.pills(
         _("What changes"), list(ready), selection_mode="multi", default=["load"],
-        format_func=lambda id: ready[id][0], key="whatif-ready", bind=KEPT,
+        format_func=lambda id: ready[id][0], key=READY, bind=KEPT, on_change=_touched,
     )  # fmt: skip
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     own = left.text_input(
         _("More changes, FIELD=VALUE, separated by spaces"),
         placeholder="prices.h200=2.1 layout.tp=8 accelerators.h200.bandwidth_bytes_per_s=+10%",
-        key="whatif-own", bind=KEPT,
+        key="whatif-own", bind=KEPT, on_change=_alone,
     )  # fmt: skip
     keep = right.checkbox(_("Keep the plan, only resize"), key="whatif-keep", bind=KEPT)
     texts = [ready[id][1] for id in chosen] + own.split()

@@ -11,6 +11,7 @@ from planner.errors import WorkloadError
 from planner.i18n import translator
 from planner.report import charts
 from planner.report.charts_whatif import chance_chart, fleet_chart, parts_chart, sweep_chart, tornado_chart
+from planner.report.whatif import sentence
 from planner.search.change import Change, Question
 from planner.search.scenarios import scenario_text, uploaded_scenario
 from planner.search.whatif import whatif
@@ -178,3 +179,26 @@ def test_charts_are_valid() -> None:
     )
     for spec in specs:
         alt.Chart.from_dict(spec)
+
+
+def test_a_typed_change_stands_alone_until_a_ready_one_is_added() -> None:
+    app = opened()
+    app.text_input(key="whatif-own").set_value("site.pue=1.1")
+    run(app)
+    assert headline(app).replace("\\", "").startswith("# With site.pue = 1.1:")
+    app.button_group(key="whatif-ready").set_value(["load"])
+    run(app)
+    assert "traffic.rate_per_s = x2, site.pue = 1.1" in headline(app).replace("\\", "")
+    app.text_input(key="whatif-own").set_value("site.pue=1.2")
+    run(app)
+    assert "traffic.rate_per_s = x2, site.pue = 1.2" in headline(app).replace("\\", "")
+
+
+def test_large_figures_have_sensible_digits(catalog: Catalog) -> None:
+    changes = {"limits.accelerators": ["h200-sxm-141gb"], "limits.engines": ["vllm"]}
+    answer = whatif(Question(load_workload("default", changes), catalog), [Change("traffic.rate_per_s", "x2")])
+    assert answer.after is not None
+    cost = answer.before.usd_per_month * 128_436
+    after = answer.after.model_copy(update={"gpus_total": 1_027_488, "usd_per_month": cost})
+    said = sentence(answer.model_copy(update={"after": after}), str)
+    assert "1,027,488 × h200" in said and "(+12,843,500 %)" in said
