@@ -35,9 +35,17 @@ def rows(plan: Plan, workload: Workload, catalog: Catalog) -> list[Row]:
 def finding(plan: Plan, catalog: Catalog, users: float, _: Translate) -> str:
     """The longest context for the load at hand, in a sentence."""
     longest = longest_context(plan, catalog, users)
+    one = f"{users:,.0f}" == "1"
     if not longest:
-        return _("{users} requests at once do not fit at any context.").format(users=f"{users:,.0f}")
+        text = (
+            _("1 request does not fit at any context.")
+            if one
+            else _("{users} requests at once do not fit at any context.")
+        )
+        return text.format(users=f"{users:,.0f}")
     text = _("With {users} requests at once, contexts up to {tokens} tokens fit.")
+    if one:
+        text = _("With 1 request at once, contexts up to {tokens} tokens fit.")
     return text.format(users=f"{users:,.0f}", tokens=f"{longest:,.0f}")
 
 
@@ -68,7 +76,7 @@ def chart(found: Sequence[Row], context: float, users: float, palette: Palette, 
         _zone(fits, palette.parts[3], x, y, _),
         _zone(promise, palette.parts[2], x, y, _),
         *_name(promise[:1], x, beside(True, 6, y={"expr": "height - 10"}, color=palette.lines[4]), palette),
-        *_name(fits[-1:], x, beside(False, 6, y={"expr": "height - 10"}, color=palette.lines[4]), palette),
+        *_name(fits[-1:], x, beside(False, 6, y={"expr": "height - 30"}, color=palette.lines[4]), palette),
         *_load(here, x, y, context < math.sqrt(lengths[0] * lengths[-1]) if area else True, palette),
     ]
     return framed(palette, CHART_PX, layer=layers)
@@ -86,7 +94,7 @@ def _zone(rows: Sequence[dict[str, object]], colour: str, x: Spec, y: Spec, _: T
 
 
 def _name(at: Sequence[dict[str, object]], x: Spec, mark: Spec, palette: Palette) -> list[Spec]:
-    """The name of a zone at its foot."""
+    """The name of a zone at its foot; on a phone two names want the same width, so each has a line of its own."""
     return haloed(at, {**mark, "fontWeight": 600}, {"x": x, "text": {"field": "zone"}}, palette)
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from planner.catalog import Catalog
+from planner.report import holding as told
+from planner.report.charts import LIGHT
 from planner.schema import Plan
 from planner.search.holding import held, longest_context
 from planner.search.plan import plan
@@ -35,3 +37,27 @@ def test_the_longest_context_is_the_last_that_fits(best: Plan, catalog: Catalog)
     assert held(best, catalog, [most])[0] >= 500 > held(best, catalog, [most + 1])[0]
     assert longest_context(best, catalog, 1e9) == 0
     assert longest_context(best, catalog, 1) == catalog.llms["deepseek-r1"].max_context_tokens
+
+
+def texts(node: object) -> list[tuple[str, object]]:
+    """Foot of every zone: its name and how high it stands."""
+    if isinstance(node, list):
+        return [found for one in node for found in texts(one)]
+    if not isinstance(node, dict):
+        return []
+    mark, field = node.get("mark"), (node.get("encoding", {}).get("text") or {}).get("field")
+    own = [(str(field), str(mark.get("y")))] if isinstance(mark, dict) and field == "zone" else []
+    return own + texts(list(node.values()))
+
+
+def test_names_of_zones_stand_on_lines_of_their_own(best: Plan, catalog: Catalog) -> None:
+    """On a phone both would want the same width."""
+    found = told.rows(best, load_workload(changes={"limits.accelerators": ["h200-sxm-141gb"]}), catalog)
+    heights = {height for _, height in texts(told.chart(found, 3000, 100, LIGHT, str))}
+    assert len(heights) == 2
+
+
+def test_one_request_is_one(best: Plan, catalog: Catalog) -> None:
+    assert told.finding(best, catalog, 1, str).startswith("With 1 request at once")
+    assert told.finding(best, catalog, 1.2, str).startswith("With 1 request at once")
+    assert told.finding(best, catalog, 2_000, str).startswith("With 2,000 requests at once")
