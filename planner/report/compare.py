@@ -101,7 +101,7 @@ def _answer_rows(answers: Sequence[PlanResult | None], _: Translate) -> Iterable
     def row(label: str, of: Callable[[PlanResult], str]) -> tuple[str, ...]:
         return (label, *(of(a) if a is not None else NONE for a in answers))
 
-    yield row(_("Accelerators"), lambda a: f"{a.plans[0].gpus_total} × {a.plans[0].accelerator}")
+    yield row(_("Accelerators"), lambda a: f"{a.plans[0].gpus_total:,} × {a.plans[0].accelerator}")
     yield row(_("Layout"), lambda a: layout_text(a.plans[0]))
     yield row(_("Supply"), lambda a: supply_text(a.plans[0], _))
     yield row(_("$/month"), lambda a: usd(a.plans[0].cost.usd_per_month))

@@ -60,7 +60,7 @@ def way_name(way: WayCost, _: Translate) -> str:
     if way.option == "own":
         return supply_words(_)["own"]
     term = way_words(_).get(way.term, way.term)
-    return f"{supply_words(_)[way.option]} ({term}), {way.provider}"
+    return _("{way} ({term}), {provider}").format(way=supply_words(_)[way.option], term=term, provider=way.provider)
 
 
 def _million(answer: CostAnswer, way: WayCost) -> float:

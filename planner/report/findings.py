@@ -56,7 +56,7 @@ def headline(plan: Plan, _: Translate, emphasise: Emphasise = str) -> str:
         what=emphasise(plan_name(plan)),
         precision=plan.layout.weights.upper(),
         layout=ranks_text(plan),
-        replicas=_("1 replica") if plan.replicas == 1 else _("{n} replicas").format(n=plan.replicas),
+        replicas=_("1 replica") if plan.replicas == 1 else _("{n} replicas").format(n=f"{plan.replicas:,}"),
         spares=_spares(plan.spares, _),
         cost=emphasise(usd(plan.cost.usd_per_month)),
     )
@@ -65,7 +65,7 @@ def headline(plan: Plan, _: Translate, emphasise: Emphasise = str) -> str:
 def _spares(count: int, _: Translate) -> str:
     if count < 2:
         return _("1 spare") if count else _("no spare")
-    return _("{n} spares").format(n=count)
+    return _("{n} spares").format(n=f"{count:,}")
 
 
 def reasons(result: PlanResult, plan: Plan, _: Translate) -> str:
@@ -108,7 +108,7 @@ def supply_short(plan: Plan, _: Translate) -> str:
     """The same for a narrow column: the term says that it is committed."""
     unit = plan.supply[0]
     if unit.option == "commitment":
-        return f"{term_words(_).get(unit.term, unit.term)}, {unit.provider}"
+        return _("{way}, {provider}").format(way=term_words(_).get(unit.term, unit.term), provider=unit.provider)
     return supply_line(plan, _)
 
 
@@ -118,7 +118,9 @@ def supply_line(plan: Plan, _: Translate) -> str:
     way, term = supply_words(_)[unit.option], term_words(_).get(unit.term, unit.term)
     if unit.option == "own":
         return way
-    return f"{way}, {unit.provider}" if unit.option in ("on_demand", "spot") else f"{way}, {term}, {unit.provider}"
+    alone = unit.option in ("on_demand", "spot")
+    text = _("{way}, {provider}") if alone else _("{way}, {term}, {provider}")
+    return text.format(way=way, term=term, provider=unit.provider)
 
 
 def price_date(plan: Plan) -> str:

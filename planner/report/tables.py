@@ -34,9 +34,9 @@ def sentence(result: PlanResult, _: Translate) -> str:
         "({unit} per million output tokens). P99 TTFT {ttft}, P99 TPOT {tpot}; mean TPOT {mean}, "
         "80 % of such measurements fall in {low} to {high}. Price: {supply}, dated {priced}, {confidence} confidence."
     ).format(
-        total=best.gpus_total,
+        total=f"{best.gpus_total:,}",
         name=accelerator_name(best),
-        replicas=best.replicas,
+        replicas=f"{best.replicas:,}",
         spare=spare,
         layout=layout_text(best),
         cost=usd(best.cost.usd_per_month),
@@ -90,7 +90,9 @@ def supply_text(plan: Plan, _: Translate) -> str:
     """How it is bought, and from whom."""
     unit = plan.supply[0]
     ways = {"own": _("own"), "on_demand": _("on demand"), "commitment": _("committed"), "spot": _("spot")}
-    return ways[unit.option] if unit.option == "own" else f"{ways[unit.option]}, {unit.provider}"
+    if unit.option == "own":
+        return ways[unit.option]
+    return _("{way}, {provider}").format(way=ways[unit.option], provider=unit.provider)
 
 
 def priced_text(plan: Plan) -> str:

@@ -115,7 +115,9 @@ def difference_table(answer: WhatIf, _: Translate) -> TextTable:
 
 def _supply(one: Outcome, _: Translate) -> str:
     ways = {"own": _("own"), "on_demand": _("on demand"), "commitment": _("committed"), "spot": _("spot")}
-    return ways[one.option] if one.option == "own" else f"{ways[one.option]}, {one.provider}"
+    if one.option == "own":
+        return ways[one.option]
+    return _("{way}, {provider}").format(way=ways[one.option], provider=one.provider)
 
 
 def spelled(figure: str, value: float | None) -> str:

@@ -105,7 +105,7 @@ def _rows(answer: Comparison) -> list[dict[str, object]]:
         {
             "x": value(case, 0),
             "series": str(value(case, 1)),
-            "plan": f"{case.outcome.gpus_total} × {case.outcome.accelerator} {case.outcome.layout}",
+            "plan": f"{case.outcome.gpus_total:,} × {case.outcome.accelerator} {case.outcome.layout}",
             "usd": case.outcome.usd_per_month,
         }
         for case in answer.cases

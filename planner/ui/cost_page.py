@@ -11,6 +11,7 @@ from planner.errors import PlannerError
 from planner.report import cost_charts, cost_findings, cost_frames, costs
 from planner.report.explain import explain
 from planner.report.findings import plan_name
+from planner.report.tables import TextTable
 from planner.schema import PlanResult, Workload
 from planner.schema.costs import CostAnswer
 from planner.search.cost import cost
@@ -177,7 +178,7 @@ def _by(rows: list[dict[str, Any]], index: str, heading: str, digits: int) -> pd
 
 
 def _tables(answer: CostAnswer, _: Translate) -> None:
-    tables = (costs.ways_table, costs.bill_table, costs.lines_table, costs.unit_table, costs.api_table, costs.slo_table)
+    tables = (costs.ways_table, costs.bill_table, costs.lines_table, costs.unit_table, _apis, costs.slo_table)
     for table in (make(answer, _) for make in tables):
         with st.expander(table.title, expanded=table.title == _("Bill of materials, if owned")):
             text_table(table)
@@ -188,3 +189,8 @@ def _tables(answer: CostAnswer, _: Translate) -> None:
         "cost.json", answer.model_dump_json(indent=2), "cost.json", "application/json", on_click="ignore",
         icon=":material/download:",
     )  # fmt: skip
+
+
+def _apis(answer: CostAnswer, _: Translate) -> TextTable:
+    """All of them: a page can be scrolled."""
+    return costs.api_table(answer, _, most=len(answer.apis))

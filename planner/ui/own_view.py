@@ -30,7 +30,9 @@ def mark(_: Translate) -> None:
         return
     text = _("These answers rest on facts of your own, which links and saved questions carry: {what}.")
     parts = [f"{one.assignment} ({one.reason})" for one in facts.overrides]
-    parts += [_("{n} files of quotes").format(n=len(facts.quotes))] if facts.quotes else []
+    if facts.quotes:
+        n = len(facts.quotes)
+        parts.append(_("1 file of quotes") if n == 1 else _("{n} files of quotes").format(n=n))
     parts += [_("the LLM {id}").format(id=id) for id, _entry in facts.llms]
     parts += [_("figures measured on your own set-up")] if facts.figures else []
     with st.container(horizontal=True, vertical_alignment="center"):

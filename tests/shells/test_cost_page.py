@@ -146,3 +146,14 @@ def test_the_headline_names_the_fleet_that_its_price_is_of(answer: CostAnswer) -
     alone = best.model_copy(update={"replicas": 1})
     said = costs.cheapest_sentence(answer.model_copy(update={"ways": (alone, *answer.ways[1:])}), str)
     assert said.startswith("8 × NVIDIA H200 SXM 141GB, FP8")
+
+
+def test_the_page_names_no_option_of_a_command() -> None:
+    app = opened()
+    assert len(app.expander) > 3 and not [one.label for one in app.expander if "--json" in one.label]
+
+
+def test_chinese_has_chinese_commas(answer: CostAnswer) -> None:
+    committed = answer.ways[0].model_copy(update={"option": "commitment", "term": "rental_3y", "provider": "lambda"})
+    said = costs.cheapest_sentence(answer.model_copy(update={"ways": (committed, *answer.ways[1:])}), translator("zh"))
+    assert "方式是承诺期（" in said and "），lambda，每月" in said
