@@ -62,6 +62,7 @@ FIELDS = (
     *OWN,
 )
 LOADS = ("rate", "users")
+USUAL = {"rate": 5.0, "users": 100}  # where nothing says how much
 # Number fields of the form, as it heads them.
 LABELS = {
     "rate": Message("Requests/s"),
@@ -114,8 +115,8 @@ def values_of(table: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
     found["accelerators"] = [catalog.accelerator_id(name) for name in found["accelerators"]]
     found["horizon"] = float(found["horizon"])
     found["load"] = "rate" if found["rate"] is not None else "users"
-    found["rate"] = float(found["rate"] or 5.0)
-    found["users"] = found["users"] or 100
+    found["rate"] = float(found["rate"] or USUAL["rate"])
+    found["users"] = found["users"] or USUAL["users"]
     if found["load_profile"] not in (None, *profiles(catalog)):
         raise UnknownName(
             "rate profile", found["load_profile"], profiles(catalog), Message("the page Catalogs, traces")

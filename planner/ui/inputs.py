@@ -186,7 +186,10 @@ def _more(catalog: Catalog, _: Translate) -> None:
     loads = {"rate": _("requests per second"), "users": _("users at once")}
     upper: Callable[[str], str] = str.upper
     with st.popover(_("More…")):
-        st.segmented_control(_("Load given as"), LOADS, format_func=loads.__getitem__, key=key("load"), required=True)
+        st.segmented_control(
+            _("Load given as"), LOADS, format_func=loads.__getitem__, key=key("load"), required=True,
+            on_change=question.choose_load,
+        )  # fmt: skip
         everything = _("empty: all")
         st.multiselect(_("Weight precisions"), WEIGHTS, format_func=upper, key=key("weights"), placeholder=everything)
         st.multiselect(_("KV cache precisions"), CACHES, format_func=upper, key=key("kv"), placeholder=everything)

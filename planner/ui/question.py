@@ -20,12 +20,13 @@ from planner.errors import PlannerError
 from planner.schema import Workload
 from planner.ui import link, packed
 from planner.ui.browser import went_back
-from planner.ui.fields import BOUNDS, FIELDS, check_bounds, table_of, values_of
-from planner.ui.session import language
+from planner.ui.fields import BOUNDS, FIELDS, USUAL, check_bounds, table_of, values_of
+from planner.ui.session import Refusal, language, solve
 from planner.workloads import DEFAULT, load_workload, parse_workload, presets, yield_weights
 
 STEPS_KEPT = 50
 BESIDE = ("preset", "load", "plan")  # widgets of the form that are no field of the question
+LOAD_FIELDS = {"rate": "rate_per_s", "users": "concurrency"}
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,35 @@ def choose_llm(catalog: Catalog) -> None:
     if yield_weights(table, catalog):
         _remember()
         _replace(Step(st.session_state["preset"], table, 1), catalog)
+
+
+def choose_load() -> None:
+    """The same load in the other way to give it: by the plan at hand, or as it was before it was converted."""
+    state, chosen = st.session_state, value("load")
+    before = "users" if chosen == "rate" else "rate"
+    traffic = state["question"]["traffic"]
+    had = traffic[LOAD_FIELDS[before]]
+    if had is None:
+        return
+    rest = {**state["question"], "traffic": {**traffic, **dict.fromkeys(LOAD_FIELDS.values())}}
+    known = state.get("same_load", {})
+    if known.get("rest") != rest or known[before] != had:
+        known = state["same_load"] = {"rest": rest, before: had, chosen: _converted(chosen, had)}
+    state[key(chosen)] = known[chosen]
+
+
+def _converted(chosen: str, had: float) -> float:
+    """A rate as users at once, or the other way round, by how long an answer takes in the plan at hand."""
+    workload = parse_workload(st.session_state["question"], "the question")
+    answer = solve(workload, confirmed=0)
+    if isinstance(answer, Refusal):
+        return USUAL[chosen]
+    plan = answer.plans[min(st.session_state["rank"], len(answer.plans)) - 1]
+    each_s = plan.serving.ttft_s + workload.traffic.output_tokens * plan.serving.tpot_s
+    low, high = BOUNDS[chosen]
+    if chosen == "users":
+        return int(min(max(round(had * each_s), low), high))
+    return float(min(max(float(f"{had / each_s:.3g}"), low), high))
 
 
 def _replace(step: Step, catalog: Catalog) -> None:

@@ -288,3 +288,16 @@ def test_an_llm_is_chosen_beside_a_refused_number() -> None:
     assert not app.exception and "0 is outside 0.001 to 3600" in app.warning[0].value
     app.number_input(key="ttft.1").set_value(2.0).run()
     assert not app.exception and "a month" in headline(app)
+
+
+def test_a_load_is_the_same_given_as_users_and_back() -> None:
+    app = opened(traffic__rate_per_s="20")
+    app.button_group(key="load.0").set_value("users").run()
+    users = app.number_input(key="users.0").value
+    assert 200 < users < 2000 and app.query_params["traffic.concurrency"] == str(users)
+    app.button_group(key="load.0").set_value("rate").run()
+    assert not app.exception and app.number_input(key="rate.0").value == 20
+    app.button_group(key="load.0").set_value("users").run()
+    app.number_input(key="users.0").set_value(2 * users).run()
+    app.button_group(key="load.0").set_value("rate").run()
+    assert not app.exception and 25 < app.number_input(key="rate.0").value < 60

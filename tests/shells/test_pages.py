@@ -9,8 +9,6 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from planner.ui import catalogs_page
-
 TIMEOUT_S = 60
 
 
@@ -21,6 +19,7 @@ def capacity() -> None:
 
 
 def catalogs() -> None:
+    from planner.ui import catalogs_page
 
     catalogs_page.page()
 
