@@ -143,6 +143,13 @@ def _number(name: str, step: Any, format: str, _: Translate, **options: Any) -> 
     st.number_input(LABELS[name].told(_), step=step, format=format, key=key(name), **options)
 
 
+def _hidden_number(name: str, step: Any, format: str, _: Translate) -> None:
+    """In a popover: its browser starts from the lowest value, which must be a good one."""
+    low, high = BOUNDS[name]
+    allowed = _("{low:g} to {high:g}").format(low=low, high=high)
+    st.number_input(LABELS[name].told(_), low, high, step=step, format=format, key=key(name), help=allowed)
+
+
 def own_number(label: str, name: str, _: Translate) -> None:
     """A figure that may stay blank."""
     low, high = BOUNDS[name]
@@ -177,8 +184,8 @@ def _site(catalog: Catalog, _: Translate) -> None:
     horizon = f"{value('horizon'):g}"
     with st.popover(_("{site}, {years} y").format(site=value("site"), years=horizon)):
         st.selectbox(_("Where owned hardware stands"), list(names), format_func=names.__getitem__, key=key("site"))
-        _number("horizon", 0.5, "%g", _)
-        _number("discount", 0.5, "%g", _)
+        _hidden_number("horizon", 0.5, "%g", _)
+        _hidden_number("discount", 0.5, "%g", _)
 
 
 def _more(catalog: Catalog, _: Translate) -> None:
@@ -200,5 +207,5 @@ def _more(catalog: Catalog, _: Translate) -> None:
             key=key("accelerators"),
             placeholder=everything,
         )
-        _number("max_gpus", 1, "%d", _)
-        _number("prefix_hits", 5.0, "%g", _)
+        _hidden_number("max_gpus", 1, "%d", _)
+        _hidden_number("prefix_hits", 5.0, "%g", _)

@@ -26,6 +26,9 @@ from planner.workloads import DEFAULT, load_workload, parse_workload, presets, y
 
 STEPS_KEPT = 50
 BESIDE = ("preset", "load", "plan")  # widgets of the form that are no field of the question
+IN_POPOVERS = (
+    "supply", "site", "horizon", "discount", "load", "weights", "kv", "accelerators", "max_gpus", "prefix_hits",
+)  # fmt: skip
 LOAD_FIELDS = {"rate": "rate_per_s", "users": "concurrency"}
 
 
@@ -53,6 +56,8 @@ def start(catalog: Catalog) -> None:
     state.setdefault(key("preset"), state["preset"])
     for name, value in values_of(state["question"], catalog).items():
         state.setdefault(key(name), value)
+    for name in IN_POPOVERS:  # said anew in each run: one that opens late would start from its widgets' lowest values
+        state[key(name)] = state[key(name)]
 
 
 def _follow_link(catalog: Catalog) -> None:
@@ -116,7 +121,7 @@ def choose_load() -> None:
     state, chosen = st.session_state, value("load")
     before = "users" if chosen == "rate" else "rate"
     traffic = state["question"]["traffic"]
-    had = traffic[LOAD_FIELDS[before]]
+    had = traffic.get(LOAD_FIELDS[before])
     if had is None:
         return
     rest = {**state["question"], "traffic": {**traffic, **dict.fromkeys(LOAD_FIELDS.values())}}

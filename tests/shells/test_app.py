@@ -301,3 +301,20 @@ def test_a_load_is_the_same_given_as_users_and_back() -> None:
     app.number_input(key="users.0").set_value(2 * users).run()
     app.button_group(key="load.0").set_value("rate").run()
     assert not app.exception and 25 < app.number_input(key="rate.0").value < 60
+
+
+def test_what_a_closed_popover_holds_is_sent_with_every_answer() -> None:
+    """A browser that opens it later would else start from the widgets' lowest values, and send those."""
+    app = set_number(opened(), "rate", 20.0)
+    most, weights = app.number_input(key="max_gpus.0").proto, app.multiselect(key="weights.0").proto
+    assert most.set_value and most.value == 32
+    assert weights.set_value and list(weights.raw_values) == ["FP8"]
+    assert list(app.query_params) == ["traffic.rate_per_s"]
+
+
+def test_a_load_is_turned_back_after_the_rate_was_changed() -> None:
+    app = set_number(opened(), "rate", 20.0)
+    for way in ("users", "rate", "users", "rate"):
+        app.button_group(key="load.0").set_value(way).run()
+        assert not app.exception
+    assert app.number_input(key="rate.0").value == 20
