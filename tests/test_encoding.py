@@ -42,7 +42,7 @@ READ: dict[str, tuple[str, Callable[[Path], object]]] = {
     "workload": (presets()["default"].read_text("utf-8"), lambda path: load_workload(str(path))),
     "plans": (plan_file("r1-h200-vllm").read_text("utf-8"), lambda path: read_plans(path, CATALOG)),
     "config.json": (CONFIG, read_config),
-    "uploaded config.json": (CONFIG, lambda path: catalogs_page._entry(path.read_bytes(), "llama")),
+    "uploaded config.json": (CONFIG, lambda path: catalogs_page._config(path.read_bytes())),
     "measured": (json.dumps(MEASURED), read_measured),
     "benchmark": (
         (HERE / "data" / "benchmarks" / "vllm-r1-h200-32.json").read_text("utf-8"),
