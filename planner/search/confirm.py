@@ -195,9 +195,9 @@ class Confirmation:
         mine[[known for known, _ in self.kept]] = False
         self._size(np.flatnonzero(mine), factor)
 
-    def passed_over(self) -> Sized | None:
+    def passed_over(self, best: Entry) -> Sized | None:
         """Enlarged by others' failures alone, and cheaper than the best plan: the cheapest, of the kind least asked."""
-        first, best, c = self.markets[0], self.ranking()[0], self.study.candidates
+        first, c = self.markets[0], self.study.candidates
         costs = np.full(len(c), np.inf)  # as closed forms had it
         for priced in first.priced:
             np.minimum.at(costs, first.rows[priced.at], np.where(priced.reached, priced.usd_per_month, np.inf))
@@ -256,21 +256,21 @@ def confirm(study: Study, market: Market, most: int) -> Confirmed:
     of[market.rows] = 0
     traffic = demand(study.workload, study.catalog, study.llm.max_context_tokens)
     state = Confirmation(study, [market], of, study.catalog.parameter("headroom").value, traffic)
-    _confirm_first(state, most)
+    entries = _confirm_first(state, most)
     for _ in range(PASSED_OVER):
-        sized = state.passed_over() if state.ranking() else None
+        sized = state.passed_over(entries[0]) if entries else None
         if sized is None:
             break
         if state.try_again(sized):
-            _confirm_first(state, most)
+            entries = _confirm_first(state, most)
     state.settle()
     entries = state.ranking()
     sizings = {s: state.sizing(s) for s in map(_sized, entries[:most]) if s in state.kept}
     return Confirmed(entries, sizings, state.broken)
 
 
-def _confirm_first(state: Confirmation, most: int) -> None:
-    """Check the first `most` entries, in whatever order their sizes put them, as far as the requests go."""
+def _confirm_first(state: Confirmation, most: int) -> list[Entry]:
+    """The ranking, its first `most` entries checked as far as the requests go, in whatever order that puts them."""
     enough = ENOUGH * (1 if state.study.workload.traffic.router == "round-robin" else ROUTED_REQUESTS)
     entries = state.ranking()
     while entries:
@@ -279,6 +279,7 @@ def _confirm_first(state: Confirmation, most: int) -> None:
             break
         if not state.check(_sized(entries[unknown])):
             entries = state.ranking()
+    return entries
 
 
 def _sized(entry: Entry) -> Sized:
