@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 GB = 1e9
 GIB = 2**30
@@ -92,3 +93,18 @@ def places(share: float) -> int:
 
 def _nines(share: float) -> int:
     return math.floor(-math.log10(max(1 - share, 1e-9)) + 1e-6) if share < 1 else 0
+
+
+def value_text(value: Any) -> str:
+    """A catalog's value as a table shows it: numbers in six digits, the parts of a table or list with commas.
+
+    Examples
+    --------
+    >>> value_text(3.35e12), value_text({"fp8": 1979e12}), value_text(("a", "b")), value_text(True)
+    ('3.35e+12', 'fp8 1.979e+15', 'a, b', 'True')
+    """
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return f"{value:,.6g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {value_text(one)}" for key, one in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -13,6 +13,7 @@ import click
 from planner.cli.output import say, wrapped
 from planner.cli.refreshing import price_history, refresh
 from planner.errors import Message
+from planner.units import value_text
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -91,18 +92,10 @@ def catalog_show(id: str, as_json: bool) -> None:
             {},
         ):
             confidence = row.provenance(name, field).confidence
-            click.echo(f"  {field:<32} {_shown(value):<40} {confidence}")
+            click.echo(f"  {field:<32} {value_text(value):<40} {confidence}")
     click.echo(wrapped(f"source: {row.source} ({row.source_date}{_old(row, found.as_of)})", "  "))
     if row.notes:
         click.echo(wrapped(f"notes: {row.notes}", "  "))
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float | int) and not isinstance(value, bool):
-        return f"{value:,.6g}"
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {_shown(v)}" for k, v in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 @catalog.command("check")

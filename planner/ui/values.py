@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from planner.units import si
+from planner.units import si, value_text
 
 PREFIXED = ("B", "B/s", "FLOP/s", "W", "J")  # units that take prefixes
 
@@ -14,7 +14,7 @@ def with_unit(value: Any, meaning: str) -> str:
     """A figure as people write it where its meaning names a unit that takes prefixes: 7.68e11 B/s as 768 GB/s."""
     unit = unit_of(meaning)
     if unit not in PREFIXED or isinstance(value, bool) or not isinstance(value, int | float):
-        return spelled(value)
+        return value_text(value)
     return si(value, unit, 4)
 
 
@@ -35,11 +35,3 @@ def unit_of(meaning: str) -> str:
     """The unit that the description of a field names, such as B/s; empty where it names none."""
     found = re.search(r"\[([^\];]+)", meaning)
     return found[1] if found else ""
-
-
-def spelled(value: Any) -> str:
-    if isinstance(value, float | int) and not isinstance(value, bool):
-        return f"{value:,.6g}"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {spelled(one)}" for key, one in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
