@@ -4,6 +4,8 @@ PYTHON_IN := $(VENV)/bin/python
 INSTALL := $(PYTHON_IN) -m pip install --quiet --disable-pip-version-check
 BABEL := $(PYTHON_IN) -m babel.messages.frontend --quiet
 TEMPLATE := planner/locale/planner.pot
+# What no call marks, collected; it lies among the sources, where Babel looks.
+TEXTS := planner/locale/texts.py
 AIPERF := .venv-aiperf
 # What stands before a text that is translated: `_("…")`, and what tells it later in the reader's language.
 MARKS := _ Message BadRow CatalogError Invalid NoPlan OutputError PlannerError TooSmall WorkloadError
@@ -47,12 +49,13 @@ docs: $(VENV)/.installed-dev ## Bring the generated parts of the documentation u
 	$(PYTHON_IN) tests/refresh_docs.py
 
 messages: $(VENV)/.installed-dev ## Carry the messages marked in the code into the translations, and compile them
-	$(BABEL) extract --no-default-keywords $(addprefix --keyword=,$(MARKS)) --no-location --sort-output \
+	$(PYTHON_IN) tests/collect_texts.py > $(TEXTS)
+	$(BABEL) extract --no-default-keywords $(addprefix --keyword=,$(MARKS) ngettext:1,2) --no-location --sort-output \
 	  --project=llm-capacity-planner --msgid-bugs-address= --output-file=$(TEMPLATE) planner app.py
 	$(BABEL) update --domain=planner --input-file=$(TEMPLATE) --output-dir=planner/locale \
 	  --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	$(BABEL) compile --domain=planner --directory=planner/locale --statistics
-	@rm $(TEMPLATE)
+	@rm $(TEMPLATE) $(TEXTS)
 
 clean: ## Remove .venv, caches and built files
 	rm -rf $(VENV) $(AIPERF) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -23,6 +23,7 @@ from babel.messages.pofile import read_po
 
 from planner import assets, i18n
 from planner.errors import PlannerError
+from tests import collect_texts
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_OURS = {
@@ -132,7 +133,7 @@ def marked_messages() -> dict[str, str]:
     for path in SOURCES:
         for line, message, *_ in extract_from_file("python", path, keywords=dict.fromkeys(MARKS)):
             messages.setdefault(str(message), f"{path.relative_to(ROOT)}:{line}")
-    return messages
+    return collect_texts.texts() | {many: place for (_one, many), place in collect_texts.plurals().items()} | messages
 
 
 def po_file(code: str) -> Path:
@@ -141,7 +142,14 @@ def po_file(code: str) -> Path:
 
 def translations(code: str) -> dict[str, str]:
     with po_file(code).open("rb") as file:
-        return {str(m.id): str(m.string) for m in read_po(file, locale=code) if m.id and m.string and not m.fuzzy}
+        return {
+            last(m.id): last(m.string) for m in read_po(file, locale=code) if m.id and last(m.string) and not m.fuzzy
+        }
+
+
+def last(text: str | tuple[str, ...] | list[str]) -> str:
+    """A text, or the plural of one that has several forms."""
+    return text if isinstance(text, str) else text[-1]
 
 
 def fields(message: str) -> set[str | None]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from typing import NoReturn
 
 import click
 
@@ -21,24 +23,30 @@ from planner.cli import (
     supplying,
     whatif,
 )
+from planner.cli.speaking import speaking
 from planner.errors import PlannerError
+from planner.i18n import language_from_environment, translator
 
 
 def main() -> None:
     """Console entry: expected failures are one message and exit 1; bugs keep their traceback."""
+    language = language_from_environment()
+    with speaking(cli, language) as told:
+        _run(told, translator(language))
+
+
+def _run(command: click.Group, _: Callable[[str], str]) -> NoReturn:
     try:
-        # Not `cli.main`: that answers a reader who left (`planner plan | head`) with exit 1.
-        with cli.make_context("planner", sys.argv[1:]) as context:
-            code = cli.invoke(context)
+        # Not `command.main`: that answers a reader who left (`planner plan | head`) with exit 1.
+        with command.make_context("planner", sys.argv[1:]) as context:
+            code = command.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except PlannerError as error:
-        from planner.i18n import language_from_environment, translator
-
-        _stop(error.told(translator(language_from_environment())), 1)
+        _stop(error.told(_), 1)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        _stop("stopped", 130)
+        _stop(_("stopped"), 130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -48,7 +56,7 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _stop(message: str, code: int) -> None:
+def _stop(message: str, code: int) -> NoReturn:
     click.echo(f"planner: {message}", err=True)
     sys.exit(code)
 

@@ -168,18 +168,18 @@ def _print_plan(result: PlanResult) -> None:
 
 
 def _print_explanations(result: PlanResult, catalog: Catalog, as_json: bool) -> None:
-    from planner.report.explain import explain
+    from planner.report.explain import assumption_lines, explain
+    from planner.report.words import explanation_words
 
-    found = explain(result, catalog)
     if as_json:
-        click.echo(json.dumps([e.model_dump() for e in found], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([e.model_dump() for e in explain(result, catalog)], indent=2, ensure_ascii=False))
         return
-    for one in found:
-        click.secho(f"{one.name}: {one.value}", bold=True)
+    _ = translator(language_from_environment())
+    for one in explain(result, catalog, _=_):
+        click.secho(f"{explanation_words(_)[one.name]}: {one.value}", bold=True)
         click.echo(wrapped(f"= {one.formula}", "    "))
-        for given in one.inputs:
-            value = f"{given.value:,.6g}" if isinstance(given.value, float | int) else given.value
-            click.echo(wrapped(f"{given.name} = {value} {given.unit}: {given.source}", "      "))
+        for line in assumption_lines(one.inputs):
+            click.echo(wrapped(line, "      "))
         click.echo(wrapped(one.band, "    "))
 
 

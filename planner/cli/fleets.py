@@ -103,6 +103,7 @@ def _complaint(error: Mapping[str, Any]) -> Told:
 def print_sections(found: Simulated) -> None:
     """Sentences and tables of the sections that are there."""
     from planner.report import fleet as told
+    from planner.report.explain import assumption_lines
 
     _ = translator(language_from_environment())
     if found.autoscale:
@@ -121,7 +122,7 @@ def print_sections(found: Simulated) -> None:
         click.echo(wrapped(told.surge_sentence(found.surge, _)))
         print_table(told.surge_table(found.surge, _))
     for section in (found.autoscale, found.failures, found.spot, found.surge):
-        for line in told.assumption_lines(_given(section), _):
+        for line in assumption_lines(_given(section)):
             click.echo(wrapped(line, "    "))
 
 

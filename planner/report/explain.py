@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from planner.catalog import Catalog
 from planner.report import bands
-from planner.report.words import basis_words
-from planner.schema import Accelerator, Assumption, Parameter, Plan, PlanResult, Provenance, Strict
+from planner.report.words import basis_words, confidence_words, kind_words
+from planner.schema import Accelerator, Assumption, Parameter, Plan, PlanResult, Strict
 from planner.search.learned import scope_for
 from planner.search.metrics import assumptions, band_row
 from planner.units import floored, si, usd
@@ -25,6 +26,17 @@ POWER = (
 )
 
 
+class Found(Protocol):
+    """What has a source."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def source_date(self) -> str: ...
+    @property
+    def confidence(self) -> str: ...
+
+
 class Explanation(Strict):
     """How one number comes about."""
 
@@ -36,7 +48,7 @@ class Explanation(Strict):
 
 
 def explain(result: PlanResult, catalog: Catalog, rank: int = 1, _: Translate = str) -> tuple[Explanation, ...]:
-    """Explain the headline numbers of one plan, in the reader's language; sources stay as they were written.
+    """Explain the headline numbers of one plan, in the reader's language; names of sources stay as they were written.
 
     Raises
     ------
@@ -57,6 +69,16 @@ def explain(result: PlanResult, catalog: Catalog, rank: int = 1, _: Translate = 
     )
 
 
+def assumption_lines(inputs: Iterable[Assumption]) -> list[str]:
+    """Each input with its value, unit and source."""
+    lines = []
+    for one in inputs:
+        value = f"{one.value:,.6g}" if isinstance(one.value, float | int) else one.value
+        figure = value if one.unit == "-" else f"{value} {one.unit}"
+        lines.append(f"{one.name} = {figure}: {one.source}")
+    return lines
+
+
 def _ttft(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator, _: Translate) -> Explanation:
     traffic = result.workload.traffic
     return Explanation(
@@ -69,9 +91,9 @@ def _ttft(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator, _:
         ),
         inputs=(
             _given(_("prompt tokens, mean"), _, traffic.input_tokens, "token"),
-            *_scoped(catalog, *((name, _own(catalog, name, plan)) for name in ("ingest_s", "prompt_overhead"))),
-            *_parameters(catalog, "first_token_steps", "input_p99_ratio", "input_cv", "burst_factor"),
-            _fact(row, plan.accelerator, "peak_flops_per_s", row.peak_flops_per_s.get("bf16"), "FLOP/s, bf16"),
+            *_scoped(catalog, _, *((name, _own(catalog, name, plan)) for name in ("ingest_s", "prompt_overhead"))),
+            *_parameters(catalog, _, "first_token_steps", "input_p99_ratio", "input_cv", "burst_factor"),
+            _fact(row, plan.accelerator, "peak_flops_per_s", row.peak_flops_per_s.get("bf16"), "FLOP/s, bf16", _),
         ),
         band=_band(_("measured over predicted mean TTFT"), catalog, "ttft", plan, _),
     )
@@ -99,9 +121,10 @@ def _tpot(result: PlanResult, catalog: Catalog, plan: Plan, row: Accelerator, _:
         ),
         inputs=(
             _given(_("running sequences per replica, mean"), _, round(plan.serving.running_sequences, 1), "-"),
-            _fact(row, plan.accelerator, "bandwidth_bytes_per_s", row.bandwidth_bytes_per_s, "B/s"),
+            _fact(row, plan.accelerator, "bandwidth_bytes_per_s", row.bandwidth_bytes_per_s, "B/s", _),
             *_scoped(
                 catalog,
+                _,
                 ("gemm_memory_efficiency", plan.layout.weights),
                 ("moe_memory_efficiency", ""),
                 ("kv_memory_efficiency", ""),
@@ -129,7 +152,7 @@ def _replicas(result: PlanResult, catalog: Catalog, plan: Plan, _: Translate) ->
         inputs=(
             _given(_("load of the fleet"), _, load or 0, unit),
             _given(_("utilisation of a replica at the mean load"), _, round(plan.serving.utilisation, 3), "-"),
-            *_parameters(catalog, "burst_factor", "headroom"),
+            *_parameters(catalog, _, "burst_factor", "headroom"),
         ),
         band=_("an error of x % in throughput moves this by x %"),
     )
@@ -145,12 +168,12 @@ def _memory(catalog: Catalog, plan: Plan, row: Accelerator, _: Translate) -> Exp
             "÷ bytes per token and GPU, × attention-data-parallel ranks"
         ),
         inputs=(
-            _fact(row, plan.accelerator, "memory_visible_bytes", row.memory_visible_bytes, "B"),
+            _fact(row, plan.accelerator, "memory_visible_bytes", row.memory_visible_bytes, "B", _),
             _given(_("weights per GPU"), _, memory.weights_bytes_per_gpu, "B"),
             _given(_("activations per GPU"), _, memory.activation_bytes_per_gpu, "B"),
             _given(_("reserve per GPU"), _, memory.reserve_bytes_per_gpu, "B"),
             _given(_("KV cache per token and GPU"), _, memory.kv_bytes_per_token_per_gpu, "B"),
-            *_parameters(catalog, "driver_reserve_bytes", "runtime_reserve_bytes"),
+            *_parameters(catalog, _, "driver_reserve_bytes", "runtime_reserve_bytes"),
         ),
         band=_("measured rooms of vLLM 0.11 and 0.20 are reproduced within 5 %"),
     )
@@ -168,9 +191,10 @@ def _power(catalog: Catalog, plan: Plan, row: Accelerator, result: PlanResult, _
             "FLOP/s ÷ peak + expert time × experts) × exp(−loss × (TP × DP − 1))) + host) × PUE; span: idle to limit"
         ),
         inputs=(
-            _fact(row, plan.accelerator, "tdp_w", row.tdp_w, "W"),
+            _fact(row, plan.accelerator, "tdp_w", row.tdp_w, "W", _),
             *_scoped(
                 catalog,
+                _,
                 *((name, family) for name in POWER),
                 ("power_expert_share", plan.layout.weights),
                 ("host_power_w_per_gpu", ""),
@@ -179,7 +203,7 @@ def _power(catalog: Catalog, plan: Plan, row: Accelerator, result: PlanResult, _
                 name=_("PUE of {site}").format(site=site.id),
                 value=site.pue or "-",
                 unit="-",
-                source=_where(site.provenance(site.id, "pue")),
+                source=_where(site.provenance(site.id, "pue"), _),
             ),
         ),
         band=_power_band(catalog, plan, _),
@@ -197,7 +221,7 @@ def _availability(catalog: Catalog, plan: Plan, _: Translate) -> Explanation:
         ),
         inputs=(
             _given(_("GPUs per replica"), _, plan.gpus_per_replica, "-"),
-            *_scoped(catalog, ("interruption_gpu_hours", ""), ("repair_hours", scope)),
+            *_scoped(catalog, _, ("interruption_gpu_hours", ""), ("repair_hours", scope)),
         ),
         band=_("repair time is the least certain input: give your own contract's"),
     )
@@ -211,9 +235,9 @@ def _month(catalog: Catalog, plan: Plan, _: Translate) -> Explanation:
         name=f"{unit.instance_type}, {unit.term}",
         value=unit.usd_per_hour,
         unit="USD/h",
-        source=f"{unit.source} ({unit.source_date}, {unit.confidence} confidence{age})",
+        source=_where(unit, _, age),
     )
-    extra = _parameters(catalog, "maintenance_share_per_year") if unit.option == "own" else ()
+    extra = _parameters(catalog, _, "maintenance_share_per_year") if unit.option == "own" else ()
     return Explanation(
         name="Cost per month",
         value=usd(plan.cost.usd_per_month),
@@ -247,25 +271,34 @@ def _given(name: str, _: Translate, value: float, unit: str) -> Assumption:
     return Assumption(name=name, value=value, unit=unit, source=_("the workload, or computed in this plan"))
 
 
-def _fact(row: Accelerator, id: str, field: str, value: float | None, unit: str) -> Assumption:
+def _fact(row: Accelerator, id: str, field: str, value: float | None, unit: str, _: Translate) -> Assumption:
     return Assumption(
         name=f"{id}.{field}",
         value="-" if value is None else value,
         unit=unit,
-        source=_where(row.provenance(id, field)),
+        source=_where(row.provenance(id, field), _),
     )
 
 
-def _where(one: Provenance) -> str:
-    return f"{one.source} ({one.source_date}, {one.confidence} confidence)"
+def _where(one: Found, _: Translate, age: str = "") -> str:
+    where = _("{source} ({date}, {confidence} confidence{age})")
+    trust = confidence_words(_)[one.confidence]
+    return where.format(source=one.source, date=one.source_date, confidence=trust, age=age)
 
 
-def _parameters(catalog: Catalog, *names: str) -> tuple[Assumption, ...]:
-    return _scoped(catalog, *((name, "") for name in names))
+def _parameters(catalog: Catalog, _: Translate, *names: str) -> tuple[Assumption, ...]:
+    return _scoped(catalog, _, *((name, "") for name in names))
 
 
-def _scoped(catalog: Catalog, *names: tuple[str, str]) -> tuple[Assumption, ...]:
-    return assumptions(catalog, names)
+def _scoped(catalog: Catalog, _: Translate, *names: tuple[str, str]) -> tuple[Assumption, ...]:
+    """Parameters with what they mean and where they come from, in the reader's language."""
+    found = zip(assumptions(catalog, names), (catalog.parameter(*name) for name in names), strict=True)
+    return tuple(one.model_copy(update={"source": _about(row, _)}) for one, row in found)
+
+
+def _about(row: Parameter, _: Translate) -> str:
+    about = _("{kind}: {meaning}. {where}")
+    return about.format(kind=kind_words(_)[row.kind], meaning=_(row.meaning), where=_where(row, _))
 
 
 def _own(catalog: Catalog, name: str, plan: Plan, otherwise: str = "") -> str:

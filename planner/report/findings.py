@@ -39,7 +39,7 @@ def short_name(name: str) -> str:
 
 def plan_name(plan: Plan) -> str:
     """Accelerators of a plan in all, such as `3 × 8 H200 SXM 141GB`."""
-    name, fleet = short_name(accelerator_name(plan)), plan.replicas + plan.spares
+    name, fleet = short_name(accelerator_name(plan.title)), plan.replicas + plan.spares
     return f"{plan.gpus_per_replica} × {name}" if fleet == 1 else f"{fleet:,} × {plan.gpus_per_replica} {name}"
 
 

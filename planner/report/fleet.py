@@ -6,7 +6,7 @@ import re
 
 from planner.report.simulated import clock
 from planner.report.tables import TextTable, Translate
-from planner.schema import Assumption, Autoscaled, FailedFleet, FleetSeries, PolicyResult, SpotDay, SpotFleet, Surge
+from planner.schema import Autoscaled, FailedFleet, FleetSeries, PolicyResult, SpotDay, SpotFleet, Surge
 from planner.units import floored, percent, si
 
 SHOWN_ROWS = 12
@@ -315,12 +315,3 @@ def surge_series_table(found: Surge, _: Translate) -> TextTable:
 
 def _at(values: tuple[float | None, ...], n: int) -> float | None:
     return values[n] if n < len(values) else None
-
-
-def assumption_lines(given: tuple[Assumption, ...], _: Translate) -> list[str]:
-    """Figures that a section rests on, with their sources."""
-    lines = []
-    for one in given:
-        value = f"{one.value:,.6g}" if isinstance(one.value, float | int) else one.value
-        lines.append(f"{one.name} = {value} {one.unit}: {one.source}")
-    return lines

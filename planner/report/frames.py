@@ -71,7 +71,7 @@ def ranking(result: PlanResult, _: Translate) -> pd.DataFrame:
 def _ranking_row(plan: Plan, _: Translate) -> dict[str, object]:
     watts = plan.power.facility_w
     return {
-        "plan": f"{plan.rank}  {short_name(accelerator_name(plan))} {plan.layout.weights.upper()}",
+        "plan": f"{plan.rank}  {short_name(accelerator_name(plan.title))} {plan.layout.weights.upper()}",
         "gpus": plan.gpus_total,
         "layout": ranks_text(plan),
         "replicas": f"{plan.replicas} + {plan.spares}",
@@ -110,7 +110,7 @@ def memory(plan: Plan, _: Translate) -> pd.DataFrame:
     frame["end_gb"] = frame["gb"].cumsum()
     frame["start_gb"] = frame["end_gb"] - frame["gb"]
     frame["share"] = frame["bytes"] / held.memory_bytes_per_gpu
-    frame["bar"] = short_name(accelerator_name(plan))
+    frame["bar"] = short_name(accelerator_name(plan.title))
     return frame
 
 
@@ -130,7 +130,7 @@ def curves(result: PlanResult, plan: Plan) -> pd.DataFrame:
 
     Left out is the fleet that runs nearly empty: far dearer than the plan, and no longer any faster.
     """
-    names = {one.accelerator: short_name(accelerator_name(one)) for one in result.plans}
+    names = {one.accelerator: short_name(accelerator_name(one.title)) for one in result.plans}
     several = len({point.weights for point in result.curves}) > 1
     most = DEAREST * plan.cost.usd_per_million_output_tokens
     rows = [

@@ -49,7 +49,7 @@ def _label(metric: str, _: Translate) -> str:
 def scalar_table(result: Calibrated, _: Translate) -> TextTable:
     """Each fitted scalar, the catalog's value and the new one."""
     headings = (_("Scalar"), _("Meaning"), _("Before"), _("After"), _("Points"))
-    rows = tuple((s.name, s.meaning, f"{s.before:.4g}", f"{s.after:.4g}", str(s.n)) for s in result.scalars)
+    rows = tuple((s.name, _(s.meaning), f"{s.before:.4g}", f"{s.after:.4g}", str(s.n)) for s in result.scalars)
     setup = result.setup
     served = _("Fitted for {llm} on {accelerator} with {engine}")
     alone = _("Kernels of {accelerator} over those of Hopper")

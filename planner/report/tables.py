@@ -35,7 +35,7 @@ def sentence(result: PlanResult, _: Translate) -> str:
         "80 % of such measurements fall in {low} to {high}. Price: {supply}, dated {priced}, {confidence} confidence."
     ).format(
         total=f"{best.gpus_total:,}",
-        name=accelerator_name(best),
+        name=accelerator_name(best.title),
         replicas=f"{best.replicas:,}",
         spare=spare,
         layout=layout_text(best),
@@ -61,9 +61,15 @@ def owning_note(_: Translate) -> str:
     )
 
 
-def accelerator_name(plan: Plan) -> str:
-    """Vendor's name of the accelerator, from the title that carries it."""
-    return plan.title.split(" × ", 1)[1].rsplit(", ", 2)[0]
+def accelerator_name(title: str) -> str:
+    """Vendor's name of the accelerator in the title of a plan.
+
+    Examples
+    --------
+    >>> accelerator_name("8 × NVIDIA B200 SXM (HGX/DGX), FP8, TP1 DP8")
+    'NVIDIA B200 SXM (HGX/DGX)'
+    """
+    return title.split(" × ", 1)[1].rsplit(", ", 2)[0]
 
 
 def fleet_title(title: str, fleet: int) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from planner.report.tables import TextTable, Translate
+from planner.report.findings import short_name
+from planner.report.tables import TextTable, Translate, accelerator_name
 from planner.schema.whatif import Case, Comparison, Driver, Outcome, WhatIf
 from planner.search import misses
 from planner.units import floored, si, usd
@@ -51,9 +52,9 @@ def _usd_signed(value: float) -> str:
     return f"{'+' if value >= 0 else '−'}{usd(abs(value))}"
 
 
-def sentence(answer: WhatIf, _: Translate) -> str:
-    """The difference in one sentence."""
-    asked = ", ".join(f"{c.field} = {c.asked}" for c in answer.changes)
+def sentence(answer: WhatIf, _: Translate, asked: str = "") -> str:
+    """The difference in one sentence; `asked` says in words what changes, else the fields do."""
+    asked = asked or ", ".join(f"{c.field} = {c.asked}" for c in answer.changes)
     before, after = answer.before, answer.after
     if after is None:
         told = _("With {changes} nothing keeps the promise; before, it was {plan} for {cost} a month.")
@@ -80,7 +81,11 @@ def sentence(answer: WhatIf, _: Translate) -> str:
 
 
 def _named(one: Outcome) -> str:
-    return f"{one.gpus_total:,} × {one.accelerator} {one.layout}"
+    return f"{_accelerators(one)} {one.layout}"
+
+
+def _accelerators(one: Outcome) -> str:
+    return f"{one.gpus_total:,} × {short_name(accelerator_name(one.title))}"
 
 
 def _signed_percent(share: float) -> str:
@@ -92,7 +97,7 @@ def difference_table(answer: WhatIf, _: Translate) -> TextTable:
     """Figures before and after."""
     words = figure_words(_)
     parts: dict[str, Callable[[Outcome], str]] = {
-        _("Plan"): lambda one: f"{one.gpus_total:,} × {one.accelerator}",
+        _("Plan"): _accelerators,
         _("Layout"): lambda one: one.layout,
         _("Supply"): lambda one: _supply(one, _),
     }

@@ -22,6 +22,16 @@ def confidence_words(_: Translate) -> dict[str, str]:
     return {"high": _("high"), "medium": _("medium"), "low": _("low")}
 
 
+def kind_words(_: Translate) -> dict[str, str]:
+    """How the number of a parameter was found, as in `Parameter.kind`."""
+    return {
+        "measured": _("measured"),
+        "fitted": _("fitted"),
+        "published": _("published"),
+        "assumed": _("assumed"),
+    }
+
+
 def supply_words(_: Translate) -> dict[str, str]:
     """Ways to obtain capacity, as in `Supply.options`."""
     return {

@@ -81,8 +81,8 @@ def _row(id: str, row: Sourced, _: Translate) -> None:
     lines = [
         (
             name,
-            with_unit(value, fields[name].description or ""),
-            fields[name].description or "",
+            _(value) if name == "meaning" else with_unit(value, fields[name].description or ""),
+            _(fields[name].description or ""),
             words[where.confidence],
             where.source_date,
             where.source,

@@ -11,6 +11,7 @@ from planner.models.host import Source
 from planner.report import fleet as told
 from planner.report import fleet_findings as found_of
 from planner.report.charts import Palette
+from planner.report.explain import assumption_lines
 from planner.report.fleet_charts import latency_chart, rates_chart, surge_chart
 from planner.schema import Assumption, Autoscaled, FleetOptions, Simulated, Surge
 from planner.ui.figure import behind_it, text_table
@@ -158,4 +159,4 @@ def _surge(found: Surge, palette: Palette, _: Translate) -> None:
 
 def _given(given: tuple[Assumption, ...], _: Translate) -> None:
     with st.expander(_("What this rests on")):
-        st.markdown("\n".join(f"- {plain(line)}" for line in told.assumption_lines(given, _)) or "–")
+        st.markdown("\n".join(f"- {plain(line)}" for line in assumption_lines(given)) or "–")

@@ -86,7 +86,8 @@ def _change(workload: Workload, _: Translate) -> None:
     if not texts:
         st.info(_("Choose a change, or write one."))
         return
-    _show(_answer(workload.model_dump_json(), tuple(texts), keep, catalog().sha256), _)
+    asked = ", ".join([ready[id][0] for id in chosen] + [text.replace("=", " = ", 1) for text in own.split()])
+    _show(_answer(workload.model_dump_json(), tuple(texts), keep, catalog().sha256), asked, _)
     words = [word for text in texts for word in ("--set", text)]
     reproduce(session_command("whatif", workload, *words, *(["--keep"] if keep else [])), _)
     changes = [parse_change(text) for text in texts]
@@ -102,8 +103,8 @@ def _answer(workload_json: str, texts: tuple[str, ...], keep: bool, catalog_sha2
     return whatif(question, [parse_change(text) for text in texts], keep)
 
 
-def _show(answer: WhatIf, _: Translate) -> None:
-    st.markdown(f"# {plain(told.sentence(answer, _))}", anchors=False)
+def _show(answer: WhatIf, asked: str, _: Translate) -> None:
+    st.markdown(f"# {plain(told.sentence(answer, _, asked))}", anchors=False)
     if answer.after is None:
         st.warning(plain(told.reason(answer, _)), icon=":material/block:")
     left, right = st.columns([2, 1])

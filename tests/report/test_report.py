@@ -53,7 +53,7 @@ def test_every_plan_has_its_sentences(result: PlanResult, language: str) -> None
             findings.curve_finding(result, one, _),
         ]
         assert not [text for text in texts if "{" in text or "nan" in text.lower()]
-        assert findings.short_name(findings.accelerator_name(one)) in texts[0]
+        assert findings.short_name(findings.accelerator_name(one.title)) in texts[0]
     assert all(misses.spelled(rejection, _) for rejection in result.rejections)
 
 
@@ -77,6 +77,19 @@ def test_alternatives_lead_in_what_their_heading_says(result: PlanResult, least:
 def test_every_headline_number_opens_its_explanation(result: PlanResult, catalog: Catalog) -> None:
     known = {one.name for one in explain(result, catalog)}
     assert {one.explained for one in numbers(result, result.plans[0], catalog, str)} <= known
+
+
+def test_inputs_are_explained_in_the_language_of_the_reader(result: PlanResult, catalog: Catalog) -> None:
+    """In English as the answer's JSON has them; in Chinese all but the names of sources."""
+    known = {one.name: one.source for one in result.assumptions}
+    english, chinese = (
+        [given for one in explain(result, catalog, 1, translator(language)) for given in one.inputs]
+        for language in ("en", "zh")
+    )
+    shared = [given for given in english if given.name in known]
+    assert len(shared) > 10 and all(given.source == known[given.name] for given in shared)
+    assert all(re.search("[\u4e00-\u9fff]", given.source) for given in chinese)
+    assert not [given.source for given in chinese if "confidence" in given.source]
 
 
 def test_what_a_simulation_changed_is_said(result: PlanResult) -> None:
