@@ -95,12 +95,12 @@ def written(value: float, unit: str, digits: int = 4) -> str:
 
     Examples
     --------
-    >>> written(1.935e12, "TB/s"), written(0.444, "%", 2), written(64.0, "")
-    ('1.935 TB/s', '44 %', '64')
+    >>> written(1.935e12, "TB/s"), written(0.444, "%", 2), written(64.0, ""), written(2.5, "x")
+    ('1.935 TB/s', '44 %', '64', '2.5 ×')
     """
     number = value / UNITS[unit][0]
     text = f"{number:,.0f}" if abs(number) >= 10**digits or number == int(number) else f"{number:.{digits}g}"
-    return f"{text} {unit}".strip()
+    return f"{text} {'×' if unit == 'x' else unit}".strip()
 
 
 def close(a: float, b: float, tolerance: float) -> bool:

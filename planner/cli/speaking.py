@@ -38,6 +38,7 @@ def speaking(command: click.Group, language: str) -> Iterator[click.Group]:
 
 def _told(command: click.Group, _: Callable[[str], str]) -> click.Group:
     for one in _commands(command):
+        one._help_option = None  # which click keeps in the language that it was first shown in
         if one.help:
             one.help = _(one.help)
             one.short_help = re.split("[。\n]", one.help)[0]  # click shortens between words alone

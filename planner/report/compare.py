@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-from planner.report.tables import layout_text, supply_text
+from planner.report.findings import short_name
+from planner.report.tables import accelerator_name, layout_text, supply_text
 from planner.report.words import basis_words
 from planner.schema import PlanResult, Workload
 from planner.units import floored, si, usd
@@ -87,11 +88,13 @@ def _question_rows(asked: Sequence[Workload], _: Translate) -> Iterable[tuple[st
         return (label, *map(of, asked))
 
     def load(w: Workload) -> str:
-        return f"{w.traffic.rate_per_s:g}/s" if w.traffic.rate_per_s else f"{w.traffic.concurrency} ∥"
+        if w.traffic.rate_per_s:
+            return f"{w.traffic.rate_per_s:,g}/s"
+        return _("{n:,} at once").format(n=w.traffic.concurrency)
 
     yield row(_("LLM"), lambda w: w.llm)
     yield row(_("Load"), load)
-    yield row(_("Prompt → answer"), lambda w: f"{w.traffic.input_tokens:g} → {w.traffic.output_tokens:g}")
+    yield row(_("Prompt → answer"), lambda w: f"{w.traffic.input_tokens:,g} → {w.traffic.output_tokens:,g}")
     yield row(_("Promise"), lambda w: f"{si(w.slo.ttft_p99_s, 's')}, {si(w.slo.tpot_p99_s, 's')}")
 
 
@@ -101,7 +104,7 @@ def _answer_rows(answers: Sequence[PlanResult | None], _: Translate) -> Iterable
     def row(label: str, of: Callable[[PlanResult], str]) -> tuple[str, ...]:
         return (label, *(of(a) if a is not None else NONE for a in answers))
 
-    yield row(_("Accelerators"), lambda a: f"{a.plans[0].gpus_total:,} × {a.plans[0].accelerator}")
+    yield row(_("Accelerators"), _accelerators)
     yield row(_("Layout"), lambda a: layout_text(a.plans[0]))
     yield row(_("Supply"), lambda a: supply_text(a.plans[0], _))
     yield row(_("$/month"), lambda a: usd(a.plans[0].cost.usd_per_month))
@@ -111,6 +114,11 @@ def _answer_rows(answers: Sequence[PlanResult | None], _: Translate) -> Iterable
     yield row(_("Availability"), lambda a: f"{floored(a.plans[0].availability)}")
     yield row(_("Power at the meter"), _power)
     yield row(_("Basis"), lambda a: basis_words(_)[a.plans[0].basis])
+
+
+def _accelerators(answer: PlanResult) -> str:
+    plan = answer.plans[0]
+    return f"{plan.gpus_total:,} × {short_name(accelerator_name(plan.title))}"
 
 
 def _power(answer: PlanResult) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from planner.report.options import option_rows
-from planner.report.words import bound_words, limit_words
+from planner.report.words import basis_words, bound_words, limit_words
 from planner.schema import Estimate, GroupScore, Plan, PlanResult, Validation
 from planner.search.misses import spelled
 from planner.units import floored, percent, si, usd
@@ -138,7 +138,7 @@ def _plan_row(plan: Plan, _: Translate) -> tuple[str, ...]:
         layout_text(plan),
         supply_text(plan, _),
         priced_text(plan),
-        str(plan.gpus_total),
+        f"{plan.gpus_total:,}",
         f"{plan.replicas}{spare}",
         si(plan.slo.ttft_p99_s, "s"),
         si(plan.slo.tpot_p99_s, "s"),
@@ -146,7 +146,7 @@ def _plan_row(plan: Plan, _: Translate) -> tuple[str, ...]:
         f"{plan.cost.usd_per_million_output_tokens:.2f}",
         kilowatts,
         floored(plan.availability, 2),
-        plan.basis,
+        basis_words(_)[plan.basis],
     )
 
 
@@ -188,7 +188,7 @@ def estimate_table(estimate: Estimate, _: Translate) -> TextTable:
         (_("Power at the meter"), _optional(power.facility_w, "W"), ""),
         (_("Energy per output token"), _optional(power.energy_j_per_output_token, "J"), ""),
         *option_rows(estimate, _),
-        (_("Basis"), estimate.basis, ""),
+        (_("Basis"), basis_words(_)[estimate.basis], ""),
     ]
     inputs = estimate.inputs
     title = f"{inputs['llm']}, {inputs['gpus']} × {inputs['accelerator']}, {inputs['weights']}, TP{inputs['tp']}"

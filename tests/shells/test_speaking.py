@@ -25,7 +25,10 @@ def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path, _ in COMMANDS], ids=" ".join)
-def test_help_is_chinese(run_cli: Run, path: tuple[str, ...]) -> None:
+def test_help_is_chinese(run_cli: Run, path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as english:
+        english.setenv("PLANNER_LANG", "en")
+        assert "Show this message and exit." in run_cli(*path, "--help").stdout
     result = run_cli(*path, "--help")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith(f"用法： {' '.join(('planner', *path))}") and "选项" in result.stdout
