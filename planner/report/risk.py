@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from planner.report.tables import TextTable, Translate
+from planner.report.words import supply_words
 from planner.schema.risk import Deciles, PlanRisk, RiskResult
 from planner.units import percent, si, usd
 
@@ -49,13 +50,14 @@ def _field_words(_: Translate) -> dict[str, str]:
 def sentence(answer: RiskResult, _: Translate) -> str:
     """How sure the best plan is, in one sentence."""
     best = answer.plans[0]
+    rest = best.title.split(" × ", 1)[1]
     told = _(
         "Plan {rank}, {title}: {cost} a month ({low} to {high} in eight of ten draws); "
         "it keeps the promise in {slo} of the draws"
     )
     parts = told.format(
         rank=best.rank,
-        title=best.title,
+        title=f"{best.gpus_total:,} × {rest}",
         cost=_money(best.usd_per_month.p50),
         low=_money(best.usd_per_month.p10),
         high=_money(best.usd_per_month.p90),
@@ -64,7 +66,7 @@ def sentence(answer: RiskResult, _: Translate) -> str:
     if best.meets_budget is not None and best.meets_both is not None:
         more = _(", the budget in {budget}, both in {both}")
         parts += more.format(budget=percent(best.meets_budget, 0), both=percent(best.meets_both, 0))
-    return parts + "."
+    return parts + _(".")
 
 
 def _money(value: float | None) -> str:
@@ -84,16 +86,15 @@ def plan_table(answer: RiskResult, _: Translate) -> TextTable:
         _("Promise"),
         _("Budget"),
     )
-    return TextTable(
-        _("Plans as bought: P10 … P50 … P90, and chances"), headings, tuple(map(_plan_row, answer.plans)), 3
-    )
+    rows = tuple(_plan_row(plan, _) for plan in answer.plans)
+    return TextTable(_("Plans as bought: P10 … P50 … P90, and chances"), headings, rows, 3)
 
 
-def _plan_row(plan: PlanRisk) -> tuple[str, ...]:
+def _plan_row(plan: PlanRisk, _: Translate) -> tuple[str, ...]:
     return (
         str(plan.rank),
-        f"{plan.gpus_total} × {plan.accelerator}",
-        plan.supply.replace("_", " "),
+        f"{plan.gpus_total:,} × {plan.accelerator}",
+        _supply(plan.supply, _),
         _three(plan.usd_per_month, 1e-3, ",.1f"),
         _three(plan.usd_per_million_output_tokens, 1, ".2f"),
         _three(plan.ttft_p99_s, 1, ".2f"),
@@ -101,6 +102,13 @@ def _plan_row(plan: PlanRisk) -> tuple[str, ...]:
         percent(plan.meets_slo, 0),
         "" if plan.meets_budget is None else percent(plan.meets_budget, 0),
     )
+
+
+def _supply(supply: str, _: Translate) -> str:
+    """How it is bought, and from whom where somebody rents it out, from `commitment, aws`."""
+    option, provider = supply.partition(", ")[::2]
+    way = supply_words(_)[option]
+    return way if option == "own" else _("{way}, {provider}").format(way=way, provider=provider)
 
 
 def _three(spread: Deciles, scale: float, form: str) -> str:

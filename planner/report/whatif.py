@@ -228,7 +228,7 @@ def _case_row(fields: tuple[str, ...], case: Case, _: Translate) -> tuple[str, .
         one.accelerator,
         one.layout,
         _supply(one, _),
-        str(one.gpus_total),
+        f"{one.gpus_total:,}",
         si(one.ttft_p99_s, "s"),
         si(one.tpot_p99_s, "s"),
         f"{one.usd_per_month:,.0f}",
