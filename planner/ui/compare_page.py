@@ -7,15 +7,12 @@ import streamlit as st
 
 from planner.errors import PlannerError
 from planner.report import compare as told
-from planner.report.words import preset_words
-from planner.schema import PlanResult, Workload
+from planner.schema import PlanResult
 from planner.ui import inputs, own_facts, refused
 from planner.ui.session import KEPT, Refusal, Translate, catalog, plain, solve, translate
 from planner.ui.store import MOST_NAME, Saved, Store, store
-from planner.workloads import load_workload, presets
 
 MOST_SHOWN = 6
-MOST_READY = 2  # of those that ship, beside the question at hand while nothing is saved
 REPLACED = "compare-replaced"  # what the name held that was saved last
 SHOWN = "compare-shown"  # names in the address; those that are no longer saved are left out
 
@@ -29,15 +26,13 @@ def page() -> None:
     except PlannerError as error:
         refused.box(error, _)
         return
-    asked = None
     try:
-        asked = _save(shelf, _)
+        _save(shelf, _)
     except PlannerError as error:
         refused.box(error, _)
     saved = {one.name: one for one in shelf.all()}
     if not saved:
-        st.info(_("Nothing is saved yet: save this question under a name, change it, save again."))
-        _show([*([] if asked is None else [_at_hand(_("this question"), asked)]), *_ready(asked, _)], _)
+        st.info(_("Nothing is saved yet. Ask on the page Plan, then save the question here under a name."))
         return
     names = st.multiselect(
         _("Compare"), list(saved), default=list(saved)[:MOST_SHOWN], max_selections=MOST_SHOWN, key=SHOWN, bind=KEPT
@@ -47,20 +42,7 @@ def page() -> None:
     _manage(shelf, saved, _)
 
 
-def _at_hand(name: str, workload: Workload) -> Saved:
-    """A question that nobody saved, under the facts that hold now."""
-    return Saved(name, workload, saved_at="", note="", facts=own_facts.mark())
-
-
-def _ready(asked: Workload | None, _: Translate) -> list[Saved]:
-    """The first questions that ship and ask something else, to begin with."""
-    words = preset_words(_)
-    ready = ((name, load_workload(name)) for name in presets())
-    return [_at_hand(words[name], one) for name, one in ready if one != asked][:MOST_READY]
-
-
-def _save(shelf: Store, _: Translate) -> Workload:
-    """Ask the question, and offer to save it."""
+def _save(shelf: Store, _: Translate) -> None:
     workload = inputs.ask(catalog(), _)
     with st.form("save", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(_("Save this question as"), max_chars=MOST_NAME, key="save_as")
@@ -71,7 +53,6 @@ def _save(shelf: Store, _: Translate) -> Workload:
             _also_compare(" ".join(name.split()))
             st.toast((_("Saved: {name}") if same else _("Replaced: {name}")).format(name=plain(name)))
     _undo(shelf, _)
-    return workload
 
 
 def _undo(shelf: Store, _: Translate) -> None:
@@ -115,7 +96,7 @@ def _show(chosen: list[Saved], _: Translate) -> None:
     first = {table.headings[0]: st.column_config.Column(width=136)}
     st.dataframe(style, hide_index=True, width="stretch", height="content", column_config=first)
     if resting := [one.name for one in chosen if one.facts]:
-        text = _("Answered under facts of your own: {names}.")
+        text = _("Answered under the facts of your own that were saved with them: {names}.")
         st.caption(plain(text.format(names=", ".join(resting))))
     for one, answer in zip(chosen, answers, strict=True):
         if isinstance(answer, Refusal):

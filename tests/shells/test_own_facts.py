@@ -190,7 +190,7 @@ def test_saved_questions_answer_and_open_with_their_facts() -> None:
     table = app.dataframe[0].value.set_index("Figure")
     careful, plain = (float(table[name]["$/month"].strip("$").replace(",", "")) for name in ("careful", "plain"))
     assert careful > 1.5 * plain
-    assert any("facts of your own" in one.value and "careful" in one.value for one in app.caption)
+    assert any("saved with them" in one.value and "careful" in one.value for one in app.caption)
     app.selectbox(key="managed").set_value("careful").run()
     pressed(app, "Open")
     assert "".join(app.query_params["own-facts"]) == mark and "our load swings" in app.warning[0].value
