@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from planner.report.tables import TextTable, Translate
-from planner.report.words import supply_words
+from planner.report.tables import TextTable, Translate, fleet_title
+from planner.report.words import bought_text
 from planner.schema.risk import Deciles, PlanRisk, RiskResult
 from planner.units import percent, si, usd
 
@@ -50,14 +50,14 @@ def _field_words(_: Translate) -> dict[str, str]:
 def sentence(answer: RiskResult, _: Translate) -> str:
     """How sure the best plan is, in one sentence."""
     best = answer.plans[0]
-    rest = best.title.split(" × ", 1)[1]
+    fleet = best.gpus_total // int(best.title.split(" × ", 1)[0])
     told = _(
         "Plan {rank}, {title}: {cost} a month ({low} to {high} in eight of ten draws); "
         "it keeps the promise in {slo} of the draws"
     )
     parts = told.format(
         rank=best.rank,
-        title=f"{best.gpus_total:,} × {rest}",
+        title=fleet_title(best.title, fleet),
         cost=_money(best.usd_per_month.p50),
         low=_money(best.usd_per_month.p10),
         high=_money(best.usd_per_month.p90),
@@ -91,10 +91,11 @@ def plan_table(answer: RiskResult, _: Translate) -> TextTable:
 
 
 def _plan_row(plan: PlanRisk, _: Translate) -> tuple[str, ...]:
+    option, provider = plan.supply.split(", ", 1)
     return (
         str(plan.rank),
         f"{plan.gpus_total:,} × {plan.accelerator}",
-        _supply(plan.supply, _),
+        bought_text(option, provider, _),
         _three(plan.usd_per_month, 1e-3, ",.1f"),
         _three(plan.usd_per_million_output_tokens, 1, ".2f"),
         _three(plan.ttft_p99_s, 1, ".2f"),
@@ -102,13 +103,6 @@ def _plan_row(plan: PlanRisk, _: Translate) -> tuple[str, ...]:
         percent(plan.meets_slo, 0),
         "" if plan.meets_budget is None else percent(plan.meets_budget, 0),
     )
-
-
-def _supply(supply: str, _: Translate) -> str:
-    """How it is bought, and from whom where somebody rents it out, from `commitment, aws`."""
-    option, provider = supply.partition(", ")[::2]
-    way = supply_words(_)[option]
-    return way if option == "own" else _("{way}, {provider}").format(way=way, provider=provider)
 
 
 def _three(spread: Deciles, scale: float, form: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from planner.report.options import option_rows
-from planner.report.words import basis_words, bound_words, limit_words
+from planner.report.words import basis_words, bought_text, bound_words, limit_words
 from planner.schema import Estimate, GroupScore, Plan, PlanResult, Validation
 from planner.search.misses import spelled
 from planner.units import floored, percent, si, usd
@@ -95,10 +95,7 @@ def layout_text(plan: Plan) -> str:
 def supply_text(plan: Plan, _: Translate) -> str:
     """How it is bought, and from whom."""
     unit = plan.supply[0]
-    ways = {"own": _("own"), "on_demand": _("on demand"), "commitment": _("committed"), "spot": _("spot")}
-    if unit.option == "own":
-        return ways[unit.option]
-    return _("{way}, {provider}").format(way=ways[unit.option], provider=unit.provider)
+    return bought_text(unit.option, unit.provider, _)
 
 
 def priced_text(plan: Plan) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from planner.report.findings import short_name
 from planner.report.tables import TextTable, Translate, accelerator_name
+from planner.report.words import bought_text
 from planner.schema.whatif import Case, Comparison, Driver, Outcome, WhatIf
 from planner.search import misses
 from planner.units import floored, si, usd
@@ -99,7 +100,7 @@ def difference_table(answer: WhatIf, _: Translate) -> TextTable:
     parts: dict[str, Callable[[Outcome], str]] = {
         _("Plan"): _accelerators,
         _("Layout"): lambda one: one.layout,
-        _("Supply"): lambda one: _supply(one, _),
+        _("Supply"): lambda one: bought_text(one.option, one.provider, _),
     }
     rows = [
         (name, of(answer.before), "–" if answer.after is None else of(answer.after), "", "")
@@ -116,13 +117,6 @@ def difference_table(answer: WhatIf, _: Translate) -> TextTable:
             )
         )
     return TextTable(_("Before and after"), (_("Figure"), _("Before"), _("After"), _("Difference"), "%"), tuple(rows))
-
-
-def _supply(one: Outcome, _: Translate) -> str:
-    ways = {"own": _("own"), "on_demand": _("on demand"), "commitment": _("committed"), "spot": _("spot")}
-    if one.option == "own":
-        return ways[one.option]
-    return _("{way}, {provider}").format(way=ways[one.option], provider=one.provider)
 
 
 def spelled(figure: str, value: float | None) -> str:
@@ -227,7 +221,7 @@ def _case_row(fields: tuple[str, ...], case: Case, _: Translate) -> tuple[str, .
         *values,
         one.accelerator,
         one.layout,
-        _supply(one, _),
+        bought_text(one.option, one.provider, _),
         f"{one.gpus_total:,}",
         si(one.ttft_p99_s, "s"),
         si(one.tpot_p99_s, "s"),

@@ -42,6 +42,12 @@ def supply_words(_: Translate) -> dict[str, str]:
     }
 
 
+def bought_text(option: str, provider: str, _: Translate) -> str:
+    """How capacity is obtained, and from whom where somebody rents it out."""
+    way = supply_words(_)[option]
+    return way if option == "own" else _("{way}, {provider}").format(way=way, provider=provider)
+
+
 def term_words(_: Translate) -> dict[str, str]:
     """Terms of a price; any other is shown as the catalog writes it."""
     return {
