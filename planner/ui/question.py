@@ -49,6 +49,7 @@ def start(catalog: Catalog) -> None:
     state = st.session_state
     if "question" not in state or went_back():
         _follow_link(catalog)
+    state.setdefault("lang", language())  # before the address is written anew, which names no language that is English
     if state.setdefault("spoken", language()) != language():
         # Widgets remember what they showed: in another language they are others.
         state["spoken"] = language()

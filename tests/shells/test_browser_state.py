@@ -104,6 +104,17 @@ def plan_of(bundle: zipfile.ZipFile) -> str:
     return bundle.read(name).decode()
 
 
+def test_the_language_of_an_address_comes_before_that_of_the_browser(browser: Browser, address: str) -> None:
+    context = browser.new_context(locale="zh-CN")
+    page = context.new_page()
+    for language, said in (("", "每月"), ("?lang=en", "a month"), ("?lang=zh", "每月")):
+        page.goto(f"{address}/whatif{language}")
+        expect(page.locator("h1")).to_contain_text(said, timeout=PAINT_MS)
+        settled(page)
+        expect(page.locator("h1")).to_contain_text(said)
+    context.close()
+
+
 def test_a_shared_page_opens_where_it_was(browser: Browser, address: str) -> None:
     page, _ = arrive(browser, f"{address}/whatif?traffic.rate_per_s=4&whatif-own=slo.ttft_p99_s%3D4")
     settled(page)
